@@ -1,0 +1,225 @@
+/**
+ * Authorization attempts: the intent, the block by a fraud rule, and what the processor's answer makes of the payment.
+ *
+ * An attempt starts from `created` or `declined` only, so a payment has at most one hold. An answer to an attempt that is decided
+ * already changes nothing: a late approval after a reversal stays reversed.
+ */
+import { type DeclineReason, declineReasons } from "@florin/kernel";
+import type { Origin, Refusal } from "./event.ts";
+import { becameUnknown, closed, findOpen, opened } from "./operation.ts";
+import type { Outcome, ProcessorWords } from "./outcome.ts";
+import { type CardSummary, type Decline, type FraudCheck, intentLifetimeMs, type Payment, type ProcessorResponse } from "./payment.ts";
+import {
+  advance,
+  append,
+  begin,
+  type Decision,
+  type Facts,
+  ignore,
+  type Recording,
+  refuse,
+  type Step,
+  type Transition,
+} from "./transition.ts";
+
+export type Attempt = {
+  /** "att_…": our reference towards the processor. */
+  readonly attemptId: string;
+  readonly token: string;
+  readonly card: CardSummary;
+  readonly fraudCheck: FraudCheck;
+  /** Registry name of the connector that routing chose. */
+  readonly connector: string;
+};
+
+export type AttemptContext = { readonly nowMs: number; readonly origin: Origin; readonly idempotencyDegraded: boolean };
+
+/** The intent to authorize. `payment` is a stored payment, or a draft (version 0) whose first event this becomes. */
+export function requestAuthorization(payment: Payment, attempt: Attempt, context: AttemptContext): Decision {
+  const refusal = refuseAttempt(payment, context.nowMs);
+  if (refusal !== undefined) return refusal;
+  const facts: Facts = {
+    ...attemptFacts(payment, attempt, context),
+    hold: "requested",
+    decline: undefined,
+    openOperations: opened(payment, {
+      id: attempt.attemptId,
+      kind: "authorize",
+      amount: payment.amount,
+      connector: attempt.connector,
+      nowMs: context.nowMs,
+    }),
+  };
+  const step = attemptStep("authorization_requested", payment, attempt, context, { connector: attempt.connector });
+  return append(beginOrAdvance(payment, facts, step));
+}
+
+/** A fraud rule said no: a decline that never reached a processor. */
+export function blockAuthorization(payment: Payment, attempt: Attempt, context: AttemptContext): Decision {
+  const refusal = refuseAttempt(payment, context.nowMs);
+  if (refusal !== undefined) return refusal;
+  const decline = declineOf("fraud_blocked");
+  const facts: Facts = { ...attemptFacts(payment, attempt, context), hold: "declined", decline };
+  const step = attemptStep("authorization_blocked", payment, attempt, context, { reasons: attempt.fraudCheck.reasons.join(" ") });
+  return append(beginOrAdvance(payment, facts, { ...step, refusal: declineRefusal(decline) }));
+}
+
+/** What the processor's answer to an attempt makes of the payment. `authorizationLifetimeMs` is the connector's (R11). */
+export function recordAuthorization(
+  payment: Payment,
+  answer: { readonly attemptId: string; readonly outcome: Outcome },
+  context: { readonly nowMs: number; readonly origin: Origin; readonly authorizationLifetimeMs: number },
+): Recording {
+  const operation = findOpen(payment, answer.attemptId);
+  if (operation === undefined) return ignore("the attempt is decided already");
+  const { outcome } = answer;
+  const step = { nowMs: context.nowMs, origin: context.origin, operationId: answer.attemptId, amount: payment.amount };
+  const done = closed(payment, answer.attemptId);
+  switch (outcome.kind) {
+    case "approved": {
+      const isSale = payment.captureMode === "automatic";
+      const facts: Facts = {
+        ...done,
+        hold: "held",
+        authorized: payment.amount,
+        captured: isSale ? payment.amount : 0n,
+        decline: undefined,
+        processorResponse: responseOf(operation.connector, outcome.words),
+        authorizationExpiresAtMs: isSale ? 0 : context.nowMs + context.authorizationLifetimeMs,
+      };
+      return append(
+        advance(payment, facts, {
+          ...step,
+          type: isSale ? "payment_authorized_and_captured" : "payment_authorized",
+          details: wordsOf(outcome.words),
+        }),
+      );
+    }
+    case "declined": {
+      const decline = declineOf(outcome.reason);
+      const facts: Facts = { ...done, hold: "declined", decline, processorResponse: responseOf(operation.connector, outcome.words) };
+      const details = { ...wordsOf(outcome.words), reason: outcome.reason };
+      return append(advance(payment, facts, { ...step, type: "authorization_declined", details, refusal: declineRefusal(decline) }));
+    }
+    case "not_sent": {
+      if (operation.isUnknown) return ignore("an unknown attempt is not made unsent by a later fault");
+      const decline = declineOf("processor_unreachable");
+      const refusal: Refusal = { code: "processor_unavailable", message: decline.message };
+      return append(
+        advance(
+          payment,
+          { ...done, hold: "declined", decline },
+          { ...step, type: "authorization_not_sent", details: { cause: outcome.cause }, refusal },
+        ),
+      );
+    }
+    case "unknown": {
+      if (operation.isUnknown) return ignore("the attempt is unknown already");
+      const facts = becameUnknown(payment, answer.attemptId, context.nowMs);
+      return append(advance(payment, facts, { ...step, type: "authorization_unknown", details: { cause: outcome.cause } }));
+    }
+  }
+}
+
+/** The query-backs could not decide: the merchant is told so, with the time by which the settlement file will. */
+export function giveUpQuerying(
+  payment: Payment,
+  attemptId: string,
+  context: { readonly nowMs: number; readonly origin: Origin },
+): Recording {
+  const operation = findOpen(payment, attemptId);
+  if (operation?.kind !== "authorize" || payment.hold !== "requested") return ignore("no attempt is being asked about");
+  const facts: Facts = { ...becameUnknown(payment, attemptId, context.nowMs), hold: "ambiguous" };
+  return append(
+    advance(payment, facts, {
+      type: "authorization_ambiguous",
+      nowMs: context.nowMs,
+      origin: context.origin,
+      operationId: attemptId,
+      amount: payment.amount,
+    }),
+  );
+}
+
+/** The processor surely has no such attempt, or has undone it: nothing was charged. */
+export function recordReversal(
+  payment: Payment,
+  answer: { readonly attemptId: string; readonly cause: string },
+  context: { readonly nowMs: number; readonly origin: Origin },
+): Recording {
+  if (findOpen(payment, answer.attemptId) === undefined) return ignore("the attempt is decided already");
+  const decline = declineOf("processing_error");
+  const facts: Facts = { ...closed(payment, answer.attemptId), hold: "declined", decline };
+  return append(
+    advance(payment, facts, {
+      type: "authorization_reversed",
+      nowMs: context.nowMs,
+      origin: context.origin,
+      operationId: answer.attemptId,
+      amount: payment.amount,
+      details: { cause: answer.cause },
+      refusal: declineRefusal(decline),
+    }),
+  );
+}
+
+function refuseAttempt(payment: Payment, nowMs: number): Decision | undefined {
+  if (payment.status === "processing" || payment.status === "ambiguous")
+    return refuse("payment_busy", "an authorization of this payment is still under way");
+  if (payment.status !== "created" && payment.status !== "declined")
+    return refuse("payment_state_invalid", `a payment that is ${payment.status} cannot be authorized`);
+  if (nowMs - payment.createdAtMs > intentLifetimeMs)
+    return refuse("payment_state_invalid", "a payment can be authorized within 24 hours of its creation; make a new one");
+  return undefined;
+}
+
+function beginOrAdvance(payment: Payment, facts: Facts, step: Step): Transition {
+  if (payment.version > 0) return advance(payment, facts, step);
+  const first: Payment = { ...payment, ...facts, version: 1, status: facts.hold === "declined" ? "declined" : "processing" };
+  return begin(first, step);
+}
+
+function attemptFacts(payment: Payment, attempt: Attempt, context: AttemptContext): Facts {
+  return {
+    token: attempt.token,
+    card: attempt.card,
+    fraudCheck: attempt.fraudCheck,
+    processorResponse: undefined,
+    authorizationId: attempt.attemptId,
+    attempts: payment.attempts + 1,
+    idempotencyDegraded: payment.idempotencyDegraded || context.idempotencyDegraded,
+  };
+}
+
+function attemptStep(
+  type: "authorization_requested" | "authorization_blocked",
+  payment: Payment,
+  attempt: Attempt,
+  context: AttemptContext,
+  details: Readonly<Record<string, string>>,
+): Step {
+  return { type, nowMs: context.nowMs, origin: context.origin, operationId: attempt.attemptId, amount: payment.amount, details };
+}
+
+function declineOf(reason: DeclineReason): Decline {
+  return { reason, ...declineReasons[reason] };
+}
+
+function declineRefusal(decline: Decline): Refusal {
+  return { code: "card_declined", declineCode: decline.declineCode, message: decline.message };
+}
+
+function responseOf(connector: string, words: ProcessorWords): ProcessorResponse {
+  return {
+    connector,
+    code: words.responseCode,
+    authCode: words.authCode,
+    avs: words.avs,
+    cvv: words.cvv,
+    processorReference: words.processorReference,
+  };
+}
+
+function wordsOf(words: ProcessorWords): Readonly<Record<string, string>> {
+  return words.responseCode === "" ? {} : { processor_code: words.responseCode };
+}
