@@ -17,6 +17,9 @@ export type FraudTier = {
   readonly evaluate: (signals: FraudSignals) => TierFinding | Promise<TierFinding>;
 };
 
+/** A tier that answers at once, on the event loop. */
+export type ImmediateTier = Omit<FraudTier, "evaluate"> & { readonly evaluate: (signals: FraudSignals) => TierFinding };
+
 /** Scores from which a payment counts as elevated and as high. */
 const elevatedFrom = 30;
 const highFrom = 65;
@@ -24,10 +27,7 @@ const blockedScore = 100;
 const raisedScore = 35;
 
 /** Tier one. `blockList` is asked for at each call, because it is refreshed in the background. */
-export function listsAndVelocity(o: {
-  readonly blockList: () => BlockList;
-  readonly limits: VelocityLimits;
-}): FraudTier & { evaluate(signals: FraudSignals): TierFinding } {
+export function listsAndVelocity(o: { readonly blockList: () => BlockList; readonly limits: VelocityLimits }): ImmediateTier {
   return {
     name: "lists_and_velocity",
     budgetMs: 0,
