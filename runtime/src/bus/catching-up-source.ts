@@ -1,0 +1,60 @@
+/**
+ * The broker while it has what the consumer needs, the log itself while it has not.
+ *
+ * Whenever the stream is empty, has a gap, or was interrupted (it may have lost its tail), the consumer follows the log directly until it has
+ * reached what the stream holds, and then goes back. So a broker that is away, wiped or behind costs the log some reading, and no event.
+ */
+import type { Logger, Metrics } from "../telemetry/index.ts";
+import { type DirectSourceOptions, followDirectly } from "./direct-source.ts";
+import type { EventSource, FollowOptions } from "./event-bus.ts";
+import type { JetStreamBus } from "./jetstream-bus.ts";
+
+/** How often the direct path looks whether the stream can take over again. */
+const lookIntervalMs = 1_000;
+/** After an interruption the log is followed until it says that it has no more, but at most this long. */
+const suspicionMsMax = 10_000;
+
+export type CatchingUpOptions = {
+  readonly jetstream: Pick<JetStreamBus, "followStream" | "newestPosition">;
+  readonly direct: Omit<DirectSourceOptions, "logger" | "metrics">;
+  readonly logger: Logger;
+  readonly metrics?: Metrics;
+};
+
+export function createCatchingUpSource(options: CatchingUpOptions): EventSource {
+  const { jetstream, logger, metrics } = options;
+  return {
+    follow: async (follow) => {
+      const { consumer, signal } = follow;
+      let positions = follow.afterPositions;
+      while (!signal.aborted) {
+        const { end, positions: reached } = await jetstream.followStream({ ...follow, afterPositions: positions });
+        positions = reached;
+        if (end.kind === "aborted" || signal.aborted) return;
+        const partition = end.kind === "gap" ? end.partition : undefined;
+        const err = end.kind === "interrupted" ? end.cause : undefined;
+        logger.info({ consumer, reason: end.kind, partition, err }, "the broker cannot bring the consumer further, reading the log");
+        if (end.kind === "gap") metrics?.count("bus_gaps_total");
+        positions = await catchUp(options, { ...follow, afterPositions: positions }, end.kind === "interrupted");
+      }
+    },
+  };
+}
+
+/** `isSuspicious`: what the stream says is its newest may be less than it had. */
+async function catchUp(options: CatchingUpOptions, follow: FollowOptions, isSuspicious: boolean): Promise<readonly bigint[]> {
+  const { jetstream, direct, logger, metrics } = options;
+  const startedAtMs = performance.now();
+  let goal: bigint | undefined;
+  let lookedAtMs = Number.NEGATIVE_INFINITY;
+  const isEnough = async (seenMin: bigint, isSignOfLife: boolean): Promise<boolean> => {
+    const nowMs = performance.now();
+    if (goal === undefined && nowMs - lookedAtMs >= lookIntervalMs) {
+      lookedAtMs = nowMs;
+      goal = await jetstream.newestPosition();
+    }
+    if (goal === undefined || seenMin < goal) return false;
+    return !isSuspicious || isSignOfLife || nowMs - startedAtMs > suspicionMsMax;
+  };
+  return await followDirectly({ ...direct, logger, ...(metrics === undefined ? {} : { metrics }) }, follow, isEnough);
+}

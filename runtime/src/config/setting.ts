@@ -1,0 +1,158 @@
+/**
+ * One setting: which variable, what it means, its unit, its default, whether it is a secret, and how its text is read.
+ *
+ * A parser returns a problem instead of throwing, so that all problems of a process are shown in one message. A problem never quotes
+ * the value of a secret. An empty variable counts as not set.
+ */
+import { Secret } from "@florin/kernel";
+
+export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
+
+export type Setting<T> = {
+  /** Name of the environment variable. */
+  readonly env: string;
+  readonly help: string;
+  /** What the value looks like: "integer 1 to 65535", "sandbox | production". */
+  readonly shape: string;
+  readonly unit: string | undefined;
+  /** As it would be written in the environment; undefined when there is none to show. */
+  readonly defaultText: string | undefined;
+  /** True when the process refuses to start without it. */
+  readonly isRequired: boolean;
+  readonly isSecret: boolean;
+  /** Reads the text, or gives the default for undefined. */
+  readonly parse: (text: string | undefined) => Parsed<T>;
+};
+
+type Common = { readonly env: string; readonly help: string };
+
+const accept = <T>(value: T): Parsed<T> => ({ ok: true, value });
+const refuse = (problem: string): Parsed<never> => ({ ok: false, problem });
+
+type Shape<T> = {
+  readonly shape: string;
+  readonly unit?: string | undefined;
+  readonly isSecret?: boolean;
+  readonly fallback: { readonly value: T; readonly text: string } | undefined;
+  readonly read: (text: string) => Parsed<T>;
+};
+
+function setting<T>({ env, help }: Common, shape: Shape<T>): Setting<T> {
+  const { fallback } = shape;
+  return {
+    env,
+    help,
+    shape: shape.shape,
+    unit: shape.unit,
+    defaultText: fallback?.text,
+    isRequired: fallback === undefined,
+    isSecret: shape.isSecret ?? false,
+    parse: (text) => {
+      if (text !== undefined && text !== "") return shape.read(text);
+      return fallback === undefined ? refuse("is required") : accept(fallback.value);
+    },
+  };
+}
+
+const textOf = <T>(value: T | undefined): { value: T; text: string } | undefined =>
+  value === undefined ? undefined : { value, text: String(value) };
+
+/** Any text. `default: ""` makes it optional. */
+export function text(options: Common & { default?: string }): Setting<string> {
+  return setting(options, { shape: "text", fallback: textOf(options.default), read: accept });
+}
+
+/** A whole number from `min` to `max`, both included, in `unit`. */
+export function integer(options: Common & { unit: string; min: number; max: number; default?: number }): Setting<number> {
+  const { min, max } = options;
+  return setting(options, {
+    shape: `integer ${min} to ${max}`,
+    unit: options.unit,
+    fallback: textOf(options.default),
+    read: (value) => {
+      const number = /^-?\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+      return number >= min && number <= max ? accept(number) : refuse(`must be a whole number from ${min} to ${max}`);
+    },
+  });
+}
+
+/** A number from 0 to 1. */
+export function ratio(options: Common & { default?: number }): Setting<number> {
+  return setting(options, {
+    shape: "number 0 to 1",
+    fallback: textOf(options.default),
+    read: (value) => {
+      const number = /^\d(\.\d{1,9})?$/.test(value) ? Number(value) : Number.NaN;
+      return number >= 0 && number <= 1 ? accept(number) : refuse("must be a number from 0 to 1");
+    },
+  });
+}
+
+/** One of a closed set of words. */
+export function choice<const V extends string>(options: Common & { values: readonly V[]; default?: NoInfer<V> }): Setting<V> {
+  const { values } = options;
+  return setting<V>(options, {
+    shape: values.join(" | "),
+    fallback: textOf(options.default),
+    read: (value) => {
+      const known = values.find((candidate) => candidate === value);
+      return known === undefined ? refuse(`must be one of ${values.join(", ")}`) : accept(known);
+    },
+  });
+}
+
+/** `on` or `off`. */
+export function flag(options: Common & { default?: boolean }): Setting<boolean> {
+  const fallback = options.default === undefined ? undefined : { value: options.default, text: options.default ? "on" : "off" };
+  return setting(options, {
+    shape: "on | off",
+    fallback,
+    read: (value) => (value === "on" ? accept(true) : value === "off" ? accept(false) : refuse("must be on or off")),
+  });
+}
+
+/** A URL with one of `protocols` (default: any). `default: ""` makes it optional. A URL may hold a password, so it is never printed. */
+export function url(options: Common & { protocols?: readonly string[]; default?: string }): Setting<string> {
+  const { protocols } = options;
+  const wanted = protocols === undefined ? "a URL" : `a URL that begins with ${protocols.map((protocol) => `${protocol}://`).join(" or ")}`;
+  return setting(options, {
+    shape: wanted,
+    fallback: textOf(options.default),
+    read: (value) => {
+      const parsed = URL.parse(value);
+      const isKnown = parsed !== null && (protocols === undefined || protocols.includes(parsed.protocol.slice(0, -1)));
+      return isKnown ? accept(value) : refuse(`must be ${wanted}`);
+    },
+  });
+}
+
+/** A secret as text. `optional: true` gives undefined when it is not set. */
+export function secretText(options: Common & { optional: true }): Setting<Secret | undefined>;
+export function secretText(options: Common & { optional?: false }): Setting<Secret>;
+export function secretText(options: Common & { optional?: boolean }): Setting<Secret | undefined> {
+  return setting<Secret | undefined>(options, {
+    shape: "secret text",
+    isSecret: true,
+    fallback: options.optional === true ? { value: undefined, text: "" } : undefined,
+    read: (value) => accept(new Secret(Buffer.from(value, "utf8"))),
+  });
+}
+
+type SecretHex = Common & { readonly bytes: number };
+
+/** A secret of exactly `bytes` bytes, written in hex. A `default` is for the sandbox only and its value is not shown. */
+export function secretHex(options: SecretHex & { optional: true }): Setting<Secret | undefined>;
+export function secretHex(options: SecretHex & { optional?: false; default?: string }): Setting<Secret>;
+export function secretHex(options: SecretHex & { optional?: boolean; default?: string }): Setting<Secret | undefined> {
+  const { bytes } = options;
+  const read = (value: string): Parsed<Secret> =>
+    value.length === bytes * 2 && /^[0-9a-fA-F]*$/.test(value)
+      ? accept(new Secret(Buffer.from(value, "hex")))
+      : refuse(`must be ${bytes} bytes in hex (${bytes * 2} characters)`);
+  const base = { shape: `${bytes} bytes in hex`, isSecret: true };
+  if (options.optional === true) return setting<Secret | undefined>(options, { ...base, fallback: { value: undefined, text: "" }, read });
+  if (options.default === undefined) return setting<Secret | undefined>(options, { ...base, fallback: undefined, read });
+  const built = read(options.default);
+  if (!built.ok) throw new Error(`the default of ${options.env} ${built.problem}`);
+  return setting<Secret | undefined>(options, { ...base, fallback: { value: built.value, text: "(a built-in sandbox value)" }, read });
+}

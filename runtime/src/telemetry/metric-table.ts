@@ -1,0 +1,209 @@
+/**
+ * Every metric of every process: name, kind, unit, meaning, labels. The one place; types and documentation are derived from it.
+ *
+ * Names end in the unit. Labels are closed unions, so that no request can make a new time series; where code elsewhere names the values
+ * (connectors, batches, routes) the label is `named`, and values beyond its bound are counted as "other".
+ */
+
+/** At most `valuesMax` different values; given by code, never by a request. */
+export type NamedLabel = { readonly valuesMax: number };
+export type LabelValues = readonly string[] | NamedLabel;
+
+export type MetricEntry = {
+  readonly kind: "counter" | "histogram" | "gauge";
+  /** UCUM, as in OpenTelemetry: s, By, {event}; empty for a plain count. */
+  readonly unit: string;
+  readonly help: string;
+  readonly labels: Readonly<Record<string, LabelValues>>;
+  /** Upper bounds of a histogram's buckets, in the unit. */
+  readonly buckets?: readonly number[];
+};
+
+const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+const sizeBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024] as const;
+
+const operations = ["authorize", "capture", "void", "refund"] as const;
+const statusClasses = ["2xx", "3xx", "4xx", "5xx"] as const;
+
+export const metricTable = {
+  // Edge.
+  edge_request_duration_seconds: {
+    kind: "histogram",
+    unit: "s",
+    help: "Time from the parsed request head to the answer handed to the socket.",
+    labels: { route: { valuesMax: 40 }, status_class: statusClasses },
+    buckets: secondsBuckets,
+  },
+  edge_requests_total: {
+    kind: "counter",
+    unit: "{request}",
+    help: "Requests answered.",
+    labels: { route: { valuesMax: 40 }, status_class: statusClasses },
+  },
+  edge_rate_limited_total: { kind: "counter", unit: "{request}", help: "Requests refused because a key asked too often.", labels: {} },
+  edge_in_flight_requests: { kind: "gauge", unit: "{request}", help: "Requests being answered now.", labels: {} },
+  edge_api_key_lookups_total: {
+    kind: "counter",
+    unit: "{lookup}",
+    help: "API keys looked up, by where they were found.",
+    labels: { result: ["cache", "database", "unknown"] },
+  },
+
+  // Switch.
+  switch_operation_duration_seconds: {
+    kind: "histogram",
+    unit: "s",
+    help: "Time of one operation inside the switch, the processor's answer included.",
+    labels: {
+      operation: [...operations, "create", "get", "list"],
+      outcome: ["done", "replayed", "in_flight", "declined", "refused", "unknown", "fault"],
+    },
+    buckets: secondsBuckets,
+  },
+  switch_append_batch_size: {
+    kind: "histogram",
+    unit: "{event}",
+    help: "Events appended to the payment log by one statement.",
+    labels: {},
+    buckets: sizeBuckets,
+  },
+  switch_append_duration_seconds: {
+    kind: "histogram",
+    unit: "s",
+    help: "Time of one append statement, commit included.",
+    labels: {},
+    buckets: secondsBuckets,
+  },
+  switch_append_conflicts_total: {
+    kind: "counter",
+    unit: "{event}",
+    help: "Events not appended because another writer was first.",
+    labels: { kind: ["sequence", "key", "reference", "batch_aborted"] },
+  },
+  switch_claims_total: {
+    kind: "counter",
+    unit: "{claim}",
+    help: "Idempotency claims by what Redis answered.",
+    labels: { result: ["new", "done", "in_flight", "reuse", "degraded"] },
+  },
+  switch_redis_unavailable_total: {
+    kind: "counter",
+    unit: "{call}",
+    help: "Redis calls that failed; the database decided instead.",
+    labels: {},
+  },
+  switch_open_operations: {
+    kind: "gauge",
+    unit: "{operation}",
+    help: "Operations with an intent and no outcome, as recovery sees them.",
+    labels: {},
+  },
+  switch_recovered_operations_total: {
+    kind: "counter",
+    unit: "{operation}",
+    help: "Open operations that recovery brought to an end.",
+    labels: { outcome: ["succeeded", "failed", "reversed", "ambiguous"] },
+  },
+  switch_fraud_decisions_total: {
+    kind: "counter",
+    unit: "{decision}",
+    help: "Fraud decisions by risk level.",
+    labels: { level: ["low", "medium", "high", "blocked"] },
+  },
+  switch_relay_lag_events: {
+    kind: "gauge",
+    unit: "{position}",
+    help: "Log positions not published yet. Warn at 1,000, page at 10,000.",
+    labels: {},
+  },
+  switch_relay_published_total: { kind: "counter", unit: "{event}", help: "Events published and acknowledged by the broker.", labels: {} },
+  switch_expired_total: { kind: "counter", unit: "{payment}", help: "Authorizations that expired.", labels: {} },
+
+  // Connectors.
+  connectors_requests_total: {
+    kind: "counter",
+    unit: "{request}",
+    help: "Requests to processors by outcome.",
+    labels: {
+      connector: { valuesMax: 40 },
+      operation: [...operations, "query", "ping"],
+      outcome: ["approved", "declined", "not_sent", "unknown"],
+    },
+  },
+  connectors_request_duration_seconds: {
+    kind: "histogram",
+    unit: "s",
+    help: "Time of one request to a processor.",
+    labels: { connector: { valuesMax: 40 }, operation: [...operations, "query", "ping"] },
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30],
+  },
+
+  // Vault.
+  vault_tokens_created_total: { kind: "counter", unit: "{token}", help: "Tokens made from cards.", labels: {} },
+  vault_describe_total: { kind: "counter", unit: "{token}", help: "Tokens described.", labels: { result: ["ok", "not_found", "fault"] } },
+  vault_detokenize_total: {
+    kind: "counter",
+    unit: "{token}",
+    help: "Cards opened for a connector.",
+    labels: { result: ["ok", "not_found", "refused", "fault"] },
+  },
+  vault_seals_total: { kind: "counter", unit: "{card}", help: "Cards sealed under a data key.", labels: {} },
+
+  // Ledger.
+  ledger_posted_events_total: {
+    kind: "counter",
+    unit: "{event}",
+    help: "Events turned into transfers, those without a posting included.",
+    labels: {},
+  },
+  ledger_position_lag_events: { kind: "gauge", unit: "{position}", help: "Log positions known of and not posted yet.", labels: {} },
+  ledger_batch_size: { kind: "histogram", unit: "{event}", help: "Events posted by one transaction.", labels: {}, buckets: sizeBuckets },
+
+  // Every process.
+  rpc_commands_in_flight: {
+    kind: "gauge",
+    unit: "{command}",
+    help: "Framed commands without an answer yet.",
+    labels: { side: ["client", "server"] },
+  },
+  rpc_frames_commands: {
+    kind: "histogram",
+    unit: "{command}",
+    help: "Commands per frame.",
+    labels: { side: ["client", "server"] },
+    buckets: sizeBuckets,
+  },
+  batch_queue_depth: { kind: "gauge", unit: "{member}", help: "Members waiting for the next batch.", labels: { batch: { valuesMax: 40 } } },
+  bus_redelivered_total: { kind: "counter", unit: "{batch}", help: "Event batches delivered again after a handler failed.", labels: {} },
+  bus_gaps_total: { kind: "counter", unit: "{gap}", help: "Gaps in the broker's stream that were filled from the log.", labels: {} },
+  process_event_loop_lag_seconds: {
+    kind: "gauge",
+    unit: "s",
+    help: "99th percentile of the event loop's delay since the last scrape.",
+    labels: {},
+  },
+  process_resident_memory_bytes: { kind: "gauge", unit: "By", help: "Resident memory.", labels: {} },
+  process_cpu_seconds_total: { kind: "counter", unit: "s", help: "CPU time, user and system.", labels: {} },
+} as const satisfies Readonly<Record<string, MetricEntry>>;
+
+type Table = typeof metricTable;
+export type MetricName = keyof Table;
+type NameOf<Kind extends MetricEntry["kind"]> = { [Name in MetricName]: Table[Name]["kind"] extends Kind ? Name : never }[MetricName];
+export type CounterName = NameOf<"counter">;
+export type HistogramName = NameOf<"histogram">;
+export type GaugeName = NameOf<"gauge">;
+
+type ValueOf<Values> = Values extends readonly (infer Value)[] ? Value : string;
+/** The labels of one metric, each with its closed set of values. */
+export type LabelsOf<Name extends MetricName> = { readonly [Label in keyof Table[Name]["labels"]]: ValueOf<Table[Name]["labels"][Label]> };
+
+/** The table for the documentation, in its order. */
+export function metricTableMarkdown(): string {
+  const rows = Object.entries(metricTable as Readonly<Record<string, MetricEntry>>).map(([name, entry]) => {
+    const labels = Object.entries(entry.labels).map(
+      ([label, values]) => `\`${label}\` (${"valuesMax" in values ? `at most ${values.valuesMax} values` : values.join(", ")})`,
+    );
+    return `| \`${name}\` | ${entry.kind} | ${entry.unit === "" ? "–" : `\`${entry.unit}\``} | ${labels.join("; ") || "–"} | ${entry.help} |`;
+  });
+  return ["| Metric | Kind | Unit | Labels | Meaning |", "| --- | --- | --- | --- | --- |", ...rows, ""].join("\n");
+}

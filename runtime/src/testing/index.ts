@@ -1,0 +1,6 @@
+export { freePort } from "./free-port.ts";
+export { type TestNats, testNats } from "./nats.ts";
+export { type TestPostgres, testPostgres } from "./postgres.ts";
+export { type TestRedis, testRedis } from "./redis.ts";
+export { temporaryFolder } from "./temporary-folder.ts";
+export { untilTrue } from "./until-true.ts";
