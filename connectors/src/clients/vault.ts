@@ -1,0 +1,66 @@
+/**
+ * Opens cards: a token goes to the vault, the card comes back in bytes.
+ *
+ * Nothing has been sent to a processor while this runs, so every failure here is "surely never left".
+ */
+import type { VaultService } from "@florin/gen/vault/v1/vault";
+import { assert, Secret } from "@florin/kernel";
+import type { Client } from "@florin/runtime/rpc";
+import type { Logger } from "@florin/runtime/telemetry";
+import type { Card, ConnectorCall } from "../contract/connector.ts";
+
+export type OpenedCard =
+  | { readonly kind: "opened"; readonly card: Card; readonly wipe: () => void }
+  | { readonly kind: "not_found" }
+  | { readonly kind: "unavailable" };
+
+export type OpenCardRequest = { readonly merchantId: string; readonly paymentId: string; readonly token: string };
+/** Never rejects. Whoever opens a card wipes it when the processor has answered. */
+export type OpenCard = (request: OpenCardRequest, call: ConnectorCall) => Promise<OpenedCard>;
+
+export function createCardOpener(o: { client: Client<typeof VaultService>; timeoutMs: number; logger: Logger }): OpenCard {
+  return async ({ merchantId, paymentId, token }, call) => {
+    const timeoutMs = Math.min(o.timeoutMs, call.deadlineAtMs - Date.now());
+    try {
+      const answer = await o.client.detokenize(
+        { merchantId, token, purpose: "authorize", paymentId },
+        { timeoutMs, traceparent: call.traceparent },
+      );
+      if (!answer.found) return { kind: "not_found" };
+      return opened(answer);
+    } catch (err) {
+      o.logger.warn({ err, payment_id: paymentId }, "the vault could not open a card");
+      return { kind: "unavailable" };
+    }
+  };
+}
+
+type Answer = {
+  readonly number: Uint8Array;
+  readonly expMonth: number;
+  readonly expYear: number;
+  readonly securityCode: Uint8Array;
+  readonly postalCode: string;
+  readonly addressLine1: string;
+};
+
+function opened(answer: Answer): OpenedCard {
+  assert(answer.number.length >= 12 && answer.number.length <= 19 && areDigits(answer.number), "a card number is 12 to 19 digits");
+  assert(answer.securityCode.length <= 4 && areDigits(answer.securityCode), "a security code is at most 4 digits");
+  const number = new Secret(answer.number, "[card number]");
+  const securityCode = answer.securityCode.length === 0 ? undefined : new Secret(answer.securityCode, "[security code]");
+  const { expMonth, expYear, postalCode, addressLine1 } = answer;
+  return {
+    kind: "opened",
+    card: { number, expMonth, expYear, securityCode, postalCode, addressLine1 },
+    wipe() {
+      number.wipe();
+      securityCode?.wipe();
+    },
+  };
+}
+
+function areDigits(bytes: Uint8Array): boolean {
+  for (const byte of bytes) if (byte < 0x30 || byte > 0x39) return false;
+  return true;
+}

@@ -1,0 +1,253 @@
+/**
+ * What every connector must do, as tests. Call `connectorConformance` from a server test with a world that can misbehave on command.
+ *
+ * A world stands for the processor and the network: it sets faults, says what the processor's own books hold, and can go away. A case
+ * that a processor cannot show is skipped with a reason, in the world, not here.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { AuthorizeCommand, Card, Connector, ConnectorCall } from "./connector.ts";
+import type { Outcome } from "./outcome.ts";
+
+export type ConformanceFault =
+  | "timeout_before_charge"
+  | "timeout_after_charge"
+  | "reset_after_approval"
+  | "duplicate_answer"
+  | "garbage"
+  | "outage"
+  | "slow_drip"
+  | "unmapped_code";
+
+export type ConformanceWorld = {
+  readonly connector: Connector;
+  /** The same connector towards an address where nobody listens. */
+  readonly unreachable: Connector;
+  /** The next operation with this reference meets the fault, once. */
+  fail(reference: string, fault: ConformanceFault): Promise<void>;
+  /** How many effects the processor's own books hold under this reference. */
+  effects(reference: string): Promise<number>;
+  /** Cards by what the processor does with them; a wiped card is never handed out twice. */
+  card(kind: "approved" | "insufficient_funds" | "lost_card" | "refund_fails"): Card;
+  newReference(kind: "attempt" | "capture" | "void" | "refund"): string;
+  newPaymentId(): string;
+  readonly merchantId: string;
+  /** How long the processor takes to settle a refund, ms. */
+  readonly refundDelayMs: number;
+  stop(): Promise<void>;
+};
+
+const patienceMs = 400;
+
+export function connectorConformance(name: string, start: () => Promise<ConformanceWorld>): void {
+  describe(`${name} conforms`, () => {
+    let world: ConformanceWorld;
+    beforeAll(async () => {
+      world = await start();
+    });
+    afterAll(async () => {
+      await world?.stop();
+    });
+
+    const call = (timeoutMs = 5_000): ConnectorCall => ({ deadlineAtMs: Date.now() + timeoutMs, traceparent: "" });
+    const command = (change: Partial<AuthorizeCommand> = {}): AuthorizeCommand => ({
+      reference: world.newReference("attempt"),
+      merchantId: world.merchantId,
+      paymentId: world.newPaymentId(),
+      merchantReference: "",
+      amount: 1_000n,
+      currency: "EUR",
+      capture: false,
+      ...change,
+    });
+    const authorized = async (change: Partial<AuthorizeCommand> = {}, card = world.card("approved")) => {
+      const asked = command(change);
+      const outcome = await world.connector.authorize(asked, card, call());
+      expect(outcome.kind).toBe("approved");
+      const processorReference = outcome.kind === "approved" ? outcome.words.processorReference : "";
+      return { authorizationReference: asked.reference, processorReference, merchantId: asked.merchantId };
+    };
+    const queried = async (reference: string): Promise<Outcome | "not_found"> => {
+      const answer = await world.connector.query(reference, call());
+      return answer.kind === "found" ? answer.outcome : "not_found";
+    };
+
+    describe("authorize", () => {
+      test("an approval is final and carries the processor's words", async () => {
+        const outcome = await world.connector.authorize(command(), world.card("approved"), call());
+        expect(outcome).toMatchObject({ kind: "approved", isFinal: true });
+        if (outcome.kind === "approved") {
+          expect(outcome.words.processorReference).not.toBe("");
+          expect(outcome.words.responseCode).not.toBe("");
+          expect(outcome.words.authCode).not.toBe("");
+        }
+      });
+
+      test("a decline comes in our words", async () => {
+        const poor = await world.connector.authorize(command(), world.card("insufficient_funds"), call());
+        expect(poor).toMatchObject({ kind: "declined", reason: "insufficient_funds" });
+        const lost = await world.connector.authorize(command(), world.card("lost_card"), call());
+        expect(lost).toMatchObject({ kind: "declined", reason: "lost_card" });
+      });
+
+      test("a repeated reference has one effect and the same answer, also at the same time", async () => {
+        const asked = command();
+        const first = await world.connector.authorize(asked, world.card("approved"), call());
+        const again = await Promise.all(Array.from({ length: 8 }, () => world.connector.authorize(asked, world.card("approved"), call())));
+        for (const outcome of again) expect(outcome).toEqual(first);
+        expect(await world.effects(asked.reference)).toBe(1);
+      });
+
+      test("a reference with another amount is not another charge", async () => {
+        const asked = command();
+        await world.connector.authorize(asked, world.card("approved"), call());
+        const other = await world.connector.authorize({ ...asked, amount: 999n }, world.card("approved"), call());
+        expect(other.kind).toBe("unknown");
+        expect(await world.effects(asked.reference)).toBe(1);
+      });
+
+      test("the largest amount goes through to the last digit", async () => {
+        const asked = command({ amount: 999_999_999_999n });
+        expect(await world.connector.authorize(asked, world.card("approved"), call())).toMatchObject({ kind: "approved" });
+      });
+
+      test("text from the merchant cannot change the request", async () => {
+        const odd = command({ merchantReference: 'order "7"}\r\nx-evil: 1\té漢' });
+        expect(await world.connector.authorize(odd, world.card("approved"), call())).toMatchObject({ kind: "approved" });
+      });
+    });
+
+    describe("when nobody can say what happened", () => {
+      test.each([
+        ["timeout_before_charge", "timeout", 0],
+        ["timeout_after_charge", "timeout", 1],
+        ["reset_after_approval", "connection_lost", 1],
+        ["garbage", "garbage", 1],
+        ["slow_drip", "timeout", 1],
+        ["unmapped_code", "unmapped_response", 1],
+        ["outage", "processor_fault", 0],
+      ] as const)("%s is unknown (%s), and a query tells whether there was a charge", async (fault, cause, effects) => {
+        const asked = command();
+        await world.fail(asked.reference, fault);
+        expect(await world.connector.authorize(asked, world.card("approved"), call(patienceMs))).toMatchObject({ kind: "unknown", cause });
+        expect(await world.effects(asked.reference)).toBe(effects);
+        const answer = await queried(asked.reference);
+        if (effects === 0) expect(answer).toBe("not_found");
+        else expect(answer).toMatchObject({ kind: "approved", isFinal: true });
+      });
+
+      test("asking again with the same reference after an unknown outcome charges once", async () => {
+        const asked = command();
+        await world.fail(asked.reference, "reset_after_approval");
+        await world.connector.authorize(asked, world.card("approved"), call());
+        expect(await world.connector.authorize(asked, world.card("approved"), call())).toMatchObject({ kind: "approved" });
+        expect(await world.effects(asked.reference)).toBe(1);
+      });
+
+      test("an answer that comes twice is taken once and never meets another request", async () => {
+        const asked = Array.from({ length: 20 }, () => command());
+        for (const one of asked.slice(0, 5)) await world.fail(one.reference, "duplicate_answer");
+        const outcomes = await Promise.all(asked.map((one) => world.connector.authorize(one, world.card("approved"), call())));
+        for (const outcome of outcomes) expect(["approved", "unknown"]).toContain(outcome.kind);
+        const references = outcomes.map((outcome) => (outcome.kind === "approved" ? outcome.words.processorReference : ""));
+        const known = references.filter((reference) => reference !== "");
+        expect(new Set(known).size).toBe(known.length);
+        for (const one of asked) expect(await queried(one.reference)).toMatchObject({ kind: "approved" });
+      });
+    });
+
+    describe("when nothing left our house", () => {
+      test("a refused connection is not_sent", async () => {
+        const outcome = await world.unreachable.authorize(command(), world.card("approved"), call());
+        expect(outcome).toEqual({ kind: "not_sent", cause: "not_connected" });
+        expect(world.unreachable.isUp()).toBe(false);
+      });
+
+      test("a deadline that has passed is not_sent", async () => {
+        const asked = command();
+        const outcome = await world.connector.authorize(asked, world.card("approved"), { deadlineAtMs: Date.now() - 1, traceparent: "" });
+        expect(outcome).toEqual({ kind: "not_sent", cause: "deadline_exceeded" });
+        expect(await world.effects(asked.reference)).toBe(0);
+      });
+    });
+
+    describe("query and ping", () => {
+      test("a query finds what was declined", async () => {
+        const asked = command();
+        await world.connector.authorize(asked, world.card("insufficient_funds"), call());
+        expect(await queried(asked.reference)).toMatchObject({ kind: "declined", reason: "insufficient_funds" });
+      });
+
+      test("what was never sent is surely not there", async () => {
+        expect(await queried(world.newReference("attempt"))).toBe("not_found");
+      });
+
+      test("a processor that cannot be asked has not said no", async () => {
+        const answer = await world.unreachable.query(world.newReference("attempt"), call());
+        expect(answer).toEqual({ kind: "found", outcome: { kind: "unknown", cause: "not_reached" } });
+      });
+
+      test("a ping tells whether the processor answers", async () => {
+        expect(await world.connector.ping(call())).toMatchObject({ kind: "up" });
+        expect(await world.unreachable.ping(call())).toEqual({ kind: "down" });
+      });
+    });
+
+    describe("capture, void and refund", () => {
+      beforeEach((context) => {
+        if (!world.connector.capabilities.multipleCaptures) context.skip("the processor captures once");
+      });
+
+      test("captures in parts up to the hold, by the processor's id or by our reference", async () => {
+        const link = await authorized();
+        const part = { reference: world.newReference("capture"), amount: 400n, currency: "EUR" };
+        expect(await world.connector.capture({ ...link, ...part }, call())).toMatchObject({ kind: "approved", isFinal: true });
+        const rest = { reference: world.newReference("capture"), amount: 600n, currency: "EUR" };
+        expect(await world.connector.capture({ ...link, processorReference: "", ...rest }, call())).toMatchObject({ kind: "approved" });
+        const more = { reference: world.newReference("capture"), amount: 1n, currency: "EUR" };
+        expect(await world.connector.capture({ ...link, ...more }, call())).toMatchObject({ kind: "declined" });
+      });
+
+      test("a repeated capture takes the money once", async () => {
+        const link = await authorized();
+        const capture = { ...link, reference: world.newReference("capture"), amount: 400n, currency: "EUR" };
+        await world.fail(capture.reference, "timeout_after_charge");
+        expect(await world.connector.capture(capture, call(patienceMs))).toMatchObject({ kind: "unknown", cause: "timeout" });
+        expect(await world.connector.capture(capture, call())).toMatchObject({ kind: "approved" });
+        expect(await world.effects(capture.reference)).toBe(1);
+        expect(await queried(capture.reference)).toMatchObject({ kind: "approved" });
+      });
+
+      test("a void releases the hold once; afterwards there is nothing to capture", async () => {
+        const link = await authorized();
+        expect(await world.connector.void({ ...link, reference: world.newReference("void") }, call())).toMatchObject({ kind: "approved" });
+        expect(await world.connector.void({ ...link, reference: world.newReference("void") }, call())).toMatchObject({ kind: "declined" });
+        const capture = { ...link, reference: world.newReference("capture"), amount: 1n, currency: "EUR" };
+        expect(await world.connector.capture(capture, call())).toMatchObject({ kind: "declined" });
+      });
+
+      test("a movement of an authorization that the processor does not know is declined", async () => {
+        const nobody = { authorizationReference: world.newReference("attempt"), processorReference: "", merchantId: world.merchantId };
+        const outcome = await world.connector.void({ ...nobody, reference: world.newReference("void") }, call());
+        expect(outcome).toMatchObject({ kind: "declined", reason: "transaction_not_allowed" });
+      });
+
+      test("a refund is accepted first and final later", async () => {
+        const link = await authorized({ capture: true });
+        const refund = { ...link, reference: world.newReference("refund"), amount: 300n, currency: "EUR", reason: "returned" };
+        expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "approved", isFinal: false });
+        await new Promise((resolve) => setTimeout(resolve, world.refundDelayMs + 50));
+        expect(await queried(refund.reference)).toMatchObject({ kind: "approved", isFinal: true });
+        const tooMuch = { ...refund, reference: world.newReference("refund"), amount: 701n };
+        expect(await world.connector.refund(tooMuch, call())).toMatchObject({ kind: "declined", reason: "invalid_amount" });
+      });
+
+      test("a refund that fails later is a decline when it is asked about", async () => {
+        const link = await authorized({ capture: true }, world.card("refund_fails"));
+        const refund = { ...link, reference: world.newReference("refund"), amount: 1_000n, currency: "EUR", reason: "returned" };
+        expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "approved", isFinal: false });
+        await new Promise((resolve) => setTimeout(resolve, world.refundDelayMs + 50));
+        expect(await queried(refund.reference)).toMatchObject({ kind: "declined" });
+      });
+    });
+  });
+}

@@ -1,0 +1,101 @@
+/**
+ * What every connector is. One connector per processor, in `src/<name>/`, one line in the registry, and the shared conformance suite.
+ *
+ * A connector reports outcomes and never throws for what a processor or a network does; a rejection is a bug. It never decides what a
+ * payment's status is, never repeats a request by itself, and keeps nothing that a restart would lose.
+ */
+import type { Secret } from "@florin/kernel";
+import type { Outcome, QueryAnswer } from "./outcome.ts";
+
+export type Capabilities = {
+  /** ISO 4217 codes. Empty: all. */
+  readonly currencies: readonly string[];
+  readonly brands: readonly string[];
+  /** Several captures of one authorization. */
+  readonly multipleCaptures: boolean;
+  /** Release of the rest after a partial capture. */
+  readonly voidAfterCapture: boolean;
+  /** Several refunds of one payment. */
+  readonly multipleRefunds: boolean;
+  /** The processor honours our reference as an idempotency key. */
+  readonly idempotent: boolean;
+  /** The processor can be asked by our reference. */
+  readonly query: boolean;
+  /** How an unknown outcome is decided. */
+  readonly unknownStrategy: "repeat" | "query" | "reverse" | "file";
+  /** How long a hold lasts, hours. */
+  readonly authorizationHours: number;
+};
+
+/** An open card. Whoever opened it wipes it when the call has ended. */
+export type Card = {
+  /** ASCII digits. */
+  readonly number: Secret;
+  /** 1 to 12. */
+  readonly expMonth: number;
+  /** Four digits. */
+  readonly expYear: number;
+  /** ASCII digits; undefined when there is none (any more). */
+  readonly securityCode: Secret | undefined;
+  /** Empty when not given. */
+  readonly postalCode: string;
+  readonly addressLine1: string;
+};
+
+export type AuthorizeCommand = {
+  /** Our reference of this attempt: the processor's idempotency key. */
+  readonly reference: string;
+  readonly merchantId: string;
+  readonly paymentId: string;
+  /** Empty when the merchant gave none. */
+  readonly merchantReference: string;
+  /** Minor units. */
+  readonly amount: bigint;
+  readonly currency: string;
+  /** True: take the money in the same operation. */
+  readonly capture: boolean;
+};
+
+/** The authorization that a later operation is about. */
+export type AuthorizationLink = {
+  readonly authorizationReference: string;
+  /** The processor's id of the authorization; empty when it gave none. */
+  readonly processorReference: string;
+  readonly merchantId: string;
+};
+
+export type CaptureCommand = AuthorizationLink & { readonly reference: string; readonly amount: bigint; readonly currency: string };
+export type VoidCommand = AuthorizationLink & { readonly reference: string };
+export type RefundCommand = AuthorizationLink & {
+  readonly reference: string;
+  readonly amount: bigint;
+  readonly currency: string;
+  readonly reason: string;
+};
+
+export type ConnectorCall = {
+  /** ms since the epoch. Past it nobody waits for the answer; the outcome of what was sent is then unknown. */
+  readonly deadlineAtMs: number;
+  /** W3C traceparent for the processor; empty when there is none. */
+  readonly traceparent: string;
+};
+
+export type PingAnswer = { readonly kind: "up"; readonly roundTripUs: number } | { readonly kind: "down" };
+
+export interface Connector {
+  /** Registry name: lower case letters, digits and underscores. Stored with payments, so it stays for ever. */
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  /** Repeating a command with its reference has one effect where `capabilities.idempotent` holds. */
+  authorize(command: AuthorizeCommand, card: Card, call: ConnectorCall): Promise<Outcome>;
+  capture(command: CaptureCommand, call: ConnectorCall): Promise<Outcome>;
+  void(command: VoidCommand, call: ConnectorCall): Promise<Outcome>;
+  refund(command: RefundCommand, call: ConnectorCall): Promise<Outcome>;
+  /** What became of an earlier operation. `found` with an unknown outcome when the processor could not be asked or is still at work. */
+  query(reference: string, call: ConnectorCall): Promise<QueryAnswer>;
+  ping(call: ConnectorCall): Promise<PingAnswer>;
+  /** State of the link as last seen, without asking. */
+  isUp(): boolean;
+  /** Refuses new commands; waits for those in flight until their deadlines. */
+  close(): Promise<void>;
+}

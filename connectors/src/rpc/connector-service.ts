@@ -1,0 +1,35 @@
+/** The connectors over RPC: check, translate, call, translate back. */
+import { ConnectorService } from "@florin/gen/connectors/v1/connectors";
+import { implement, type ServiceImplementation } from "@florin/runtime/rpc";
+import type { Operations } from "../app/operations.ts";
+import { connectorToWire, outcomeToWire, queryAnswerToWire } from "./outcome-mapping.ts";
+import { checkReference, toAuthorizeCommand, toCaptureCommand, toRefundCommand, toVoidCommand } from "./requests.ts";
+
+export function createConnectorService(operations: Operations): ServiceImplementation {
+  return implement(ConnectorService, {
+    async authorize(request, context) {
+      const outcome = await operations.authorize(request.connector, toAuthorizeCommand(request), request.token, context);
+      return { outcome: outcomeToWire(outcome) };
+    },
+    async capture(request, context) {
+      return { outcome: outcomeToWire(await operations.capture(request.connector, toCaptureCommand(request), context)) };
+    },
+    async void(request, context) {
+      return { outcome: outcomeToWire(await operations.void(request.connector, toVoidCommand(request), context)) };
+    },
+    async refund(request, context) {
+      return { outcome: outcomeToWire(await operations.refund(request.connector, toRefundCommand(request), context)) };
+    },
+    async query(request, context) {
+      checkReference(request.reference);
+      return queryAnswerToWire(await operations.query(request.connector, request.reference, context));
+    },
+    async ping(request, context) {
+      const answer = await operations.ping(request.connector, context);
+      return answer.kind === "up" ? { isUp: true, roundTripUs: answer.roundTripUs } : { isUp: false };
+    },
+    async listConnectors() {
+      return { connectors: operations.list().map(connectorToWire) };
+    },
+  });
+}

@@ -1,0 +1,70 @@
+/** Checks what comes in. A refusal here is `not_done`: nothing was opened and nothing was sent. */
+import type { AuthorizeRequest, CaptureRequest, RefundRequest, VoidRequest } from "@florin/gen/connectors/v1/connectors";
+import { amountMinorMax, type IdKind, invalid, isCurrency, isId } from "@florin/kernel";
+import type { AuthorizationLink, AuthorizeCommand, CaptureCommand, RefundCommand, VoidCommand } from "../contract/connector.ts";
+
+const tokenPattern = /^tok_[a-z0-9_]{1,64}$/;
+const processorReferencePattern = /^[\x21-\x7e]{0,64}$/;
+const merchantReferenceLengthMax = 255;
+const reasonLengthMax = 1_000;
+const operationKinds: readonly IdKind[] = ["attempt", "capture", "void", "refund"];
+
+export function toAuthorizeCommand(request: AuthorizeRequest): AuthorizeCommand {
+  checkId("attempt", request.reference, "reference");
+  checkId("merchant", request.merchantId, "merchant_id");
+  checkId("payment", request.paymentId, "payment_id");
+  checkMoney(request);
+  if (!tokenPattern.test(request.token)) throw invalid("parameter_invalid", "token is not a vault token", "token");
+  if (request.merchantReference.length > merchantReferenceLengthMax || request.merchantReference.includes("\0"))
+    throw invalid(
+      "parameter_invalid",
+      `merchant_reference is at most ${merchantReferenceLengthMax} characters without NUL`,
+      "merchant_reference",
+    );
+  const { reference, merchantId, paymentId, merchantReference, amount, currency, capture } = request;
+  return { reference, merchantId, paymentId, merchantReference, amount, currency, capture };
+}
+
+export function toCaptureCommand(request: CaptureRequest): CaptureCommand {
+  checkId("capture", request.reference, "reference");
+  checkMoney(request);
+  return { ...toLink(request), reference: request.reference, amount: request.amount, currency: request.currency };
+}
+
+export function toVoidCommand(request: VoidRequest): VoidCommand {
+  checkId("void", request.reference, "reference");
+  return { ...toLink(request), reference: request.reference };
+}
+
+export function toRefundCommand(request: RefundRequest): RefundCommand {
+  checkId("refund", request.reference, "reference");
+  checkMoney(request);
+  if (request.reason.length > reasonLengthMax)
+    throw invalid("parameter_invalid", `reason is at most ${reasonLengthMax} characters`, "reason");
+  const { reference, amount, currency, reason } = request;
+  return { ...toLink(request), reference, amount, currency, reason };
+}
+
+/** The reference of any operation. */
+export function checkReference(reference: string): void {
+  if (!operationKinds.some((kind) => isId(kind, reference)))
+    throw invalid("parameter_invalid", "reference is not an operation's id", "reference");
+}
+
+function toLink(request: { authorizationReference: string; processorReference: string; merchantId: string }): AuthorizationLink {
+  checkId("attempt", request.authorizationReference, "authorization_reference");
+  checkId("merchant", request.merchantId, "merchant_id");
+  if (!processorReferencePattern.test(request.processorReference))
+    throw invalid("parameter_invalid", "processor_reference is at most 64 printable characters", "processor_reference");
+  const { authorizationReference, processorReference, merchantId } = request;
+  return { authorizationReference, processorReference, merchantId };
+}
+
+function checkId(kind: IdKind, value: string, param: string): void {
+  if (!isId(kind, value)) throw invalid("parameter_invalid", `${param} is not an id of its kind`, param);
+}
+
+function checkMoney({ amount, currency }: { amount: bigint; currency: string }): void {
+  if (amount < 1n || amount > amountMinorMax) throw invalid("amount_invalid", `amount is 1 to ${amountMinorMax} minor units`, "amount");
+  if (!isCurrency(currency)) throw invalid("currency_unknown", "currency is not an active ISO 4217 code", "currency");
+}

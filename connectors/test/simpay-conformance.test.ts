@@ -1,0 +1,41 @@
+/** simpay against the real simulator process, its faults and its books. */
+import { randomBytes } from "node:crypto";
+import { makeId, Secret } from "@florin/kernel";
+import { freePort } from "@florin/runtime/testing";
+import { connectorConformance } from "../src/contract/conformance.ts";
+import { createSimpay } from "../src/simpay/simpay.ts";
+import { testCard } from "./cards.ts";
+import { refundDelayMs, simpayApiKey, startSimulator } from "./start-simulator.ts";
+
+const newId = (kind: Parameters<typeof makeId>[0]) => makeId(kind, Date.now(), randomBytes(10));
+
+connectorConformance("simpay", async () => {
+  const simulator = await startSimulator();
+  const connectTo = (url: string) =>
+    createSimpay({
+      url: new URL(url),
+      apiKey: new Secret(Buffer.from(simpayApiKey)),
+      connectionsMax: 16,
+      waitingMax: 64,
+      connectTimeoutMs: 1_000,
+    });
+  const connector = connectTo(simulator.url);
+  const unreachable = connectTo(`http://127.0.0.1:${await freePort()}`);
+  return {
+    connector,
+    unreachable,
+    fail: async (reference, fault) => {
+      await simulator.call("POST", "/admin/rules", { fault, match: { reference_prefix: reference }, times: 1 });
+    },
+    effects: async (reference) => Number((await simulator.call("GET", `/admin/books/charges?reference=${reference}`))["count"]),
+    card: testCard,
+    newReference: newId,
+    newPaymentId: () => newId("payment"),
+    merchantId: newId("merchant"),
+    refundDelayMs,
+    stop: async () => {
+      await Promise.all([connector.close(), unreachable.close()]);
+      await simulator.stop();
+    },
+  };
+});

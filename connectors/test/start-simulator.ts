@@ -1,0 +1,72 @@
+/**
+ * The simulator as a process of its own, on free ports, with its own database. It is started the way `up` starts it; nothing of it is
+ * imported, because services know each other by network only.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { connectPostgres, createServiceDatabase } from "@florin/runtime/postgres";
+import { freePort, testPostgres, untilTrue } from "@florin/runtime/testing";
+
+const root = new URL("../../", import.meta.url).pathname;
+const startTimeoutMs = 20_000;
+
+export const simpayApiKey = "simpay_test";
+export const refundDelayMs = 60;
+
+export type SimulatorProcess = {
+  readonly url: string;
+  readonly pid: number;
+  call(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
+  stop(): Promise<void>;
+};
+
+export async function startSimulator(options: { latency?: string } = {}): Promise<SimulatorProcess> {
+  const server = await testPostgres();
+  const { ownerUrl, appUrl } = await createServiceDatabase({
+    superuserUrl: server.superuserUrl,
+    database: "florin_simulator",
+    ownerPassword: "owner-secret",
+    appPassword: "app-secret",
+  });
+  await run("simulator/src/migrate.ts", { FLORIN_DATABASE_OWNER_URL: ownerUrl });
+  const port = await freePort();
+  const child = node("simulator/src/main.ts", {
+    FLORIN_HTTP_PORT: String(port),
+    FLORIN_ADMIN_PORT: "0",
+    FLORIN_DATABASE_URL: appUrl,
+    FLORIN_SIMPAY_API_KEY: simpayApiKey,
+    FLORIN_SIMULATOR_LATENCY: options.latency ?? "none",
+    FLORIN_SIMULATOR_REFUND_DELAY_MS: String(refundDelayMs),
+    FLORIN_LOG_LEVEL: "warn",
+    FLORIN_DIE_WITH_PARENT: "1",
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const call = async (method: string, path: string, body?: unknown): Promise<Record<string, unknown>> => {
+    const json = body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+    const text = await (await fetch(url + path, { method, ...json })).text();
+    return text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
+  };
+  await untilTrue(async () => (await call("GET", "/admin/rules"))["rules"] !== undefined, startTimeoutMs);
+  const stop = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    await exitOf(child);
+    const superuser = connectPostgres({ url: server.superuserUrl, name: "test", connectionsMax: 1 });
+    await superuser.unsafe("DROP DATABASE IF EXISTS florin_simulator WITH (FORCE)");
+    await superuser.end({ timeout: 5 });
+    await server.stop();
+  };
+  return { url, pid: child.pid ?? 0, call, stop };
+}
+
+function node(file: string, env: Readonly<Record<string, string>>): ChildProcess {
+  return spawn(process.execPath, [file], { cwd: root, env: { ...process.env, ...env }, stdio: ["pipe", "inherit", "inherit"] });
+}
+
+async function run(file: string, env: Readonly<Record<string, string>>): Promise<void> {
+  const code = await exitOf(node(file, env));
+  if (code !== 0) throw new Error(`${file} ended with ${code}`);
+}
+
+function exitOf(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
+  return new Promise((resolve) => child.once("exit", resolve));
+}

@@ -1,0 +1,63 @@
+/**
+ * Faults by rule: which operation, which fault, how often. Pure.
+ *
+ * The word before or after in a name is about the books: "after" faults have booked the operation, whatever the caller sees.
+ */
+
+export const faults = {
+  timeout_before_charge: "books nothing and never answers; the connection is cut after delay_ms (60,000)",
+  timeout_after_charge: "books the operation and never answers; the connection is cut after delay_ms (60,000)",
+  reset_after_approval: "books the operation, then resets the connection instead of answering",
+  duplicate_answer: "books the operation and sends the answer twice on the same connection",
+  garbage: "books the operation and answers 200 with bytes that are no JSON",
+  outage: "books nothing and answers 503",
+  slow_drip: "books the operation and sends the answer byte by byte, delay_ms (50) apart",
+  unmapped_code: "books the operation and answers with a status and a code that no documentation lists",
+  delay: "books the operation and answers delay_ms (1,000) later than usual",
+} as const;
+
+export type Fault = keyof typeof faults;
+
+export function isFault(value: string): value is Fault {
+  return Object.hasOwn(faults, value);
+}
+
+export const operationNames = ["authorization", "capture", "void", "refund", "query"] as const;
+export type OperationName = (typeof operationNames)[number];
+
+/** Facts of one request that rules look at. */
+export type RequestFacts = {
+  readonly operation: OperationName;
+  readonly reference: string;
+  readonly merchantId: string;
+  readonly paymentId: string;
+  readonly merchantReference: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly cardLast4: string;
+};
+
+/** Every field that is given must fit; an empty match fits everything. */
+export type RuleMatch = {
+  readonly operation?: OperationName;
+  readonly card_last4?: string;
+  readonly amount?: number;
+  readonly currency?: string;
+  readonly reference_prefix?: string;
+  readonly merchant_id?: string;
+  readonly payment_id?: string;
+  readonly merchant_reference?: string;
+};
+
+export function fits(match: RuleMatch, facts: RequestFacts): boolean {
+  return (
+    (match.operation === undefined || match.operation === facts.operation) &&
+    (match.card_last4 === undefined || match.card_last4 === facts.cardLast4) &&
+    (match.amount === undefined || match.amount === facts.amount) &&
+    (match.currency === undefined || match.currency === facts.currency) &&
+    (match.reference_prefix === undefined || facts.reference.startsWith(match.reference_prefix)) &&
+    (match.merchant_id === undefined || match.merchant_id === facts.merchantId) &&
+    (match.payment_id === undefined || match.payment_id === facts.paymentId) &&
+    (match.merchant_reference === undefined || match.merchant_reference === facts.merchantReference)
+  );
+}

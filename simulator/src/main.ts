@@ -1,0 +1,46 @@
+/** The simulator process: the outside world of the sandbox. Refuses to start in production. */
+import { loadConfig } from "@florin/runtime/config";
+import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
+import { connectPostgres } from "@florin/runtime/postgres";
+import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
+import { simulatorConfig } from "./config.ts";
+import { formatLatency, parseLatency } from "./domain/latency.ts";
+import { buildSimulator } from "./rest/app.ts";
+
+const config = loadConfig(simulatorConfig, process.env);
+const logger = createLogger({ service: "simulator", level: config.logLevel });
+
+runProcess({
+  name: "simulator",
+  logger,
+  async start({ isDraining }) {
+    if (config.environment === "production") throw new Error("the simulator does not run in production");
+    const latency = parseLatency(config.latency);
+    if (latency === undefined) throw new Error("FLORIN_SIMULATOR_LATENCY is none, 20 or a range like 300-1200 (ms)");
+    const telemetry = startTelemetry({ service: "simulator", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
+    const sql = connectPostgres({ url: config.databaseUrl, name: "florin-simulator", connectionsMax: config.databaseConnectionsMax });
+    const app = buildSimulator({ sql, apiKey: config.apiKey, latency, refundDelayMs: config.refundDelayMs, logger });
+    await app.listen({ host: config.listenHost, port: config.httpPort });
+    const admin = await startAdminServer({
+      host: config.listenHost,
+      port: config.adminPort,
+      telemetry,
+      live: () => true,
+      ready: async () => {
+        const books = await sql`SELECT 1 FROM operations LIMIT 0`.then(
+          () => "up" as const,
+          () => "down" as const,
+        );
+        return { ready: books === "up" && !isDraining(), parts: { books } };
+      },
+    });
+    logger.info({ http: app.addresses(), admin_port: admin.port, latency: formatLatency(latency) }, "simulator listens");
+    const drain: Part[] = [
+      { name: "http", stop: () => app.close() },
+      { name: "database", stop: () => sql.end({ timeout: 5 }) },
+      { name: "admin", stop: () => admin.close() },
+      { name: "telemetry", stop: () => telemetry.shutdown() },
+    ];
+    return { drain };
+  },
+});

@@ -1,0 +1,173 @@
+/**
+ * The acquirer's API: `/v1`. Each request meets the fault rules first, then the books, then the latency of the day.
+ *
+ * The time a booking takes counts as a part of the latency, so a simulator set to 20 ms answers after 20 ms.
+ */
+import { timingSafeEqual } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Secret } from "@florin/kernel";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Acquirer, AcquirerAnswer } from "../app/acquirer.ts";
+import type { FaultRules, Rule } from "../app/fault-rules.ts";
+import type { RequestFacts } from "../domain/fault-rule.ts";
+import { drawLatencyMs, type Latency } from "../domain/latency.ts";
+import { parseProcessorId } from "../domain/operation.ts";
+import { sendError } from "./answer-body.ts";
+import { answerFaultily, delayMsDefault, holdAndCut } from "./faulty-answer.ts";
+import {
+  type AuthorizationBody,
+  authorizationParams,
+  authorizationSchema,
+  type MovementBody,
+  movementSchema,
+  readIdempotencyKey,
+  referenceParams,
+  voidSchema,
+} from "./requests.ts";
+
+export type AcquirerRoutesOptions = {
+  readonly acquirer: Acquirer;
+  readonly rules: FaultRules;
+  readonly apiKey: Secret;
+  readonly latency: () => Latency;
+};
+
+type Answer = { readonly status: number; readonly body: object };
+
+export function acquirerRoutes(app: FastifyInstance, options: AcquirerRoutesOptions): void {
+  const { acquirer } = options;
+  const expected = Buffer.from(`Bearer ${Buffer.from(options.apiKey.expose()).toString("utf8")}`, "utf8");
+  app.addHook("onRequest", async (request, reply) => {
+    if (!isEqual(request.headers.authorization, expected)) return sendError(reply, "api_key_invalid");
+  });
+
+  app.post<{ Body: AuthorizationBody }>("/v1/authorizations", { schema: { body: authorizationSchema } }, async (request, reply) => {
+    const reference = readIdempotencyKey(request.headers["idempotency-key"]);
+    if (reference === undefined) return sendError(reply, "idempotency_key_missing");
+    const { body } = request;
+    const facts: RequestFacts = {
+      operation: "authorization",
+      reference,
+      merchantId: body.merchant_id,
+      paymentId: body.payment_id,
+      merchantReference: body.merchant_reference ?? "",
+      amount: body.amount,
+      currency: body.currency,
+      cardLast4: body.card.number.slice(-4),
+    };
+    return answer(options, { request, reply, facts }, async () => toAnswer(await acquirer.authorize(toAuthorization(reference, body))));
+  });
+
+  for (const [path, operation, schema] of [
+    ["captures", "capture", movementSchema],
+    ["voids", "void", voidSchema],
+    ["refunds", "refund", movementSchema],
+  ] as const) {
+    app.post<{ Params: { id: string }; Body: MovementBody }>(
+      `/v1/authorizations/:id/${path}`,
+      { schema: { params: authorizationParams, body: schema } },
+      async (request, reply) => {
+        const reference = readIdempotencyKey(request.headers["idempotency-key"]);
+        if (reference === undefined) return sendError(reply, "idempotency_key_missing");
+        const { body } = request;
+        const authorizationId = parseProcessorId(request.params.id);
+        const facts: RequestFacts = { ...noFacts, operation, reference, merchantId: body.merchant_id, amount: body.amount ?? 0 };
+        const movement = {
+          reference,
+          operation,
+          authorizationId,
+          authorizationReference: authorizationId === undefined ? request.params.id : "",
+          merchantId: body.merchant_id,
+          amount: BigInt(body.amount ?? 0),
+          currency: body.currency ?? "",
+        };
+        return answer(options, { request, reply, facts: { ...facts, currency: movement.currency } }, async () =>
+          toAnswer(await acquirer.move(movement)),
+        );
+      },
+    );
+  }
+
+  app.get<{ Params: { reference: string } }>(
+    "/v1/operations/:reference",
+    { schema: { params: referenceParams } },
+    async (request, reply) => {
+      const { reference } = request.params;
+      const facts: RequestFacts = { ...noFacts, operation: "query", reference };
+      return answer(options, { request, reply, facts }, async () => {
+        const found = await acquirer.query(reference);
+        if (found.kind === "found") return { status: 200, body: found.view };
+        return errorAnswer(found.kind === "not_found" ? "operation_not_found" : "operation_in_progress");
+      });
+    },
+  );
+
+  /** For link checks: answers without touching the books. */
+  app.get("/v1/ping", async () => ({ status: "up" }));
+}
+
+const noFacts = { merchantId: "", paymentId: "", merchantReference: "", amount: 0, currency: "", cardLast4: "" } as const;
+
+function isEqual(header: string | undefined, expected: Buffer): boolean {
+  if (header === undefined) return false;
+  const given = Buffer.from(header, "utf8");
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+function toAuthorization(reference: string, body: AuthorizationBody) {
+  const { card } = body;
+  return {
+    reference,
+    merchantId: body.merchant_id,
+    paymentId: body.payment_id,
+    merchantReference: body.merchant_reference === "" ? undefined : body.merchant_reference,
+    amount: BigInt(body.amount),
+    currency: body.currency,
+    isCaptured: body.capture ?? false,
+    card: {
+      number: card.number,
+      expMonth: card.exp_month,
+      expYear: card.exp_year,
+      hasSecurityCode: card.cvc !== undefined,
+      hasAddress: (card.postal_code ?? "") !== "" || (card.address_line1 ?? "") !== "",
+    },
+  };
+}
+
+function toAnswer(answered: AcquirerAnswer): Answer {
+  if (answered.kind === "answered") return { status: answered.isRepeat ? 200 : 201, body: answered.view };
+  return errorAnswer(answered.kind === "key_reuse" ? "idempotency_key_reuse" : "authorization_not_found");
+}
+
+function errorAnswer(code: "idempotency_key_reuse" | "authorization_not_found" | "operation_not_found" | "operation_in_progress"): Answer {
+  return { status: code.endsWith("not_found") ? 404 : 409, body: { error: { code } } };
+}
+
+type Exchange = { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly facts: RequestFacts };
+
+async function answer(options: AcquirerRoutesOptions, exchange: Exchange, work: () => Promise<Answer>): Promise<unknown> {
+  const { reply } = exchange;
+  const rule = options.rules.take(exchange.facts);
+  if (rule?.fault === "outage") return sendError(reply, "outage");
+  if (rule?.fault === "timeout_before_charge") {
+    reply.hijack();
+    holdAndCut(reply.raw, rule.delayMs);
+    return reply;
+  }
+  const latencyMs = drawLatencyMs(options.latency(), Math.random()) + (rule?.fault === "delay" ? (rule.delayMs ?? delayMsDefault) : 0);
+  const startedAtMs = performance.now();
+  const { status, body } = await work();
+  const leftMs = latencyMs - (performance.now() - startedAtMs);
+  if (leftMs >= 1) await sleep(leftMs);
+  if (rule !== undefined && rule.fault !== "delay") return answerBadly(exchange, rule, { status, body });
+  return reply.code(status).send(body);
+}
+
+async function answerBadly({ reply }: Exchange, rule: Rule, { status, body }: Answer): Promise<unknown> {
+  if (rule.fault === "unmapped_code")
+    return reply.code(status).send({ ...body, status: "referred", response_code: "ZZ", decline_code: "" });
+  if (rule.fault === "outage" || rule.fault === "timeout_before_charge" || rule.fault === "delay") return reply;
+  reply.hijack();
+  await answerFaultily(reply.raw, rule.fault, { status, body }, rule.delayMs);
+  return reply;
+}

@@ -1,0 +1,64 @@
+/** The simulator's HTTP server: the acquirer's API and the admin API. Builds, does not listen. */
+import { AppError, type Secret } from "@florin/kernel";
+import type { Sql } from "@florin/runtime/postgres";
+import type { Logger } from "@florin/runtime/telemetry";
+import { type FastifyInstance, fastify } from "fastify";
+import { createAcquirer } from "../app/acquirer.ts";
+import { createFaultRules } from "../app/fault-rules.ts";
+import type { Latency } from "../domain/latency.ts";
+import { acquirerRoutes } from "./acquirer-routes.ts";
+import { type AdminState, adminRoutes } from "./admin-routes.ts";
+import { sendError } from "./answer-body.ts";
+import { booksRoutes } from "./books-routes.ts";
+
+const bodySizeBytesMax = 16_384;
+/** Longer than any caller keeps an idle connection, so the caller and not the acquirer ends it. */
+const keepAliveTimeoutMs = 75_000;
+const connectionsMax = 16_384;
+
+export type SimulatorOptions = {
+  readonly sql: Sql;
+  readonly apiKey: Secret;
+  readonly latency: Latency;
+  readonly refundDelayMs: number;
+  readonly logger: Logger;
+};
+
+export function buildSimulator(options: SimulatorOptions): FastifyInstance {
+  const state: AdminState = {
+    rules: createFaultRules(Math.random),
+    latency: options.latency,
+    latencyAtStart: options.latency,
+    refundDelayMs: options.refundDelayMs,
+    refundDelayMsAtStart: options.refundDelayMs,
+  };
+  const acquirer = createAcquirer(options.sql, { refundDelayMs: () => state.refundDelayMs });
+  const app = fastify({
+    bodyLimit: bodySizeBytesMax,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    forceCloseConnections: true,
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
+  });
+  app.server.maxConnections = connectionsMax;
+  app.setErrorHandler((thrown, _request, reply) => {
+    if (isClientFault(thrown)) return sendError(reply, "request_invalid");
+    if (thrown instanceof AppError && thrown.code === "overloaded") return sendError(reply, "overloaded");
+    options.logger.error({ err: thrown }, "request failed");
+    return sendError(reply, "internal");
+  });
+  app.setNotFoundHandler((_request, reply) => sendError(reply, "route_unknown"));
+  app.register(async (scope) =>
+    acquirerRoutes(scope, { acquirer, rules: state.rules, apiKey: options.apiKey, latency: () => state.latency }),
+  );
+  app.register(async (scope) => {
+    adminRoutes(scope, state);
+    booksRoutes(scope, options.sql);
+  });
+  app.addHook("onClose", () => acquirer.close());
+  return app;
+}
+
+/** Bad JSON, a body that is too large, a schema that does not fit. Validation messages are not passed on: they may quote what was sent. */
+function isClientFault(thrown: unknown): boolean {
+  return thrown instanceof Error && "statusCode" in thrown && typeof thrown.statusCode === "number" && thrown.statusCode < 500;
+}
