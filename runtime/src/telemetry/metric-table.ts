@@ -108,7 +108,7 @@ export const metricTable = {
     kind: "counter",
     unit: "{decision}",
     help: "Fraud decisions by risk level.",
-    labels: { level: ["low", "medium", "high", "blocked"] },
+    labels: { level: ["low", "elevated", "high", "blocked"] },
   },
   switch_relay_lag_events: {
     kind: "gauge",

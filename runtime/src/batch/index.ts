@@ -1,0 +1,1 @@
+export { type Batcher, type BatcherOptions, createBatcher, type Settled } from "./batcher.ts";

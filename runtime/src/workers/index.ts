@@ -1,0 +1,2 @@
+export { createWorkerBatcher, type WorkerBatcherOptions } from "./worker-batcher.ts";
+export { workerTask } from "./worker-task.ts";
