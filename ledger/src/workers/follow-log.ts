@@ -1,0 +1,103 @@
+/**
+ * Follows the payment log while this instance leads; stands by while another one does.
+ *
+ * Bounds: one attempt per second to lead or to follow again. The worker keeps no state: where to begin is read from the books each time.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { EventSource } from "@florin/runtime/bus";
+import type { Sql } from "@florin/runtime/postgres";
+import type { Logger } from "@florin/runtime/telemetry";
+import { createBookkeeper } from "../app/bookkeeper.ts";
+import type { Posted, Poster } from "../app/post-batches.ts";
+import { createLogIntake, type LogIntake } from "../consumers/payment-log.ts";
+import { type Leadership, tryToLead } from "../store/leader.ts";
+import { readProgress } from "../store/progress.ts";
+
+/** Name of this consumer at the broker and in the switch's caller policy. */
+export const consumerName = "ledger";
+const attemptPeriodMs = 1_000;
+
+export type FollowState = "standby" | "following" | "failing";
+
+export type LogFollower = {
+  readonly state: FollowState;
+  /** Log positions that have arrived here and are not committed yet. */
+  readonly lagPositions: number;
+  /** Stops following, waits for what is in flight and gives the lead away. Safe to repeat. */
+  stop(): Promise<void>;
+};
+
+export type FollowOptions = {
+  readonly source: EventSource;
+  readonly sql: Sql;
+  /** A pool of one connection, for the lead lock alone. */
+  readonly leaderSession: Sql;
+  readonly poster: Poster;
+  readonly onPosted: (posted: Posted) => void;
+  readonly logger: Logger;
+};
+
+export function followLog(options: FollowOptions): LogFollower {
+  let intake: LogIntake | undefined;
+  const stopping = new AbortController();
+  let state: FollowState = "standby";
+
+  async function attempt(): Promise<void> {
+    let leadership: Leadership | undefined;
+    try {
+      leadership = await tryToLead(options.leaderSession);
+      if (leadership === undefined) {
+        state = "standby";
+        return;
+      }
+      state = "following";
+      await followOnce(options, AbortSignal.any([stopping.signal, leadership.lost]), (opened) => {
+        intake = opened;
+      });
+    } catch (thrown) {
+      if (stopping.signal.aborted) return;
+      state = "failing";
+      options.logger.error({ err: thrown }, "the payment log cannot be followed");
+    } finally {
+      await leadership?.release();
+    }
+  }
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await attempt();
+      await sleep(attemptPeriodMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  }
+
+  const running = run();
+  return {
+    get state() {
+      return state;
+    },
+    get lagPositions() {
+      return intake?.lagPositions ?? 0;
+    },
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+/** From the stored positions until `signal`, or until a batch cannot be posted: then it throws, whatever the source does about it. */
+async function followOnce(options: FollowOptions, signal: AbortSignal, onIntake: (intake: LogIntake) => void): Promise<void> {
+  const afterPositions = await readProgress(options.sql);
+  options.logger.info({ after_positions: afterPositions.map(String) }, "following the payment log");
+  const failed = new AbortController();
+  const bookkeeper = createBookkeeper({ poster: options.poster, onPosted: options.onPosted });
+  const intake = createLogIntake({ bookkeeper, onFault: () => failed.abort() });
+  onIntake(intake);
+  await options.source.follow({
+    consumer: consumerName,
+    afterPositions,
+    signal: AbortSignal.any([signal, failed.signal]),
+    handle: intake.handle,
+  });
+  await intake.finish();
+}
