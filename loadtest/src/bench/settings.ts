@@ -1,0 +1,7 @@
+/**
+ * What the bench sets in its own stack: limits that protect merchants would otherwise be what is measured. Everything that costs a
+ * payment its safety (fsync, synchronous_commit, mTLS, audit) stays as it is.
+ */
+export const benchEnvironment: Readonly<Record<string, string>> = {
+  FLORIN_LOG_LEVEL: "warn",
+};
