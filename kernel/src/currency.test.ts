@@ -1,8 +1,8 @@
 import currencyCodes from "currency-codes";
 import * as dineroCurrencies from "dinero.js/currencies";
 import { describe, expect, test } from "vitest";
-import { currencyExclusions } from "../../scripts/currency-exclusions.ts";
 import { currencies, currencyDecimals, isCurrency } from "./currency.ts";
+import { currencyExclusions } from "./currency-exclusions.ts";
 
 const dinero = Object.values(dineroCurrencies).filter((value) => typeof value === "object");
 

@@ -6,12 +6,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EventSource } from "@florin/runtime/bus";
 import type { Sql } from "@florin/runtime/postgres";
+import { type Leadership, tryToLead } from "@florin/runtime/postgres";
 import type { Logger } from "@florin/runtime/telemetry";
 import { createBookkeeper } from "../app/bookkeeper.ts";
 import type { Posted, Poster } from "../app/post-batches.ts";
 import { createLogIntake, type LogIntake } from "../consumers/payment-log.ts";
-import { type Leadership, tryToLead } from "../store/leader.ts";
 import { readProgress } from "../store/progress.ts";
+
+/** Advisory locks share one number space in a database; this database has only this one. */
+const leaderLockKey = 7_001;
 
 /** Name of this consumer at the broker and in the switch's caller policy. */
 export const consumerName = "ledger";
@@ -45,7 +48,7 @@ export function followLog(options: FollowOptions): LogFollower {
   async function attempt(): Promise<void> {
     let leadership: Leadership | undefined;
     try {
-      leadership = await tryToLead(options.leaderSession);
+      leadership = await tryToLead(options.leaderSession, leaderLockKey);
       if (leadership === undefined) {
         state = "standby";
         return;

@@ -1,0 +1,70 @@
+/**
+ * Child process: one of the servers that are compared, by name. Prints its port to the parent, and its CPU time whenever the parent asks.
+ *
+ * echo: a bare Fastify that answers with the body. edge: this workspace, with its real parts except the database (keys come from
+ * memory). echo-and-plugin: the echo with @fastify/rate-limit before it.
+ */
+import { randomBytes } from "node:crypto";
+import rateLimitPlugin from "@fastify/rate-limit";
+import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
+import { loadTls } from "@florin/runtime/tls";
+import Fastify, { type FastifyInstance } from "fastify";
+import { createAuthenticator } from "../../src/app/authenticate.ts";
+import { createFailureLimit } from "../../src/app/failure-limit.ts";
+import { keyHash } from "../../src/app/key-hash.ts";
+import { createPayments } from "../../src/app/payments.ts";
+import { createRateLimit } from "../../src/app/rate-limit.ts";
+import { connectPaymentSwitch, type PaymentSwitch } from "../../src/clients/payment-switch.ts";
+import { parseBearer } from "../../src/domain/api-key.ts";
+import { buildApp } from "../../src/rest/app.ts";
+import { authorizedPayment } from "../../src/rest/payment-samples.ts";
+
+const [kind = "echo", secretKey = "", switchAddress = "", tlsDirectory = "off"] = process.argv.slice(2);
+const logger = createLogger({ service: "bench", level: "info" });
+
+async function makeEdge(paymentSwitch: PaymentSwitch): Promise<FastifyInstance> {
+  const { metrics, tracer } = startTelemetry({ service: "edge", otlpUrl: "", traceRatio: 0 });
+  const now = () => performance.now();
+  const pepper = randomBytes(32);
+  const key = parseBearer(`Bearer ${secretKey}`);
+  const stored = { merchantId: authorizedPayment().merchantId, mode: "test" as const, keyHash: keyHash(pepper, secretKey) };
+  const authenticator = createAuthenticator({
+    store: { find: async (keyId) => (keyId === key?.keyId ? stored : undefined) },
+    pepper,
+    failures: createFailureLimit({ rate: { burst: 100, perSecond: 1 }, now, metrics }),
+    metrics,
+    now,
+    foundTtlMs: 30_000,
+    unknownTtlMs: 5_000,
+  });
+  const payments = createPayments({ paymentSwitch, tracer, mutationTimeoutMs: 30_000, readTimeoutMs: 5_000 });
+  const rateLimit = createRateLimit({ rate: { burst: 1e6, perSecond: 1e6 }, now, metrics });
+  return buildApp({ payments, authenticator, rateLimit, metrics, logger, openapi: "{}", trustedProxies: "" }).fastify;
+}
+
+async function makeServer(): Promise<FastifyInstance> {
+  if (kind === "edge") {
+    const remote = connectPaymentSwitch({ address: switchAddress, tls: loadTls(tlsDirectory, "edge"), commandsInFlightMax: 4_096, logger });
+    await remote.connection.untilConnected(5_000);
+    return makeEdge(remote);
+  }
+  const echo = Fastify();
+  if (kind === "echo-and-plugin")
+    await echo.register(rateLimitPlugin, {
+      max: 1e9,
+      timeWindow: 1_000,
+      keyGenerator: (request) => request.headers.authorization ?? request.ip,
+    });
+  echo.post("/v1/payments/authorize", (request, reply) => reply.code(201).send(request.body));
+  return echo;
+}
+
+const server = await makeServer();
+await server.listen({ host: "127.0.0.1", port: 0 });
+const address = server.server.address();
+process.send?.({ port: typeof address === "object" && address !== null ? address.port : 0 });
+process.on("message", () => {
+  const { user, system } = process.cpuUsage();
+  process.send?.({ cpuUs: user + system, rssBytes: process.memoryUsage.rss() });
+});
+process.once("disconnect", () => process.exit(0));

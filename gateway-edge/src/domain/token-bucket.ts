@@ -1,0 +1,26 @@
+/**
+ * A token bucket: at most `burst` at once, `perSecond` on average.
+ *
+ * Buckets are changed in place: there is one per API key and one is taken per request.
+ */
+export type BucketRate = { readonly burst: number; readonly perSecond: number };
+export type TokenBucket = { tokens: number; updatedAtMs: number };
+
+export function fullBucket(rate: BucketRate, nowMs: number): TokenBucket {
+  return { tokens: rate.burst, updatedAtMs: nowMs };
+}
+
+/** Takes one token: 0. None left: the time until there is one, whole ms, at least 1; nothing is taken. A clock that steps back adds nothing. */
+export function takeToken(bucket: TokenBucket, rate: BucketRate, nowMs: number): number {
+  const elapsedMs = nowMs - bucket.updatedAtMs;
+  if (elapsedMs > 0) bucket.tokens = Math.min(rate.burst, bucket.tokens + (elapsedMs * rate.perSecond) / 1_000);
+  bucket.updatedAtMs = nowMs;
+  if (bucket.tokens < 1) return Math.max(1, Math.ceil(((1 - bucket.tokens) * 1_000) / rate.perSecond));
+  bucket.tokens -= 1;
+  return 0;
+}
+
+/** Gives back a token that was taken for something that turned out not to count. */
+export function returnToken(bucket: TokenBucket, rate: BucketRate): void {
+  bucket.tokens = Math.min(rate.burst, bucket.tokens + 1);
+}

@@ -1,0 +1,84 @@
+/** The edge process: REST and Connect for merchants on one port, health and metrics on another. Holds nothing that a restart loses. */
+import { readFileSync } from "node:fs";
+import { loadConfig } from "@florin/runtime/config";
+import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
+import { connectPostgres } from "@florin/runtime/postgres";
+import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
+import { loadTls } from "@florin/runtime/tls";
+import { createAuthenticator } from "./app/authenticate.ts";
+import { createFailureLimit } from "./app/failure-limit.ts";
+import { createPayments } from "./app/payments.ts";
+import { createRateLimit } from "./app/rate-limit.ts";
+import { connectPaymentSwitch } from "./clients/payment-switch.ts";
+import { edgeConfig } from "./config.ts";
+import { buildApp } from "./rest/app.ts";
+import { connectPlugin } from "./rpc/payment-service.ts";
+import { createApiKeyStore } from "./store/api-keys.ts";
+
+/** How long a start waits for the switch before it listens anyway; readiness tells when it is there (ms). */
+const switchWaitMs = 5_000;
+
+const config = loadConfig(edgeConfig, process.env);
+const logger = createLogger({ service: "edge", level: config.logLevel });
+const now = () => performance.now();
+
+runProcess({
+  name: "edge",
+  logger,
+  async start({ isDraining }) {
+    const telemetry = startTelemetry({ service: "edge", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
+    const { metrics, tracer } = telemetry;
+    const sql = connectPostgres({ url: config.databaseUrl, name: "florin-edge", connectionsMax: config.databaseConnectionsMax });
+    const paymentSwitch = connectPaymentSwitch({
+      address: config.switchAddress,
+      tls: loadTls(config.tlsDir, "edge"),
+      commandsInFlightMax: config.commandsInFlightMax,
+      logger,
+    });
+    const rateLimit = createRateLimit({ rate: { burst: config.rateBurst, perSecond: config.ratePerSecond }, now, metrics });
+    const failureRate = { burst: config.failuresBurst, perSecond: config.failuresPerMinute / 60 };
+    const authenticator = createAuthenticator({
+      store: createApiKeyStore(sql),
+      pepper: config.apiKeyPepper.expose(),
+      failures: createFailureLimit({ rate: failureRate, now, metrics }),
+      metrics,
+      now,
+      foundTtlMs: config.keyFoundTtlMs,
+      unknownTtlMs: config.keyUnknownTtlMs,
+    });
+    const { mutationTimeoutMs, readTimeoutMs, trustedProxies } = config;
+    const payments = createPayments({ paymentSwitch, tracer, mutationTimeoutMs, readTimeoutMs });
+    const parts = { payments, authenticator, rateLimit, metrics, logger };
+    const openapi = readFileSync(new URL("../openapi.json", import.meta.url), "utf8");
+    const app = buildApp({ ...parts, openapi, trustedProxies, mount: connectPlugin(parts) });
+    metrics.gauge("edge_in_flight_requests", () => payments.inFlight);
+    await paymentSwitch.connection.untilConnected(switchWaitMs);
+    app.fastify.server.maxConnections = config.connectionsMax;
+    await app.fastify.listen({ host: config.listenHost, port: config.httpPort });
+    const readiness = async () => {
+      const database = await sql`SELECT 1`.then(
+        () => "up" as const,
+        // Proven keys work on without it.
+        () => "degraded" as const,
+      );
+      const isConnected = paymentSwitch.connection.isConnected();
+      return { ready: isConnected && !isDraining(), parts: { switch: isConnected ? ("up" as const) : ("down" as const), database } };
+    };
+    const admin = await startAdminServer({
+      host: config.listenHost,
+      port: config.adminPort,
+      telemetry,
+      live: () => true,
+      ready: readiness,
+    });
+    logger.info({ addresses: app.fastify.addresses(), admin_port: admin.port }, "edge listens");
+    const drain: Part[] = [
+      { name: "http", stop: () => app.drain(config.drainGraceMs) },
+      { name: "switch", stop: () => paymentSwitch.connection.close() },
+      { name: "database", stop: () => sql.end({ timeout: 5 }) },
+      { name: "admin", stop: () => admin.close() },
+      { name: "telemetry", stop: () => telemetry.shutdown() },
+    ];
+    return { drain };
+  },
+});

@@ -1,0 +1,102 @@
+/**
+ * The one place where an answer of the REST API goes out: status, headers, body, and what is measured and logged of it.
+ *
+ * The head is written as one flat list straight to Node's response: Fastify's reply would copy the headers twice. One line per request
+ * is logged at debug. A 500 is always logged, with its cause, and so is an outcome that is unknown to the merchant; a refusal for want of
+ * room (429, 503) is counted only, because a flood of them must not become a flood of lines.
+ */
+import type { AppError } from "@florin/kernel";
+import type { BoundCounter, BoundHistogram, Logger, Metrics } from "@florin/runtime/telemetry";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { type ErrorAnswer, faultAnswer } from "./error-answer.ts";
+
+export type Answer = {
+  readonly status: number;
+  readonly body: string;
+  readonly retryAfterS?: number | undefined;
+  readonly isReplayed?: boolean;
+  /** Methods that the path has, for 405. */
+  readonly allow?: string;
+};
+
+export interface Answering {
+  /** `route` names the operation in metrics and logs. */
+  send(request: FastifyRequest, reply: FastifyReply, answer: Answer, route: string): void;
+  sendFault(request: FastifyRequest, reply: FastifyReply, fault: AppError): void;
+  /** From here on every answer asks the client to close its connection. */
+  beginDraining(): void;
+}
+
+/** On every answer. Nothing of ours may be cached, sniffed, framed or run. */
+const constantHeaders = [
+  "content-type",
+  "application/json; charset=utf-8",
+  "cache-control",
+  "no-store",
+  "x-content-type-options",
+  "nosniff",
+  "content-security-policy",
+  "default-src 'none'; frame-ancestors 'none'",
+] as const;
+
+/** Route of what matches none, in metrics and logs. */
+export const unknownRoute = "unknown";
+
+const classes = ["2xx", "3xx", "4xx", "5xx"] as const;
+type Instruments = { readonly durations: readonly BoundHistogram[]; readonly counts: readonly BoundCounter[] };
+
+export function createAnswering(o: { metrics: Metrics; logger: Logger }): Answering {
+  const { metrics, logger } = o;
+  const instruments = new Map<string, Instruments>();
+  let isDraining = false;
+
+  const instrumentsOf = (route: string): Instruments => {
+    const known = instruments.get(route);
+    if (known !== undefined) return known;
+    const made = {
+      durations: classes.map((status_class) => metrics.histogram("edge_request_duration_seconds", { route, status_class })),
+      counts: classes.map((status_class) => metrics.counter("edge_requests_total", { route, status_class })),
+    };
+    instruments.set(route, made);
+    return made;
+  };
+
+  const send = (request: FastifyRequest, reply: FastifyReply, answer: Answer, route: string): void => {
+    const { status, body } = answer;
+    const lengthBytes = Buffer.byteLength(body);
+    const headers: (string | number)[] = [...constantHeaders, "content-length", lengthBytes, "request-id", request.id];
+    if (answer.retryAfterS !== undefined) headers.push("retry-after", answer.retryAfterS);
+    if (answer.isReplayed === true) headers.push("idempotent-replayed", "true");
+    if (answer.allow !== undefined) headers.push("allow", answer.allow);
+    if (status === 401) headers.push("www-authenticate", "Bearer");
+    // What was not read would be taken for the next request, or has to be read for nothing.
+    if (isDraining || status === 413 || status === 431) headers.push("connection", "close");
+    reply.hijack();
+    // Node takes numbers in a flat list too; its types do not say so.
+    reply.raw.writeHead(status, headers as string[]);
+    // Plain ASCII, which most bodies are, is written a good deal faster as what it is.
+    reply.raw.end(body, lengthBytes === body.length ? "latin1" : "utf8");
+    const { durations, counts } = instrumentsOf(route);
+    const index = Math.trunc(status / 100) - 2;
+    const durationMs = performance.now() - request.startedAtMs;
+    durations[index]?.record(durationMs / 1_000);
+    counts[index]?.add();
+    if (logger.isLevelEnabled("debug"))
+      logger.debug({ request_id: request.id, route, status, duration_ms: Math.round(durationMs * 1_000) / 1_000 }, "request answered");
+  };
+
+  return {
+    send,
+    sendFault(request, reply, fault) {
+      const answer: ErrorAnswer = faultAnswer(fault, request.id);
+      const route = request.routeOptions.config.operation ?? unknownRoute;
+      if (answer.status === 500) logger.error({ request_id: request.id, route, err: fault }, "request failed");
+      else if (fault.work === "unknown")
+        logger.warn({ request_id: request.id, route, code: fault.code }, "outcome unknown to the merchant");
+      send(request, reply, answer, route);
+    },
+    beginDraining() {
+      isDraining = true;
+    },
+  };
+}

@@ -1,0 +1,62 @@
+/** docs/configuration.md, from the `config.ts` of each process. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { rootFolder } from "../root-folder.ts";
+import { renderTable } from "./table.ts";
+
+/** What `describe()` of a configuration answers, see runtime/src/config. */
+type Row = {
+  readonly process: string;
+  readonly env: string;
+  readonly shape: string;
+  readonly unit: string | undefined;
+  readonly defaultText: string | undefined;
+  readonly isRequired: boolean;
+  readonly isSecret: boolean;
+  readonly help: string;
+};
+
+const workspaces: readonly string[] = ["gateway-edge", "switch", "connectors", "vault", "ledger", "simulator"];
+
+export async function renderConfiguration(): Promise<string> {
+  const sections: string[] = [];
+  for (const workspace of workspaces) {
+    const rows = await describe(workspace);
+    const [first] = rows;
+    if (first === undefined) continue;
+    sections.push(`## ${first.process}\n\n${renderTable(["variable", "value", "default", "meaning"], rows.map(renderRow))}`);
+  }
+  return `# Configuration
+
+Generated from each process' \`src/config.ts\` by \`npm run docs\`. Processes are configured by environment variables only, read once at start; all problems come in one message.
+An empty variable counts as not set. \`npm run up\` sets everything that is required.
+
+${sections.join("\n\n")}
+`;
+}
+
+function renderRow(row: Row): string[] {
+  const value = [row.shape, row.unit === undefined || row.unit === "" ? "" : `(${row.unit})`, row.isSecret ? "**secret**" : ""]
+    .filter((word) => word !== "")
+    .join(" ");
+  const fallback = row.isRequired
+    ? "*required*"
+    : row.defaultText === undefined || row.defaultText === ""
+      ? "empty"
+      : `\`${row.defaultText}\``;
+  return [`\`${row.env}\``, value, fallback, row.help];
+}
+
+async function describe(workspace: string): Promise<readonly Row[]> {
+  const file = join(rootFolder, workspace, "src", "config.ts");
+  if (!existsSync(file)) return [];
+  const module = (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>;
+  const definition = Object.values(module).find(isDefinition);
+  if (definition === undefined) throw new Error(`${workspace}/src/config.ts exports no configuration made by defineConfig`);
+  return definition.describe();
+}
+
+function isDefinition(value: unknown): value is { describe: () => readonly Row[] } {
+  return typeof value === "object" && value !== null && "describe" in value && typeof value.describe === "function";
+}

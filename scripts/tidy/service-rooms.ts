@@ -1,0 +1,67 @@
+/** Rooms that only one service has, or has in another form, each with what it may import. A new one is a decision: say here what it is for. */
+import { type Room, rooms } from "./import-rules.ts";
+
+/** A room of every service that sees more of this one's own rooms. */
+const also = (name: string, ...own: readonly string[]): Room => {
+  const room = rooms[name] as Room;
+  return { ...room, own: [...room.own, ...own] };
+};
+
+/** One folder per processor. */
+const connector: Room = {
+  own: ["contract", "http1"],
+  kernel: true,
+  runtime: true,
+  gen: false,
+  packages: true,
+  instead: "a connector turns one operation into the processor's words and back; it knows the contract and its transport only",
+};
+
+export const serviceRooms: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
+  connectors: {
+    // The words between connectors and the rest of this service: pure, like a domain.
+    contract: {
+      own: [],
+      kernel: true,
+      runtime: false,
+      gen: false,
+      packages: false,
+      instead: "the contract is values and types that every connector shares",
+    },
+    http1: {
+      own: [],
+      kernel: true,
+      runtime: false,
+      gen: false,
+      packages: true,
+      instead: "a transport knows bytes and connections, no payments",
+    },
+    simpay: connector,
+    "registry.ts": {
+      own: ["contract", "type:config.ts", "simpay"],
+      kernel: true,
+      runtime: true,
+      gen: false,
+      packages: false,
+      instead: "the registry lists connectors, one line each",
+    },
+    app: also("app", "contract", "registry.ts"),
+    clients: also("clients", "contract"),
+    rpc: also("rpc", "contract"),
+    workers: also("workers", "registry.ts"),
+  },
+  switch: {
+    // The one place where names of the wire and of the domain meet; both tables are total, so a new status does not compile until mapped.
+    "wire.ts": { own: ["domain"], kernel: true, runtime: false, gen: true, packages: true, instead: "wire.ts maps words, nothing else" },
+    // Crash points are named where they are, and chosen by a setting.
+    "config.ts": also("config.ts", "app"),
+    // Lists and the log's tail are questions with nothing to decide.
+    rpc: also("rpc", "store", "wire.ts"),
+    store: also("store", "wire.ts"),
+    // The relay hands over what the log holds, as it is on the wire.
+    workers: { ...also("workers"), gen: true },
+  },
+  // Questions with nothing to decide: the answer is what the store holds, and a use case between the two would only pass it on.
+  ledger: { rpc: also("rpc", "store") },
+  simulator: { rest: also("rest", "store") },
+};

@@ -1,0 +1,31 @@
+/** What the use cases work with. The composition root makes it once; tests make their own. */
+import type { Metrics, Tracer } from "@florin/runtime/telemetry";
+import type { Claims } from "../store/claims.ts";
+import type { ConnectorGateway } from "../clients/connector-gateway.ts";
+import type { TokenDirectory } from "../clients/token-directory.ts";
+import type { FraudScreen } from "./fraud/screen.ts";
+import type { LogReader } from "../store/log-reader.ts";
+import type { LogWriter } from "../store/log-writer.ts";
+import type { CrashPoint } from "./crash-point.ts";
+import type { PaymentQueues } from "./payment-queues.ts";
+
+export type Parts = {
+  readonly log: LogWriter;
+  readonly reader: LogReader;
+  readonly claims: Claims;
+  readonly vault: TokenDirectory;
+  readonly connectors: ConnectorGateway;
+  readonly fraud: FraudScreen;
+  readonly queues: PaymentQueues;
+  readonly metrics: Metrics;
+  readonly tracer: Tracer;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Random bytes for ids. */
+  readonly random: (length: number) => Uint8Array;
+  readonly crashAt: (point: CrashPoint) => void;
+  /** Hold time of an authorization, milliseconds (R11). */
+  readonly authorizationLifetimeMs: number;
+  /** Registry name of the connector that takes new payments. */
+  readonly connector: string;
+};

@@ -1,0 +1,101 @@
+/**
+ * Sends operations to the connectors process and brings outcomes back in the domain's words.
+ *
+ * A fault on the way is an outcome too: a command that surely never left is `not_sent`, everything else is `unknown`. Nothing here
+ * throws for a processor, and nothing is repeated.
+ */
+import { type ConnectorService, OutcomeKind, type Outcome as WireOutcome } from "@florin/gen/connectors/v1/connectors";
+import { isDeclineReason, toAppError } from "@florin/kernel";
+import type { Client } from "@florin/runtime/rpc";
+import type { Outcome, Payment } from "../domain/payment/index.ts";
+
+export type Answered = { readonly found: boolean; readonly outcome: Outcome };
+
+export interface ConnectorGateway {
+  authorize(
+    payment: Payment,
+    o: { readonly attemptId: string; readonly connector: string; readonly traceparent: string },
+  ): Promise<Outcome>;
+  capture(payment: Payment, o: Operation): Promise<Outcome>;
+  void(payment: Payment, o: { readonly id: string; readonly traceparent: string }): Promise<Outcome>;
+  refund(payment: Payment, o: Operation & { readonly reason: string }): Promise<Outcome>;
+  /** `found: false` only when the processor surely has no such operation. */
+  query(o: { readonly connector: string; readonly reference: string; readonly traceparent: string }): Promise<Answered>;
+}
+
+type Operation = { readonly id: string; readonly amount: bigint; readonly traceparent: string };
+
+/** Below the lease of an operation (30 s): when recovery looks at it, nobody waits for it any more. */
+const sendTimeoutMs = 25_000;
+const queryTimeoutMs = 5_000;
+
+export function createConnectorGateway(client: Client<typeof ConnectorService>): ConnectorGateway {
+  const connectorOf = (payment: Payment) => payment.processorResponse?.connector ?? "";
+  const authorizationOf = (payment: Payment) => ({
+    connector: connectorOf(payment),
+    authorizationReference: payment.authorizationId,
+    processorReference: payment.processorResponse?.processorReference ?? "",
+    merchantId: payment.merchantId,
+  });
+  const optionsOf = (traceparent: string) => ({ timeoutMs: sendTimeoutMs, traceparent });
+  return {
+    authorize: (payment, { attemptId, connector, traceparent }) =>
+      settled(
+        client.authorize(
+          {
+            connector,
+            reference: attemptId,
+            merchantId: payment.merchantId,
+            paymentId: payment.id,
+            amount: payment.amount,
+            currency: payment.currency,
+            token: payment.token,
+            capture: payment.captureMode === "automatic",
+            merchantReference: payment.merchantReference,
+          },
+          optionsOf(traceparent),
+        ),
+      ),
+    capture: (payment, { id, amount, traceparent }) =>
+      settled(client.capture({ ...authorizationOf(payment), reference: id, amount, currency: payment.currency }, optionsOf(traceparent))),
+    void: (payment, { id, traceparent }) => settled(client.void({ ...authorizationOf(payment), reference: id }, optionsOf(traceparent))),
+    refund: (payment, { id, amount, reason, traceparent }) =>
+      settled(
+        client.refund({ ...authorizationOf(payment), reference: id, amount, currency: payment.currency, reason }, optionsOf(traceparent)),
+      ),
+    async query({ connector, reference, traceparent }) {
+      try {
+        const answer = await client.query({ connector, reference }, { timeoutMs: queryTimeoutMs, traceparent });
+        return { found: answer.found, outcome: outcomeOf(answer.outcome) };
+      } catch (thrown) {
+        return { found: true, outcome: { kind: "unknown", cause: toAppError(thrown).code } };
+      }
+    },
+  };
+}
+
+async function settled(answer: Promise<{ readonly outcome?: WireOutcome | undefined }>): Promise<Outcome> {
+  try {
+    return outcomeOf((await answer).outcome);
+  } catch (thrown) {
+    const fault = toAppError(thrown);
+    return { kind: fault.work === "not_done" ? "not_sent" : "unknown", cause: fault.code };
+  }
+}
+
+function outcomeOf(wire: WireOutcome | undefined): Outcome {
+  if (wire === undefined) return { kind: "unknown", cause: "no_outcome" };
+  const { processorReference, responseCode, authCode, avs, cvv } = wire;
+  const words = { processorReference, responseCode, authCode, avs, cvv };
+  switch (wire.kind) {
+    case OutcomeKind.APPROVED:
+      return { kind: "approved", words, isFinal: wire.isFinal };
+    case OutcomeKind.DECLINED:
+      // A reason that we have no word for is still a no.
+      return { kind: "declined", words, reason: isDeclineReason(wire.declineReason) ? wire.declineReason : "generic_decline" };
+    case OutcomeKind.NOT_SENT:
+      return { kind: "not_sent", cause: wire.cause };
+    default:
+      return { kind: "unknown", cause: wire.cause === "" ? "unspecified" : wire.cause };
+  }
+}

@@ -1,0 +1,105 @@
+/** Settings of the switch process. */
+import { type ConfigValues, choice, defineConfig, integer, ratio, text, url } from "@florin/runtime/config";
+
+/** Named places where a crash hurts most; a test arms one of them. */
+export const crashPoints = [
+  "after_claim",
+  "after_intent_commit",
+  "after_send",
+  "after_processor_answer",
+  "after_outcome_commit",
+  "after_remember",
+  "before_reply",
+] as const;
+
+const count = (env: string, help: string, fallback: number) =>
+  integer({ env, help, unit: "attempts", min: 1, max: 1_000_000_000, default: fallback });
+
+export const switchConfig = defineConfig("switch", {
+  environment: choice({
+    env: "FLORIN_ENVIRONMENT",
+    help: "where this process runs",
+    values: ["sandbox", "production"],
+    default: "sandbox",
+  }),
+  logLevel: choice({
+    env: "FLORIN_LOG_LEVEL",
+    help: "least severe line that is logged",
+    values: ["debug", "info", "warn", "error"],
+    default: "info",
+  }),
+  listenHost: text({ env: "FLORIN_LISTEN_HOST", help: "address to listen on", default: "127.0.0.1" }),
+  grpcPort: integer({ env: "FLORIN_GRPC_PORT", help: "port of the RPC server", unit: "port", min: 0, max: 65_535, default: 8_090 }),
+  adminPort: integer({ env: "FLORIN_ADMIN_PORT", help: "port of health and metrics", unit: "port", min: 0, max: 65_535, default: 8_101 }),
+  tlsDir: text({ env: "FLORIN_TLS_DIR", help: "folder with ca.pem, switch.pem and switch-key.pem, or the word off (benches only)" }),
+  databaseUrl: url({
+    env: "FLORIN_DATABASE_URL",
+    help: "the switch's own database, application role",
+    protocols: ["postgres", "postgresql"],
+  }),
+  databaseConnectionsMax: integer({
+    env: "FLORIN_DATABASE_CONNECTIONS_MAX",
+    help: "connections for appending and reading; each worker that needs a lock has one of its own",
+    unit: "connections",
+    min: 4,
+    max: 100,
+    default: 8,
+  }),
+  redisUrl: url({
+    env: "FLORIN_REDIS_URL",
+    help: "idempotency cache and counters; empty: the database decides alone",
+    protocols: ["redis", "rediss"],
+    default: "",
+  }),
+  redisTimeoutMs: integer({
+    env: "FLORIN_REDIS_TIMEOUT_MS",
+    help: "longest wait for Redis before going on without",
+    unit: "ms",
+    min: 5,
+    max: 5_000,
+    default: 250,
+  }),
+  natsUrl: url({
+    env: "FLORIN_NATS_URL",
+    help: "broker that the log is relayed to; empty: consumers follow the switch directly",
+    protocols: ["nats", "tls"],
+    default: "",
+  }),
+  connectorsAddress: text({ env: "FLORIN_CONNECTORS_ADDRESS", help: "host:port of the connectors" }),
+  vaultAddress: text({ env: "FLORIN_VAULT_ADDRESS", help: "host:port of the vault" }),
+  connector: text({ env: "FLORIN_CONNECTOR", help: "registry name of the connector that takes new payments", default: "simpay" }),
+  authorizationHours: integer({
+    env: "FLORIN_AUTHORIZATION_HOURS",
+    help: "how long an issuer holds an authorization",
+    unit: "h",
+    min: 1,
+    max: 720,
+    default: 168,
+  }),
+  cardPerHourRaised: count("FLORIN_VELOCITY_CARD_PER_HOUR_RAISED", "attempts of one card in an hour that raise the risk", 6),
+  cardPerHourBlocked: count("FLORIN_VELOCITY_CARD_PER_HOUR_BLOCKED", "attempts of one card in an hour that block it", 30),
+  cardPerDayRaised: count("FLORIN_VELOCITY_CARD_PER_DAY_RAISED", "attempts of one card in a day that raise the risk", 20),
+  cardPerDayBlocked: count("FLORIN_VELOCITY_CARD_PER_DAY_BLOCKED", "attempts of one card in a day that block it", 100),
+  ipPerHourRaised: count("FLORIN_VELOCITY_IP_PER_HOUR_RAISED", "attempts of one address in an hour that raise the risk", 30),
+  ipPerHourBlocked: count("FLORIN_VELOCITY_IP_PER_HOUR_BLOCKED", "attempts of one address in an hour that block it", 200),
+  merchantPerMinuteRaised: count(
+    "FLORIN_VELOCITY_MERCHANT_PER_MINUTE_RAISED",
+    "attempts of one merchant in a minute that raise the risk",
+    60_000,
+  ),
+  merchantPerMinuteBlocked: count(
+    "FLORIN_VELOCITY_MERCHANT_PER_MINUTE_BLOCKED",
+    "attempts of one merchant in a minute that block it",
+    600_000,
+  ),
+  crashPoint: choice({
+    env: "FLORIN_CRASH_POINT",
+    help: "ends the process as by kill -9 at this point; tests only, refused in production",
+    values: ["none", ...crashPoints],
+    default: "none",
+  }),
+  otlpUrl: url({ env: "FLORIN_OTLP_URL", help: "collector of traces; empty: no export", protocols: ["http", "https"], default: "" }),
+  traceRatio: ratio({ env: "FLORIN_TRACE_RATIO", help: "share of requests that is traced", default: 0 }),
+});
+
+export type SwitchConfig = ConfigValues<typeof switchConfig.settings>;

@@ -1,0 +1,133 @@
+/** The switch process: takes commands from any edge, keeps nothing that a restart loses. Composition only. */
+import { randomBytes } from "node:crypto";
+import { ConnectorService } from "@florin/gen/connectors/v1/connectors";
+import { VaultService } from "@florin/gen/vault/v1/vault";
+import { createJetStreamBus } from "@florin/runtime/bus";
+import { loadConfig } from "@florin/runtime/config";
+import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
+import { connectPostgres } from "@florin/runtime/postgres";
+import { connectRedis } from "@florin/runtime/redis";
+import { connectFramed, startRpcServer } from "@florin/runtime/rpc";
+import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
+import { loadTls } from "@florin/runtime/tls";
+import { createCrashPoints } from "./app/crash-point.ts";
+import type { Parts } from "./app/parts.ts";
+import { createPaymentQueues } from "./app/payment-queues.ts";
+import { createClaims } from "./store/claims.ts";
+import { createConnectorGateway } from "./clients/connector-gateway.ts";
+import { createTokenDirectory } from "./clients/token-directory.ts";
+import { switchConfig } from "./config.ts";
+import { listsAndVelocity } from "./domain/fraud/index.ts";
+import { createFraudScreen } from "./app/fraud/screen.ts";
+import { velocityLimitsOf } from "./app/fraud/velocity-limits.ts";
+import { createEventLogService } from "./rpc/event-log-service.ts";
+import { createPaymentService } from "./rpc/payment-service.ts";
+import { callerPolicy } from "./rpc/policy.ts";
+import { startBlockList } from "./store/fraud-blocks.ts";
+import { createPaymentList } from "./store/lists.ts";
+import { createLogReader } from "./store/log-reader.ts";
+import { createLogTail } from "./store/log-tail.ts";
+import { createLogWriter } from "./store/log-writer.ts";
+import { startWorkers } from "./workers/start-workers.ts";
+
+const drainTimeoutMs = 28_000;
+const peersWaitMs = 5_000;
+const hourMs = 3_600_000;
+
+const config = loadConfig(switchConfig, process.env);
+const logger = createLogger({ service: "switch", level: config.logLevel });
+
+runProcess({
+  name: "switch",
+  logger,
+  async start({ isDraining }) {
+    if (config.environment === "production" && config.crashPoint !== "none")
+      throw new Error("FLORIN_CRASH_POINT is for tests, not for production");
+    const { metrics, tracer, ...telemetry } = startTelemetry({ service: "switch", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
+    const tls = loadTls(config.tlsDir, "switch");
+    const sql = connectPostgres({ url: config.databaseUrl, name: "florin-switch", connectionsMax: config.databaseConnectionsMax });
+    const redis =
+      config.redisUrl === ""
+        ? undefined
+        : connectRedis({ url: config.redisUrl, name: "florin-switch", commandTimeoutMs: config.redisTimeoutMs });
+    const vault = connectFramed(VaultService, { address: config.vaultAddress, tls, peerName: "vault", logger });
+    const connectors = connectFramed(ConnectorService, { address: config.connectorsAddress, tls, peerName: "connectors", logger });
+    const bus = config.natsUrl === "" ? undefined : await createJetStreamBus({ url: config.natsUrl, logger, metrics });
+    const log = createLogWriter({ sql, metrics });
+    const tail = createLogTail(sql);
+    const blockList = startBlockList({ sql, logger });
+    const now = () => Date.now();
+    const parts: Parts = {
+      log,
+      reader: createLogReader(sql),
+      claims: createClaims({ redis, metrics, now }),
+      vault: createTokenDirectory({ vault, now }),
+      connectors: createConnectorGateway(connectors),
+      fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => blockList.current(), limits: velocityLimitsOf(config) })] }),
+      queues: createPaymentQueues(),
+      metrics,
+      tracer,
+      now,
+      random: randomBytes,
+      crashAt: createCrashPoints(config.crashPoint),
+      authorizationLifetimeMs: config.authorizationHours * hourMs,
+      connector: config.connector,
+    };
+    const workers = await startWorkers({ parts, sql, databaseUrl: config.databaseUrl, tail, bus, logger });
+    await Promise.all([vault.untilConnected(peersWaitMs), connectors.untilConnected(peersWaitMs)]);
+    const rpc = await startRpcServer({
+      host: config.listenHost,
+      port: config.grpcPort,
+      tls,
+      services: [createPaymentService(parts, createPaymentList(sql)), createEventLogService({ tail, logger })],
+      policy: callerPolicy,
+      allowInsecure: config.environment !== "production",
+      logger,
+      readiness: () => !isDraining(),
+    });
+    const admin = await startAdminServer({
+      host: config.listenHost,
+      port: config.adminPort,
+      telemetry,
+      live: () => true,
+      ready: async () => {
+        const database = await sql`SELECT 1`.then(
+          () => "up" as const,
+          () => "down" as const,
+        );
+        const peers = {
+          vault: vault.isConnected() ? ("up" as const) : ("down" as const),
+          connectors: connectors.isConnected() ? ("up" as const) : ("down" as const),
+        };
+        const cache = parts.claims.isAvailable ? ("up" as const) : ("degraded" as const);
+        const broker = bus === undefined || bus.isConnected() ? ("up" as const) : ("degraded" as const);
+        return {
+          ready: database === "up" && peers.vault === "up" && peers.connectors === "up" && !isDraining(),
+          parts: { database, ...peers, cache, broker },
+        };
+      },
+    });
+    logger.info(
+      {
+        grpc_port: rpc.port,
+        admin_port: admin.port,
+        cache: redis === undefined ? "none" : "redis",
+        broker: bus === undefined ? "none" : "nats",
+      },
+      "switch listens",
+    );
+    const drain: Part[] = [
+      { name: "rpc", stop: () => rpc.drain(drainTimeoutMs) },
+      { name: "log", stop: () => log.close() },
+      { name: "workers", stop: () => workers.stop() },
+      { name: "block_list", stop: () => blockList.stop() },
+      { name: "peers", stop: () => Promise.all([vault.close(), connectors.close()]) },
+      { name: "broker", stop: () => bus?.close() },
+      { name: "cache", stop: () => redis?.disconnect() },
+      { name: "database", stop: () => sql.end({ timeout: 5 }) },
+      { name: "admin", stop: () => admin.close() },
+      { name: "telemetry", stop: () => telemetry.shutdown() },
+    ];
+    return { drain };
+  },
+});

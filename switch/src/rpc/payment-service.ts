@@ -1,0 +1,194 @@
+/** PaymentService: checks, translates, calls the use case, translates back. Unary calls and frames enter here alike. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  CaptureMode,
+  Disposition,
+  type OperationResultSchema,
+  type PaymentMethod,
+  PaymentService,
+  type TimelineEntrySchema,
+} from "@florin/gen/payments/v1/payments";
+import { invalid } from "@florin/kernel";
+import { type CallContext, implement, type ServiceImplementation } from "@florin/runtime/rpc";
+import { type AttemptCommand, authorizeExisting, createOrAuthorize } from "../app/authorize-payment.ts";
+import { capturePayment, refundPayment, voidPayment } from "../app/move-money.ts";
+import type { OperationAnswer } from "../app/operation.ts";
+import type { Parts } from "../app/parts.ts";
+import type { AmountTotals, PaymentEvent, Refusal, Transition } from "../domain/payment/index.ts";
+import type { PaymentList } from "../store/lists.ts";
+import { paymentToWire, statusFromWire, wireStatus } from "../wire.ts";
+import {
+  callerOf,
+  checkAmount,
+  checkCurrency,
+  checkFilled,
+  checkIp,
+  checkKey,
+  checkMetadata,
+  checkPaymentId,
+  checkText,
+  limits,
+} from "./validate.ts";
+
+const inFlightRetryAfterMs = 2_000;
+const listLimitDefault = 20;
+const timelineLimitDefault = 100;
+
+type Measured = "create" | "authorize" | "capture" | "void" | "refund";
+
+export function createPaymentService(parts: Parts, list: PaymentList): ServiceImplementation {
+  const answer = async (name: Measured, context: CallContext, work: (traceparent: string) => Promise<OperationAnswer>) => {
+    const startedMs = performance.now();
+    const span = parts.tracer.startSpan(`switch.${name}`, {
+      parent: context.traceparent === "" ? undefined : context.traceparent,
+      kind: "server",
+    });
+    let outcome: ReturnType<typeof outcomeOf> | "fault" = "fault";
+    try {
+      const result = await work(span.traceparent);
+      outcome = outcomeOf(result);
+      return { result: toResult(result) };
+    } finally {
+      span.end(outcome === "fault" ? "fault" : outcome === "refused" ? "refused" : "ok");
+      parts.metrics.record("switch_operation_duration_seconds", (performance.now() - startedMs) / 1000, { operation: name, outcome });
+    }
+  };
+  return implement(PaymentService, {
+    createPayment: (request, context) =>
+      answer(request.confirm ? "authorize" : "create", context, (traceparent) => {
+        const caller = callerOf(request.caller, traceparent);
+        const payment = {
+          amount: checkAmount(request.amount),
+          currency: checkCurrency(request.currency),
+          captureMode: request.captureMode === CaptureMode.AUTOMATIC ? ("automatic" as const) : ("manual" as const),
+          merchantReference: checkText(request.merchantReference, "merchant_reference", limits.referenceLengthMax),
+          uniqueReference: checkUnique(request.uniqueReference, request.merchantReference),
+          description: checkText(request.description, "description", limits.descriptionLengthMax),
+          metadata: checkMetadata(request.metadata),
+        };
+        const attempt = request.confirm ? attemptOf(request.paymentMethod, request.customerIp) : undefined;
+        return createOrAuthorize(parts, { caller, idempotencyKey: checkKey(request.idempotencyKey), payment, attempt });
+      }),
+    authorizePayment: (request, context) =>
+      answer("authorize", context, (traceparent) =>
+        authorizeExisting(parts, { ...commandOf(request, traceparent), attempt: attemptOf(request.paymentMethod, request.customerIp) }),
+      ),
+    capturePayment: (request, context) =>
+      answer("capture", context, (traceparent) =>
+        capturePayment(parts, { ...commandOf(request, traceparent), amount: amountOf(request.amount) }),
+      ),
+    voidPayment: (request, context) => answer("void", context, (traceparent) => voidPayment(parts, commandOf(request, traceparent))),
+    refundPayment: (request, context) =>
+      answer("refund", context, (traceparent) =>
+        refundPayment(parts, {
+          ...commandOf(request, traceparent),
+          amount: amountOf(request.amount),
+          reason: checkFilled(request.reason, "reason", limits.reasonLengthMax),
+        }),
+      ),
+    async getPayment(request, context) {
+      const caller = callerOf(request.caller, context.traceparent);
+      const payment = await parts.reader.newest({ id: checkPaymentId(request.paymentId), merchantId: caller.merchantId });
+      return payment?.mode === caller.mode ? { payment: paymentToWire(payment) } : {};
+    },
+    async listPayments(request, context) {
+      const { merchantId, mode } = callerOf(request.caller, context.traceparent);
+      const status = statusFromWire(request.status);
+      if (request.status !== 0 && status === undefined) throw invalid("parameter_invalid", "no such status", "status");
+      const page = await list.list({
+        merchantId,
+        mode,
+        limit: limitOf(request.limit, listLimitDefault),
+        cursor: request.cursor,
+        ...(status !== undefined && { status }),
+        ...(request.merchantReference !== "" && {
+          merchantReference: checkText(request.merchantReference, "merchant_reference", limits.referenceLengthMax),
+        }),
+        ...(request.createdFromMs !== 0n && { createdFromMs: Number(request.createdFromMs) }),
+        ...(request.createdToMs !== 0n && { createdToMs: Number(request.createdToMs) }),
+      });
+      return { payments: page.payments.map(paymentToWire), nextCursor: page.nextCursor };
+    },
+    async listPaymentEvents(request, context) {
+      const { merchantId, mode } = callerOf(request.caller, context.traceparent);
+      const which = { id: checkPaymentId(request.paymentId), merchantId };
+      const limit = limitOf(request.limit, timelineLimitDefault);
+      const payment = await parts.reader.newest(which);
+      if (payment?.mode !== mode) return { found: false };
+      const rows = await parts.reader.timeline(which, { afterSequence: request.afterSequence, limit: limit + 1 });
+      return { found: true, entries: rows.slice(0, limit).map(toEntry), hasMore: rows.length > limit };
+    },
+  });
+}
+
+type Mutation = { readonly caller?: Parameters<typeof callerOf>[0]; readonly idempotencyKey: string; readonly paymentId: string };
+
+function commandOf(request: Mutation, traceparent: string) {
+  return {
+    caller: callerOf(request.caller, traceparent),
+    idempotencyKey: checkKey(request.idempotencyKey),
+    paymentId: checkPaymentId(request.paymentId),
+  };
+}
+
+function attemptOf(method: PaymentMethod | undefined, customerIp: string): AttemptCommand {
+  if (method === undefined) throw invalid("parameter_missing", "is required", "payment_method");
+  if (method.type !== "card") throw invalid("parameter_invalid", "the only type is card", "payment_method.type");
+  return { token: checkFilled(method.token, "payment_method.token", limits.tokenLengthMax), customerIp: checkIp(customerIp) };
+}
+
+function amountOf(amount: bigint | undefined): bigint | undefined {
+  return amount === undefined ? undefined : checkAmount(amount);
+}
+
+function checkUnique(isUnique: boolean, reference: string): boolean {
+  if (isUnique && reference === "") throw invalid("parameter_missing", "unique_reference needs a merchant_reference", "merchant_reference");
+  return isUnique;
+}
+
+function limitOf(limit: number, limitDefault: number): number {
+  if (limit > limits.pageMax) throw invalid("parameter_invalid", `a page has at most ${limits.pageMax} entries`, "limit");
+  return limit === 0 ? limitDefault : limit;
+}
+
+function outcomeOf(answer: OperationAnswer) {
+  if (answer.kind === "in_flight") return "in_flight";
+  if (answer.kind === "replayed") return "replayed";
+  if (answer.refusal === undefined) return "done";
+  return answer.refusal.declineCode === undefined ? "refused" : "declined";
+}
+
+function toResult(answer: OperationAnswer): MessageInitShape<typeof OperationResultSchema> {
+  const payment = answer.payment && { payment: paymentToWire(answer.payment) };
+  if (answer.kind === "in_flight") return { disposition: Disposition.IN_FLIGHT, retryAfterMs: inFlightRetryAfterMs, ...payment };
+  return {
+    disposition: answer.kind === "done" ? Disposition.DONE : Disposition.REPLAYED,
+    operationId: answer.operationId,
+    ...payment,
+    ...(answer.refusal && { refusal: refusalToWire(answer.refusal) }),
+  };
+}
+
+function refusalToWire({ code, message, declineCode, param }: Refusal) {
+  return { code, message, declineCode: declineCode ?? "", param: param ?? "" };
+}
+
+function toEntry({ event, payment }: Transition): MessageInitShape<typeof TimelineEntrySchema> {
+  const { before } = event;
+  return {
+    sequence: event.sequence,
+    type: event.type,
+    occurredAtMs: BigInt(event.occurredAtMs),
+    actor: event.origin.actor,
+    requestId: event.origin.requestId,
+    statusAfter: wireStatus[payment.status],
+    amount: event.amount,
+    operationId: event.operationId,
+    details: detailsOf(event),
+    after: totalsOf(payment),
+    ...(before && { statusBefore: wireStatus[before.status], before: totalsOf(before.totals) }),
+  };
+}
+
+const totalsOf = ({ authorized, captured, refunded }: AmountTotals) => ({ authorized, captured, refunded });
+const detailsOf = (event: PaymentEvent) => ({ ...event.details });

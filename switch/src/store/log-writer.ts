@@ -1,0 +1,169 @@
+/**
+ * Writes the payment log in batches without timers. Every member gets its own answer, released after the commit.
+ *
+ * Invariants: a key and its intent are written together or not at all; a row is never changed; of two rows with one (payment, seq) one
+ * wins and the other is told `conflict`.
+ */
+import { assert, required } from "@florin/kernel";
+import { createBatcher, type Settled } from "@florin/runtime/batch";
+import { arrayLiteral, byteaArrayLiteral, DatabaseFault, type Sql, toDatabaseFault } from "@florin/runtime/postgres";
+import type { Metrics } from "@florin/runtime/telemetry";
+import type { Transition } from "../domain/payment/index.ts";
+import { isUniquelyReferenced, type KeyClaim, lessonOf, type Member, nextRound, type Verdict, type Waiting } from "./append-batch.ts";
+import { appendStatement } from "./append-statement.ts";
+import { encodeTransition } from "./event-body.ts";
+import { uuidOf } from "./uuid.ts";
+
+export type { KeyClaim } from "./append-batch.ts";
+
+export type Appended = { readonly kind: "appended"; readonly position: bigint } | { readonly kind: Exclude<Verdict, "appended"> };
+
+export interface LogWriter {
+  /**
+   * Durable when it resolves. Rejects with `overloaded` (not_done) when too many wait, with `unavailable` when the database is away: then
+   * `work` says whether the row may be there. Repeating is safe: a row that is there answers `conflict`, a key `key_taken`.
+   */
+  append(transition: Transition, claim: KeyClaim | undefined): Promise<Appended>;
+  /** Waits for what was accepted. Safe to repeat. */
+  close(): Promise<void>;
+}
+
+type Row = { readonly position: bigint | null; readonly verdict: Verdict };
+
+const batchMax = 512;
+const queueDepthMax = 20_000;
+/** Two batches in flight share one flush of the write-ahead log. */
+const batchesInFlightMax = 2;
+/** Raised by `florin_abort_batch()`; the primary key of the log; serialization failure and deadlock. All of them rolled the batch back. */
+const lostRace: ReadonlySet<string> = new Set(["FL001", "23505", "40001", "40P01"]);
+const aloneTriesMax = 5;
+
+export function createLogWriter(o: { readonly sql: Sql; readonly metrics: Metrics }): LogWriter {
+  const { sql, metrics } = o;
+  const size = metrics.histogram("switch_append_batch_size");
+  const duration = metrics.histogram("switch_append_duration_seconds");
+  const batcher = createBatcher<Member, Appended>({
+    name: "append",
+    batchMax,
+    queueDepthMax,
+    concurrencyMax: batchesInFlightMax,
+    async run(members) {
+      const startedMs = performance.now();
+      const answers = await writeBatch(sql, members, () => metrics.count("switch_append_conflicts_total", { kind: "batch_aborted" }));
+      size.record(members.length);
+      duration.record((performance.now() - startedMs) / 1000);
+      return answers;
+    },
+  });
+  metrics.gauge("batch_queue_depth", () => batcher.takeDepthPeak(), { batch: "append" });
+  return {
+    append: (transition, claim) => batcher.submit({ transition, claim, body: encodeTransition(transition) }),
+    close: () => batcher.close(),
+  };
+}
+
+/** In rounds: each settles at least one member, and the first nearly always all. */
+async function writeBatch(sql: Sql, members: readonly Member[], onAbort: () => void): Promise<readonly Settled<Appended>[]> {
+  const answers = new Array<Settled<Appended>>(members.length);
+  let places: readonly number[] = members.map((_, place) => place);
+  while (places.length > 0) {
+    const round = nextRound(members, places);
+    await writeRound(answers, sql, members, round.going, onAbort);
+    places = round.waiting.filter((waiting) => !settleWaiting(answers, waiting)).map(({ place }) => place);
+  }
+  return answers;
+}
+
+/** False when the member must go itself. A fault of the one it waited for is its own too: the database would say the same again. */
+function settleWaiting(answers: Settled<Appended>[], waiting: Waiting): boolean {
+  const first = required(answers[waiting.behind], "the answer of a member that went");
+  const verdict = first.ok ? lessonOf(waiting, first.value.kind) : undefined;
+  if (first.ok && verdict === undefined) return false;
+  answers[waiting.place] = verdict === undefined ? first : told(verdict);
+  return true;
+}
+
+function told(verdict: Verdict): Settled<Appended> {
+  assert(verdict !== "appended", "who waits has not been appended");
+  return { ok: true, value: { kind: verdict } };
+}
+
+async function writeRound(
+  answers: Settled<Appended>[],
+  sql: Sql,
+  members: readonly Member[],
+  places: readonly number[],
+  onAbort: () => void,
+): Promise<void> {
+  try {
+    await writeInto(answers, sql, members, places);
+  } catch (thrown) {
+    const fault = toDatabaseFault(thrown);
+    if (isLostRace(fault)) {
+      onAbort();
+      for (const place of places) answers[place] = await writeAlone(sql, required(members[place], "member"));
+    } else for (const place of places) answers[place] = { ok: false, error: fault };
+  }
+}
+
+/** After an aborted batch. Alone, a member that was beaten sees the winner on its next try, because that one is committed by then. */
+async function writeAlone(sql: Sql, member: Member): Promise<Settled<Appended>> {
+  for (let tries = 1; ; tries++) {
+    const answers: Settled<Appended>[] = [];
+    try {
+      await writeInto(answers, sql, [member], [0]);
+      return required(answers[0], "answer");
+    } catch (thrown) {
+      const fault = toDatabaseFault(thrown);
+      if (!isLostRace(fault) || tries >= aloneTriesMax) return { ok: false, error: fault };
+    }
+  }
+}
+
+function isLostRace(fault: unknown): boolean {
+  return fault instanceof DatabaseFault && fault.sqlState !== undefined && lostRace.has(fault.sqlState);
+}
+
+async function writeInto(answers: Settled<Appended>[], sql: Sql, members: readonly Member[], places: readonly number[]): Promise<void> {
+  const chosen = places.length === members.length && isInOrder(places) ? members : places.map((place) => required(members[place], "member"));
+  const rows = await sql.unsafe<Row[]>(appendStatement, parametersOf(chosen), { prepare: true });
+  assert(rows.length === places.length, "the log answers every member");
+  for (const [index, { verdict, position }] of rows.entries()) {
+    const value: Appended = verdict === "appended" ? { kind: verdict, position: required(position, "position") } : { kind: verdict };
+    answers[places[index] as number] = { ok: true, value };
+  }
+}
+
+function isInOrder(places: readonly number[]): boolean {
+  for (let index = 0; index < places.length; index++) if (places[index] !== index) return false;
+  return true;
+}
+
+function parametersOf(members: readonly Member[]): string[] {
+  const of = (value: (member: Member) => string | number | bigint | boolean | null) => arrayLiteral(members.map(value));
+  const ofPayment = (value: (payment: Transition["payment"]) => string | number | bigint | boolean | null) =>
+    arrayLiteral(members.map(({ transition }) => value(transition.payment)));
+  return [
+    ofPayment(({ id }) => uuidOf(id)),
+    ofPayment(({ version }) => version),
+    ofPayment(({ merchantId }) => uuidOf(merchantId)),
+    of(({ transition }) => transition.event.occurredAtMs),
+    of(({ transition }) => transition.event.type),
+    ofPayment(({ status }) => status),
+    ofPayment(({ mode }) => mode === "live"),
+    ofPayment(({ currency }) => currency),
+    ofPayment(({ amount }) => amount),
+    ofPayment(({ authorized }) => authorized),
+    ofPayment(({ captured }) => captured),
+    ofPayment(({ capturePending }) => capturePending),
+    ofPayment(({ released }) => released),
+    ofPayment(({ refunded }) => refunded),
+    ofPayment(({ refundPending }) => refundPending),
+    of(({ transition }) => (transition.event.operationId === "" ? null : uuidOf(transition.event.operationId))),
+    ofPayment(({ version, merchantReference }) => (version === 1 && merchantReference !== "" ? merchantReference : null)),
+    byteaArrayLiteral(members.map(({ body }) => body)),
+    of(({ claim }) => claim?.key ?? null),
+    of(({ claim }) => (claim === undefined ? null : `\\x${claim.requestHash.toString("hex")}`)),
+    ofPayment(isUniquelyReferenced),
+  ];
+}

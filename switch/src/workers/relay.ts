@@ -1,0 +1,71 @@
+/**
+ * The relay: tails the payment log in commit-safe order and publishes it, one message per partition and flush.
+ *
+ * The broker is a cache of the log: what it loses, consumers read from the log itself. So the relay keeps no checkpoint of its own; it
+ * goes on from the broker's newest message, a little before it, because the last flush of an earlier relay may be there in part.
+ * Publishing twice is harmless: consumers know their positions.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { create } from "@bufbuild/protobuf";
+import { type EventBatch, EventBatchSchema } from "@florin/gen/events/v1/events";
+import { type JetStreamBus, partitionOf } from "@florin/runtime/bus";
+import type { Logger, Metrics } from "@florin/runtime/telemetry";
+import type { LogTail, TailPage } from "../store/log-tail.ts";
+
+const flushEventsMax = 2_048;
+/** More than one flush can hold. */
+const overlapPositions = BigInt(2 * flushEventsMax);
+/** Events of so many milliseconds share a flush; a message with one event costs several times its share of a full one. */
+const gatherMs = 20;
+const faultPauseMs = 500;
+
+export type RelayParts = { readonly tail: LogTail; readonly bus: JetStreamBus; readonly logger: Logger; readonly metrics: Metrics };
+
+/** Publishes until `signal` is aborted. A broker that is away is waited for. */
+export async function relay(parts: RelayParts, signal: AbortSignal): Promise<void> {
+  const { tail, bus, logger, metrics } = parts;
+  let position = await startPosition(bus, signal);
+  // Only what this relay has published itself is known to be whole.
+  let isChained = false;
+  metrics.gauge("switch_relay_lag_events", () => Math.max(0, Number(tail.decided() - position)));
+  while (!signal.aborted) {
+    const page = await tail.read(position, flushEventsMax);
+    if (page.events.length > 0) {
+      try {
+        await bus.publish(batchesOf(page), isChained ? { afterPosition: position } : {});
+      } catch (err) {
+        logger.warn({ err }, "the broker takes no events; the log keeps them");
+        await pause(faultPauseMs, signal);
+        continue;
+      }
+      isChained = true;
+      metrics.count("switch_relay_published_total", undefined, page.events.length);
+    }
+    position = page.throughPosition;
+    if (page.events.length < flushEventsMax) await pause(gatherMs, signal);
+  }
+}
+
+async function startPosition(bus: JetStreamBus, signal: AbortSignal): Promise<bigint> {
+  while (!bus.isConnected() && !signal.aborted) await pause(faultPauseMs, signal);
+  const newest = (await bus.newestPosition()) ?? 0n;
+  return newest > overlapPositions ? newest - overlapPositions : 0n;
+}
+
+function batchesOf(page: TailPage): readonly EventBatch[] {
+  const batches = new Map<number, EventBatch>();
+  for (const { position, paymentId, body } of page.events) {
+    const partition = partitionOf(paymentId);
+    let batch = batches.get(partition);
+    if (batch === undefined) {
+      batch = create(EventBatchSchema, { partition, throughPosition: page.throughPosition });
+      batches.set(partition, batch);
+    }
+    batch.events.push({ $typeName: "florin.events.v1.LoggedEvent", position, body, partition });
+  }
+  return [...batches.values()];
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}

@@ -1,0 +1,164 @@
+/** What the other processes may ask: what a token is, and, for connectors, the card behind it. */
+import type { KeyObject } from "node:crypto";
+import { AppError, required } from "@florin/kernel";
+import type { Metrics } from "@florin/runtime/telemetry";
+import { LRUCache } from "lru-cache";
+import { clearDigits, type DescribedCard } from "../domain/card.ts";
+import { decodeCard } from "../domain/sealed-card.ts";
+import { type WellKnownCard, wellKnownCode, wellKnownExpiry, wellKnownTokens } from "../domain/test-cards.ts";
+import { isStoredToken } from "../domain/token.ts";
+import type { AccessOutcome } from "../store/access-log.ts";
+import type { AccessLog } from "./access-log.ts";
+import { fingerprintOf, open } from "./card-cipher.ts";
+import type { CardDirectory, DirectoryEntry, SealedEntry } from "./card-directory.ts";
+import type { DataKeys } from "./data-keys.ts";
+import type { SecurityCodes } from "./security-codes.ts";
+
+export type OpenedAnswer = {
+  readonly number: Uint8Array;
+  readonly expMonth: number;
+  readonly expYear: number;
+  /** Empty when there is none (any more). */
+  readonly securityCode: Uint8Array;
+  readonly postalCode: string;
+  readonly addressLine1: string;
+};
+
+export type OpenRequest = {
+  readonly merchantId: string;
+  readonly token: string;
+  readonly purpose: string;
+  readonly paymentId: string;
+  /** Identity of the caller's certificate. */
+  readonly caller: string;
+};
+
+export interface CardDesk {
+  /** Undefined: this merchant has no such token in this mode. Rejects with AppError, not_done. */
+  describe(merchantId: string, token: string, isLive: boolean): Promise<DescribedCard | undefined>;
+  /** Undefined: this merchant has no such token. Leaves a record, or stays closed. Rejects with AppError, not_done. */
+  open(request: OpenRequest): Promise<OpenedAnswer | undefined>;
+}
+
+const noCode = new Uint8Array();
+/** The only purpose for which a security code is given out (PCI DSS 3.3: it is for one authorization). */
+const authorizePurpose = "authorize";
+const wellKnownDescribedMax = 10_000;
+
+export function createCardDesk(o: {
+  directory: CardDirectory;
+  dataKeys: DataKeys;
+  codes: SecurityCodes;
+  accessLog: AccessLog;
+  /** True: an answer waits until its record is committed. */
+  isRecordAwaited: boolean;
+  metrics: Pick<Metrics, "counter">;
+  /** Milliseconds since 1970. */
+  now: () => number;
+}): CardDesk {
+  const { directory, dataKeys, codes, accessLog } = o;
+  /** Saves a keyed hash per description. */
+  const wellKnownDescribed = new LRUCache<string, DescribedCard>({ max: wellKnownDescribedMax });
+  const described = {
+    ok: o.metrics.counter("vault_describe_total", { result: "ok" }),
+    not_found: o.metrics.counter("vault_describe_total", { result: "not_found" }),
+    fault: o.metrics.counter("vault_describe_total", { result: "fault" }),
+  };
+  const opened = {
+    ok: o.metrics.counter("vault_detokenize_total", { result: "ok" }),
+    not_found: o.metrics.counter("vault_detokenize_total", { result: "not_found" }),
+    fault: o.metrics.counter("vault_detokenize_total", { result: "fault" }),
+  };
+
+  const openSealed = (entry: SealedEntry, request: OpenRequest, key: KeyObject): Omit<OpenedAnswer, "securityCode"> => {
+    try {
+      const { number, postalCode, addressLine1 } = decodeCard(open(key, entry.binding, entry.sealed));
+      return { number, expMonth: entry.facts.expMonth, expYear: entry.facts.expYear, postalCode, addressLine1 };
+    } catch (thrown) {
+      record(request, "unreadable");
+      throw thrown;
+    }
+  };
+
+  const record = (request: OpenRequest, outcome: AccessOutcome): void => {
+    const { merchantId, token, purpose, paymentId, caller } = request;
+    accessLog.take({ atMs: o.now(), merchantId, token: recordable(token), caller, purpose, paymentId, outcome });
+  };
+
+  const openAndRecord = async (request: OpenRequest): Promise<OpenedAnswer | undefined> => {
+    const { merchantId, token, purpose } = request;
+    // Before the work: while records cannot be written every card stays closed.
+    if (!accessLog.isHealthy()) throw new AppError("unavailable", "access records cannot be written", { work: "not_done" });
+    const found = directory.find(merchantId, token);
+    const entry = found instanceof Promise ? await found : found;
+    if (entry === undefined) {
+      record(request, "not_found");
+      return undefined;
+    }
+    const key = entry.kind === "sealed" ? dataKeys.openingKey(merchantId, entry.epoch) : undefined;
+    const readyKey = key instanceof Promise ? await key : key;
+    const card = entry.kind === "sealed" ? openSealed(entry, request, required(readyKey, "an opening key")) : openWellKnown(entry.card);
+    record(request, "opened");
+    if (o.isRecordAwaited) await accessLog.settled();
+    // Taken last: a card that stays closed must not cost its code.
+    return { ...card, securityCode: purpose === authorizePurpose ? codeOf(entry, token) : noCode };
+  };
+
+  /** Well-known tokens have a code for every authorization. */
+  const codeOf = (entry: DirectoryEntry, token: string): Uint8Array => {
+    if (entry.kind === "well_known") return Buffer.from(wellKnownCode(entry.card.brand), "latin1");
+    return codes.take(token)?.expose() ?? noCode;
+  };
+
+  const describeWellKnown = (card: WellKnownCard, merchantId: string): DescribedCard => {
+    const name = merchantId + card.number;
+    const known = wellKnownDescribed.get(name);
+    if (known !== undefined) return known;
+    const digits = Buffer.from(card.number, "latin1");
+    const fingerprint = fingerprintOf(dataKeys.fingerprintKey(merchantId), digits).toString("hex");
+    const { brand, funding } = card;
+    const made = { ...clearDigits(digits), ...wellKnownExpiry, brand, funding, fingerprint };
+    wellKnownDescribed.set(name, made);
+    return made;
+  };
+
+  const describeEntry = (entry: DirectoryEntry, merchantId: string, isLive: boolean): DescribedCard | undefined => {
+    if (entry.kind === "well_known") return isLive ? undefined : describeWellKnown(entry.card, merchantId);
+    return (entry.mode === "live") === isLive ? entry.described : undefined;
+  };
+
+  return {
+    async describe(merchantId, token, isLive) {
+      try {
+        const found = directory.find(merchantId, token);
+        const entry = found instanceof Promise ? await found : found;
+        const card = entry === undefined ? undefined : describeEntry(entry, merchantId, isLive);
+        described[card === undefined ? "not_found" : "ok"].add();
+        return card;
+      } catch (thrown) {
+        described.fault.add();
+        throw thrown;
+      }
+    },
+    async open(request) {
+      try {
+        const answer = await openAndRecord(request);
+        opened[answer === undefined ? "not_found" : "ok"].add();
+        return answer;
+      } catch (thrown) {
+        opened.fault.add();
+        throw thrown;
+      }
+    },
+  };
+}
+
+/** Only the expiry: well-known tokens have no billing address. */
+function openWellKnown({ number }: WellKnownCard): Omit<OpenedAnswer, "securityCode"> {
+  return { ...wellKnownExpiry, number: Buffer.from(number, "latin1"), postalCode: "", addressLine1: "" };
+}
+
+/** What is no token is not written down as it came: it might be a card number in the wrong field. */
+function recordable(token: string): string {
+  return isStoredToken(token) || wellKnownTokens.has(token) ? token : "(no token)";
+}

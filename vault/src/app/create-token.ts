@@ -1,0 +1,83 @@
+/** A card becomes a token: examined, sealed, stored; its number is wiped whatever happens. */
+import { randomBytes } from "node:crypto";
+import type { AppError } from "@florin/kernel";
+import { type Batcher, createBatcher } from "@florin/runtime/batch";
+import type { Metrics } from "@florin/runtime/telemetry";
+import { type CardFacts, type CardInput, examineCard } from "../domain/card.ts";
+import type { PublishableKey } from "../domain/publishable-key.ts";
+import { bindingBytes, encodeCard } from "../domain/sealed-card.ts";
+import { type Mode, makeToken, tokenRandomBytes } from "../domain/token.ts";
+import type { CardStore, StoredCard } from "../store/cards.ts";
+import { fingerprintOf, seal } from "./card-cipher.ts";
+import type { DataKeys } from "./data-keys.ts";
+import type { SecurityCodes } from "./security-codes.ts";
+
+export type CreatedToken = { readonly token: string; readonly facts: CardFacts; readonly mode: Mode; readonly createdAtMs: number };
+export type CreateTokenResult =
+  | { readonly kind: "created"; readonly created: CreatedToken }
+  | { readonly kind: "refused"; readonly fault: AppError };
+
+export interface TokenMaker {
+  /** Takes the card over: number and code are wiped when it settles. Rejects with AppError when a part is away; then there is no token. */
+  create(key: PublishableKey, card: CardInput): Promise<CreateTokenResult>;
+  /** Waits for what is being stored. */
+  close(): Promise<void>;
+}
+
+const batchMax = 128;
+const queueDepthMax = 4_096;
+const batchesInFlightMax = 2;
+
+export function createTokenMaker(o: {
+  dataKeys: DataKeys;
+  codes: SecurityCodes;
+  store: CardStore;
+  metrics: Pick<Metrics, "counter">;
+  /** Milliseconds since 1970. */
+  now: () => number;
+}): TokenMaker {
+  const seals = o.metrics.counter("vault_seals_total");
+  const created = o.metrics.counter("vault_tokens_created_total");
+  const inserts: Batcher<StoredCard, true> = createBatcher({
+    name: "insert-cards",
+    run: async (cards) => {
+      await o.store.insert(cards);
+      return cards.map(() => ({ ok: true, value: true }));
+    },
+    batchMax,
+    queueDepthMax,
+    concurrencyMax: batchesInFlightMax,
+  });
+
+  const sealCard = async ({ merchantId, mode }: PublishableKey, card: CardInput, facts: CardFacts): Promise<StoredCard> => {
+    const { epoch, key } = await o.dataKeys.takeSealingKey(merchantId);
+    const token = makeToken(randomBytes(tokenRandomBytes));
+    const { expMonth, expYear } = facts;
+    const plain = encodeCard(card);
+    const sealed = seal(key, bindingBytes({ token, merchantId, epoch, mode, expMonth, expYear }), plain);
+    plain.fill(0);
+    seals.add();
+    const fingerprint = fingerprintOf(o.dataKeys.fingerprintKey(merchantId), card.number.expose());
+    return { merchantId, token, mode, epoch, sealed, facts, fingerprint };
+  };
+
+  return {
+    async create(key, card) {
+      try {
+        const nowMs = o.now();
+        const answer = examineCard(card, key.mode, new Date(nowMs));
+        if (answer.kind === "refused") return answer;
+        const { facts } = answer;
+        const stored = await sealCard(key, card, facts);
+        await inserts.submit(stored);
+        if (card.securityCode !== undefined) o.codes.keep(stored.token, card.securityCode);
+        created.add();
+        return { kind: "created", created: { token: stored.token, facts, mode: key.mode, createdAtMs: nowMs } };
+      } finally {
+        card.number.wipe();
+        card.securityCode?.wipe();
+      }
+    },
+    close: () => inserts.close(),
+  };
+}

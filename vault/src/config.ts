@@ -1,0 +1,107 @@
+/** Settings of the vault process. */
+import { type ConfigValues, choice, defineConfig, integer, ratio, secretHex, text, url } from "@florin/runtime/config";
+
+export const vaultConfig = defineConfig("vault", {
+  environment: choice({
+    env: "FLORIN_ENVIRONMENT",
+    help: "where this process runs; production refuses the software key store",
+    values: ["sandbox", "production"],
+    default: "sandbox",
+  }),
+  logLevel: choice({
+    env: "FLORIN_LOG_LEVEL",
+    help: "least severe line that is logged",
+    values: ["debug", "info", "warn", "error"],
+    default: "info",
+  }),
+  listenHost: text({ env: "FLORIN_LISTEN_HOST", help: "address to listen on", default: "127.0.0.1" }),
+  httpPort: integer({ env: "FLORIN_HTTP_PORT", help: "port of POST /v1/tokens", unit: "port", min: 0, max: 65_535, default: 8_081 }),
+  grpcPort: integer({ env: "FLORIN_GRPC_PORT", help: "port of the RPC server", unit: "port", min: 0, max: 65_535, default: 8_092 }),
+  adminPort: integer({ env: "FLORIN_ADMIN_PORT", help: "port of health and metrics", unit: "port", min: 0, max: 65_535, default: 8_103 }),
+  tlsDir: text({ env: "FLORIN_TLS_DIR", help: "folder with ca.pem, vault.pem and vault-key.pem, or the word off (benches only)" }),
+  databaseUrl: url({
+    env: "FLORIN_DATABASE_URL",
+    help: "the vault's own database, application role",
+    protocols: ["postgres", "postgresql"],
+  }),
+  databaseConnectionsMax: integer({
+    env: "FLORIN_DATABASE_CONNECTIONS_MAX",
+    help: "connections for cards, keys and access records",
+    unit: "connections",
+    min: 2,
+    max: 100,
+    default: 4,
+  }),
+  apiKeyPepper: secretHex({
+    env: "FLORIN_API_KEY_PEPPER",
+    help: "key of the keyed hash under which publishable keys are stored",
+    bytes: 32,
+  }),
+  keyFoundTtlMs: integer({
+    env: "FLORIN_API_KEY_TTL_MS",
+    help: "how long a found publishable key is used without asking the database: so long a revoked one works on",
+    unit: "ms",
+    min: 1,
+    max: 600_000,
+    default: 30_000,
+  }),
+  keyUnknownTtlMs: integer({
+    env: "FLORIN_API_KEY_UNKNOWN_TTL_MS",
+    help: "how long an unknown publishable key is refused without asking the database",
+    unit: "ms",
+    min: 1,
+    max: 600_000,
+    default: 5_000,
+  }),
+  kek: secretHex({ env: "FLORIN_KEK", help: "key-encryption key of the software key store (sandbox)", bytes: 32 }),
+  epochLifeHours: integer({
+    env: "FLORIN_DATA_KEY_LIFE_HOURS",
+    help: "how long one epoch's data keys seal new cards; they open for ever",
+    unit: "h",
+    min: 1,
+    max: 8_760,
+    default: 720,
+  }),
+  cardsCachedMax: integer({
+    env: "FLORIN_CARDS_CACHED_MAX",
+    help: "sealed cards kept in memory, about one kilobyte each",
+    unit: "cards",
+    min: 1,
+    max: 1_000_000,
+    default: 50_000,
+  }),
+  accessRecords: choice({
+    env: "FLORIN_ACCESS_RECORDS",
+    help: "queued: a card is opened when its access record is queued; committed: only when it is committed, which costs one flush per opening",
+    values: ["queued", "committed"],
+    default: "queued",
+  }),
+  accessPaceMs: integer({
+    env: "FLORIN_ACCESS_PACE_MS",
+    help: "least time between two writes of queued access records; so much of them a killed process loses",
+    unit: "ms",
+    min: 0,
+    max: 1_000,
+    default: 50,
+  }),
+  connectionsMax: integer({
+    env: "FLORIN_HTTP_CONNECTIONS_MAX",
+    help: "open connections of browsers; one more is closed at once",
+    unit: "connections",
+    min: 1,
+    max: 1_000_000,
+    default: 4_096,
+  }),
+  drainGraceMs: integer({
+    env: "FLORIN_DRAIN_GRACE_MS",
+    help: "how long a draining vault still takes cards on open connections",
+    unit: "ms",
+    min: 0,
+    max: 60_000,
+    default: 200,
+  }),
+  otlpUrl: url({ env: "FLORIN_OTLP_URL", help: "collector of traces; empty: no export", protocols: ["http", "https"], default: "" }),
+  traceRatio: ratio({ env: "FLORIN_TRACE_RATIO", help: "share of requests that is traced", default: 0 }),
+});
+
+export type VaultConfig = ConfigValues<typeof vaultConfig.settings>;

@@ -1,0 +1,114 @@
+/** The vault process: takes cards on its own origin, tells other processes what a token is, opens cards for connectors. */
+import { randomUUID } from "node:crypto";
+import { loadConfig } from "@florin/runtime/config";
+import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
+import { connectPostgres } from "@florin/runtime/postgres";
+import { startRpcServer } from "@florin/runtime/rpc";
+import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
+import { loadTls } from "@florin/runtime/tls";
+import { createAccessLog } from "./app/access-log.ts";
+import { createAuthenticator } from "./app/authenticate.ts";
+import { createCardDesk } from "./app/card-desk.ts";
+import { createCardDirectory } from "./app/card-directory.ts";
+import { createTokenMaker } from "./app/create-token.ts";
+import { loadDataKeys } from "./app/data-keys.ts";
+import { createSecurityCodes } from "./app/security-codes.ts";
+import { vaultConfig } from "./config.ts";
+import { createSoftwareHsm } from "./hsm/software.ts";
+import { buildApp } from "./rest/app.ts";
+import { callerPolicy } from "./rpc/policy.ts";
+import { createVaultService } from "./rpc/vault-service.ts";
+import { createAccessStore } from "./store/access-log.ts";
+import { createCardStore } from "./store/cards.ts";
+import { createDataKeyStore } from "./store/data-keys.ts";
+import { createPublishableKeyStore } from "./store/publishable-keys.ts";
+import { keepPartitionsAhead } from "./workers/make-partitions.ts";
+
+const rpcDrainTimeoutMs = 10_000;
+const accessLogDrainTimeoutMs = 10_000;
+const hourMs = 3_600_000;
+
+const config = loadConfig(vaultConfig, process.env);
+// Child processes and crash reports would show them.
+for (const name of ["FLORIN_KEK", "FLORIN_API_KEY_PEPPER"]) delete process.env[name];
+const logger = createLogger({ service: "vault", level: config.logLevel });
+const monotonicNow = () => performance.now();
+
+runProcess({
+  name: "vault",
+  logger,
+  async start({ isDraining }) {
+    const hsm = createSoftwareHsm({ kek: config.kek, environment: config.environment });
+    const telemetry = startTelemetry({ service: "vault", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
+    const { metrics } = telemetry;
+    const sql = connectPostgres({ url: config.databaseUrl, name: "florin-vault", connectionsMax: config.databaseConnectionsMax });
+    const cards = createCardStore(sql);
+    const accesses = createAccessStore(sql);
+    const epochLifeMs = config.epochLifeHours * hourMs;
+    const dataKeys = await loadDataKeys({ hsm, store: createDataKeyStore(sql), epochLifeMs, now: monotonicNow });
+    const partitions = await keepPartitionsAhead({ store: accesses, logger });
+    const codes = createSecurityCodes({ now: monotonicNow });
+    const accessLog = createAccessLog({
+      store: accesses,
+      writerId: randomUUID(),
+      logger,
+      paceMs: config.accessRecords === "committed" ? 0 : config.accessPaceMs,
+    });
+    const directory = createCardDirectory({ store: cards, cardsMax: config.cardsCachedMax });
+    const isRecordAwaited = config.accessRecords === "committed";
+    const desk = createCardDesk({ directory, dataKeys, codes, accessLog, isRecordAwaited, metrics, now: Date.now });
+    const tokens = createTokenMaker({ dataKeys, codes, store: cards, metrics, now: Date.now });
+    const authenticator = createAuthenticator({
+      store: createPublishableKeyStore(sql),
+      pepper: config.apiKeyPepper.expose(),
+      foundTtlMs: config.keyFoundTtlMs,
+      unknownTtlMs: config.keyUnknownTtlMs,
+    });
+    metrics.gauge("batch_queue_depth", () => accessLog.depth, { batch: "access-log" });
+
+    const isReady = () => accessLog.isHealthy() && !isDraining();
+    const rpc = await startRpcServer({
+      host: config.listenHost,
+      port: config.grpcPort,
+      tls: loadTls(config.tlsDir, "vault"),
+      services: [createVaultService(desk)],
+      policy: callerPolicy,
+      allowInsecure: config.environment !== "production",
+      logger,
+      readiness: isReady,
+    });
+    const app = buildApp({ authenticator, tokens, logger });
+    app.fastify.server.maxConnections = config.connectionsMax;
+    await app.fastify.listen({ host: config.listenHost, port: config.httpPort });
+    const admin = await startAdminServer({
+      host: config.listenHost,
+      port: config.adminPort,
+      telemetry,
+      live: () => true,
+      ready: async () => {
+        // Without its database the vault opens no card: no access record could be written.
+        const database = await sql`SELECT 1`.then(
+          () => "up" as const,
+          () => "down" as const,
+        );
+        const access_log = accessLog.isHealthy() ? ("up" as const) : ("down" as const);
+        return { ready: database === "up" && isReady(), parts: { database, access_log } };
+      },
+    });
+    logger.info({ addresses: app.fastify.addresses(), grpc_port: rpc.port, admin_port: admin.port, kek_id: hsm.kekId }, "vault listens");
+    const drain: Part[] = [
+      { name: "http", stop: () => app.drain(config.drainGraceMs) },
+      { name: "rpc", stop: () => rpc.drain(rpcDrainTimeoutMs) },
+      { name: "tokens", stop: () => tokens.close() },
+      { name: "directory", stop: () => directory.close() },
+      { name: "access log", stop: () => accessLog.close(accessLogDrainTimeoutMs) },
+      { name: "partitions", stop: () => partitions.stop() },
+      { name: "codes", stop: () => codes.close() },
+      { name: "database", stop: () => sql.end({ timeout: 5 }) },
+      { name: "hsm", stop: () => hsm.close() },
+      { name: "admin", stop: () => admin.close() },
+      { name: "telemetry", stop: () => telemetry.shutdown() },
+    ];
+    return { drain };
+  },
+});

@@ -1,0 +1,168 @@
+/**
+ * The vault's own origin, built without listening: `POST /v1/tokens`, callable from any page (the publishable key is public), and nothing else.
+ *
+ * Order: key, content type, body (bytes, wiped), card, token. Fastify routes and keeps connections; the body never passes through it. Nothing of a
+ * request is logged but its id, and never anything that was sent.
+ *
+ * Not here: TLS, which ends in front of this port, in the card data environment.
+ */
+import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
+import { type AppError, type ErrorCode, invalid, makeId } from "@florin/kernel";
+import type { Logger } from "@florin/runtime/telemetry";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { Authenticator } from "../app/authenticate.ts";
+import type { CreatedToken, TokenMaker } from "../app/create-token.ts";
+import type { CardInput } from "../domain/card.ts";
+import { limits } from "../domain/limits.ts";
+import { faultAnswer, toOriginFault } from "./error-answer.ts";
+import { readBody } from "./read-body.ts";
+import { readTokenRequest } from "./token-request.ts";
+
+export type OriginApp = {
+  readonly fastify: FastifyInstance;
+  /** Answers what is in flight and on open connections for `graceMs` (ms), then closes. Safe to repeat. */
+  drain(graceMs: number): Promise<void>;
+};
+
+const tokensPath = "/v1/tokens";
+const requestTimeoutMs = 10_000;
+const keepAliveTimeoutMs = 75_000;
+const paramLengthMax = 64;
+const corsMaxAgeS = 86_400;
+/** One answer in flight per connection; beyond this many connections are closed at once. */
+const newRequestId = () => makeId("request", Date.now(), randomBytes(10));
+
+/** On every answer. Any page may read it; nothing may be cached, sniffed or framed. */
+const constantHeaders = {
+  "content-type": "application/json; charset=utf-8",
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "cross-origin",
+  "referrer-policy": "no-referrer",
+} as const;
+/** Only on the one path that pages call. */
+const corsHeaders = { "access-control-allow-origin": "*", "access-control-expose-headers": "request-id, retry-after" } as const;
+
+export function buildApp(o: { authenticator: Authenticator; tokens: TokenMaker; logger: Logger }): OriginApp {
+  let isDraining = false;
+  const fastify = Fastify({
+    logger: false,
+    genReqId: newRequestId,
+    bodyLimit: limits.bodyBytesMax,
+    routerOptions: { maxParamLength: paramLengthMax },
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    http: { maxHeaderSize: limits.headerBytesMax, headersTimeout: requestTimeoutMs },
+    return503OnClosing: false,
+    forceCloseConnections: "idle",
+    exposeHeadRoutes: false,
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: (error, request, reply) => sendFault(request as FastifyRequest, reply as FastifyReply, toOriginFault(error)),
+  });
+
+  const send = (request: FastifyRequest, reply: FastifyReply, status: number, body: string, more: Record<string, string> = {}): void => {
+    const headers = { ...constantHeaders, ...(pathOf(request) === tokensPath ? corsHeaders : {}), "request-id": request.id, ...more };
+    // A body that was not read would be taken for the next request.
+    const isClosing = isDraining || (status >= 400 && !request.raw.complete);
+    void reply
+      .code(status)
+      .headers(isClosing ? { ...headers, connection: "close" } : headers)
+      .send(body);
+  };
+  const sendFault = (request: FastifyRequest, reply: FastifyReply, fault: AppError, more: Record<string, string> = {}): void => {
+    const { status, body, retryAfterS } = faultAnswer(fault, request.id);
+    if (status === 500) o.logger.error({ request_id: request.id, err: fault }, "request failed");
+    const retryAfter = retryAfterS === undefined ? {} : { "retry-after": String(retryAfterS) };
+    const challenge = status === 401 ? { "www-authenticate": "Bearer" } : {};
+    send(request, reply, status, body, { ...retryAfter, ...challenge, ...more });
+  };
+
+  fastify.setErrorHandler((error, request, reply) => sendFault(request, reply, toOriginFault(error)));
+  fastify.setNotFoundHandler((request, reply) => {
+    const isKnownPath = pathOf(request) === tokensPath;
+    const code: ErrorCode = isKnownPath ? "method_not_allowed" : "route_unknown";
+    sendFault(request, reply, invalid(code, "cards go to POST /v1/tokens"), isKnownPath ? { allow: "POST, OPTIONS" } : {});
+  });
+  // The handler reads the body itself.
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser("*", (_request, _payload, done) => done(null));
+  fastify.options(tokensPath, (request, reply) => send(request, reply, 204, "", preflightHeaders));
+  fastify.post(tokensPath, async (request, reply) => {
+    try {
+      const key = await o.authenticator.authenticate(request.headers.authorization);
+      checkContentType(request.headers["content-type"]);
+      const result = await o.tokens.create(key, await readCard(request));
+      if (result.kind === "refused") sendFault(request, reply, result.fault);
+      else send(request, reply, 201, tokenBody(result.created));
+    } catch (thrown) {
+      sendFault(request, reply, toOriginFault(thrown));
+    }
+    return reply;
+  });
+
+  let drained: Promise<void> | undefined;
+  return {
+    fastify,
+    drain(graceMs) {
+      drained ??= (async () => {
+        isDraining = true;
+        await new Promise((resolve) => setTimeout(resolve, graceMs));
+        await fastify.close();
+      })();
+      return drained;
+    },
+  };
+}
+
+const preflightHeaders = {
+  "access-control-allow-methods": "POST",
+  "access-control-allow-headers": "authorization, content-type",
+  "access-control-max-age": String(corsMaxAgeS),
+  vary: "access-control-request-method, access-control-request-headers",
+};
+
+async function readCard(request: FastifyRequest): Promise<CardInput> {
+  const bytes = await readBody(request.raw);
+  try {
+    return readTokenRequest(bytes);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+function checkContentType(contentType: string | undefined): void {
+  if (contentType === undefined || !/^application\/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i.test(contentType))
+    throw invalid("invalid_content_type", "the body must be application/json in UTF-8");
+}
+
+function tokenBody({ token, facts, mode, createdAtMs }: CreatedToken): string {
+  const { brand, bin, last4, expMonth, expYear, funding } = facts;
+  return JSON.stringify({
+    id: token,
+    type: "card",
+    card: { brand, bin, last4, exp_month: expMonth, exp_year: expYear, funding },
+    created: Math.floor(createdAtMs / 1_000),
+    livemode: mode === "live",
+  });
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split("?", 1)[0] ?? "";
+}
+
+/** A request that Node could not read: there is no reply object, so the answer is written to the socket. */
+function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const requestId = newRequestId();
+  const { status, body } = faultAnswer(toOriginFault(error.code === undefined ? { code: "HPE_INTERNAL" } : error), requestId);
+  const reason = status === 431 ? "Request Header Fields Too Large" : status === 400 ? "Bad Request" : "Internal Server Error";
+  socket.end(
+    `HTTP/1.1 ${status} ${reason}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+      `request-id: ${requestId}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
