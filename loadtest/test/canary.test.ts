@@ -3,7 +3,7 @@
  * stack wrote or holds outside those two is searched for them, as text, as hex and as base64.
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Redis } from "ioredis";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -114,13 +114,7 @@ test("the heaps of edge, switch and ledger have no card number", async () => {
 
 /** The snapshot that a process wrote after its signal: `Heap.<date>.<time>.<pid>.….heapsnapshot` in its working directory. */
 async function snapshotOf(pid: number): Promise<string> {
-  const root = new URL("../../", import.meta.url).pathname;
-  const find = () =>
-    [root, stack.directory].flatMap((folder) =>
-      readdirSync(folder)
-        .filter((file) => file.startsWith("Heap.") && file.includes(`.${pid}.`))
-        .map((file) => join(folder, file)),
-    )[0];
+  const find = () => filesBelow(stack.directory).find((file) => basename(file).startsWith("Heap.") && file.includes(`.${pid}.`));
   let size = -1;
   await untilTrue(async () => {
     const file = find();

@@ -63,5 +63,17 @@ export const serviceRooms: Readonly<Record<string, Readonly<Record<string, Room>
   },
   // Questions with nothing to decide: the answer is what the store holds, and a use case between the two would only pass it on.
   ledger: { rpc: also("rpc", "store") },
+  vault: {
+    // The port behind which keys are kept, and its adapters: a software one, a hardware one later.
+    hsm: {
+      own: [],
+      kernel: true,
+      runtime: true,
+      gen: false,
+      packages: true,
+      instead: "an HSM adapter wraps and unwraps keys, nothing else",
+    },
+    app: also("app", "hsm"),
+  },
   simulator: { rest: also("rest", "store") },
 };

@@ -5,10 +5,10 @@
  * Messages are written as whole literals: `create` would look at every field again, twice per payment and log row.
  */
 import {
-  type Payment as WirePayment,
+  PaymentStatus,
   CaptureMode as WireCaptureMode,
   Mode as WireMode,
-  PaymentStatus,
+  type Payment as WirePayment,
 } from "@florin/gen/payments/v1/payments";
 import { isDeclineReason, required } from "@florin/kernel";
 import {

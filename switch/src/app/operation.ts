@@ -9,8 +9,8 @@
  * What an operation decides and sends is in its own file; this one does not know captures from refunds.
  */
 import { AppError, assert, type ErrorCode } from "@florin/kernel";
-import type { Claim, ClaimAnswer, Counter } from "../store/claims.ts";
 import type { Decision, Mode, Origin, Outcome, Payment, Recording, Refusal, Transition } from "../domain/payment/index.ts";
+import type { Claim, ClaimAnswer, Counter } from "../store/claims.ts";
 import type { Appended } from "../store/log-writer.ts";
 import type { Parts } from "./parts.ts";
 import { resolveOperation } from "./resolve-operation.ts";

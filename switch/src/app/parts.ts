@@ -1,12 +1,12 @@
 /** What the use cases work with. The composition root makes it once; tests make their own. */
 import type { Metrics, Tracer } from "@florin/runtime/telemetry";
-import type { Claims } from "../store/claims.ts";
 import type { ConnectorGateway } from "../clients/connector-gateway.ts";
 import type { TokenDirectory } from "../clients/token-directory.ts";
-import type { FraudScreen } from "./fraud/screen.ts";
+import type { Claims } from "../store/claims.ts";
 import type { LogReader } from "../store/log-reader.ts";
 import type { LogWriter } from "../store/log-writer.ts";
 import type { CrashPoint } from "./crash-point.ts";
+import type { FraudScreen } from "./fraud/screen.ts";
 import type { PaymentQueues } from "./payment-queues.ts";
 
 export type Parts = {

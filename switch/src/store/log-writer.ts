@@ -125,7 +125,8 @@ function isLostRace(fault: unknown): boolean {
 }
 
 async function writeInto(answers: Settled<Appended>[], sql: Sql, members: readonly Member[], places: readonly number[]): Promise<void> {
-  const chosen = places.length === members.length && isInOrder(places) ? members : places.map((place) => required(members[place], "member"));
+  const chosen =
+    places.length === members.length && isInOrder(places) ? members : places.map((place) => required(members[place], "member"));
   const rows = await sql.unsafe<Row[]>(appendStatement, parametersOf(chosen), { prepare: true });
   assert(rows.length === places.length, "the log answers every member");
   for (const [index, { verdict, position }] of rows.entries()) {

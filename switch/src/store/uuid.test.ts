@@ -14,6 +14,7 @@ describe("ids for the database", () => {
   });
 
   test("are refused when they are none", () => {
-    for (const wrong of ["", "pay_", "pay_!!!!!!!!!!!!!!!!!!!!!!!!!!", "pay_uuuuuuuuuuuuuuuuuuuuuuuuuu"]) expect(() => uuidOf(wrong)).toThrow();
+    for (const wrong of ["", "pay_", "pay_!!!!!!!!!!!!!!!!!!!!!!!!!!", "pay_uuuuuuuuuuuuuuuuuuuuuuuuuu"])
+      expect(() => uuidOf(wrong)).toThrow();
   });
 });

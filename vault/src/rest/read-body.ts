@@ -15,13 +15,15 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const body = Buffer.alloc(bodyBytesMax);
     let length = 0;
+    let isRefused = false;
     const refuse = (fault: AppError): void => {
+      isRefused = true;
       body.fill(0);
       reject(fault);
     };
     request.on("data", (chunk: Buffer) => {
       if (length + chunk.length > bodyBytesMax) refuse(tooLarge());
-      else length += chunk.copy(body, length);
+      if (!isRefused) length += chunk.copy(body, length);
       chunk.fill(0);
     });
     request.once("end", () => resolve(body.subarray(0, length)));

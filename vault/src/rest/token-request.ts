@@ -68,8 +68,18 @@ function fieldsOfCard(draft: Draft): ReadonlyMap<string, ReadField> {
         draft.securityCode = new Secret(digits, "[security code]");
       },
     ],
-    ["exp_month", (reader, path) => void (draft.expMonth = reader.integer(path))],
-    ["exp_year", (reader, path) => void (draft.expYear = reader.integer(path))],
+    [
+      "exp_month",
+      (reader, path) => {
+        draft.expMonth = reader.integer(path);
+      },
+    ],
+    [
+      "exp_year",
+      (reader, path) => {
+        draft.expYear = reader.integer(path);
+      },
+    ],
     ["name", textField(limits.nameLengthMax, (text) => (draft.name = text))],
   ]);
 }

@@ -4,7 +4,6 @@
  * Counters come from Redis with the claim; when Redis is away they are counted here, in this process alone: better a coarse count than none.
  */
 
-import type { Counter } from "../../store/claims.ts";
 import {
   type FraudSignals,
   type FraudTier,
@@ -15,6 +14,7 @@ import {
   verdictOf,
 } from "../../domain/fraud/index.ts";
 import type { FraudCheck } from "../../domain/payment/index.ts";
+import type { Counter } from "../../store/claims.ts";
 import { BoundedCounters } from "./bounded-counters.ts";
 import { withinBudget } from "./budget.ts";
 

@@ -2,7 +2,6 @@ export {
   type Attempt,
   type AttemptContext,
   blockAuthorization,
-  giveUpQuerying,
   recordAuthorization,
   recordReversal,
   requestAuthorization,
@@ -10,7 +9,6 @@ export {
 export { type RequestCapture, recordCapture, requestCapture } from "./capture.ts";
 export { type CreatePayment, createPayment, draft } from "./create.ts";
 export { type AmountTotals, type EventType, eventTypes, type Origin, type PaymentEvent, type Refusal } from "./event.ts";
-export { expireAuthorization } from "./expire.ts";
 export { findOpen } from "./operation.ts";
 export type { Outcome, ProcessorWords } from "./outcome.ts";
 export {
@@ -20,7 +18,6 @@ export {
   type CardSummary,
   type Decline,
   type FraudCheck,
-  intentLifetimeMs,
   type Mode,
   type OpenOperation,
   type OperationKind,
@@ -29,11 +26,9 @@ export {
   type Refund,
   type RefundStatus,
   type RiskLevel,
-  refundable,
   remaining,
 } from "./payment.ts";
 export { type RequestRefund, recordRefund, requestRefund } from "./refund.ts";
-export { type Hold, holdOf, type Status, type StatusFacts, statuses, statusOf } from "./status.ts";
-export { table } from "./table.ts";
+export { type Hold, holdOf, type Status, type StatusFacts } from "./status.ts";
 export type { Decision, Recording, Transition } from "./transition.ts";
 export { recordVoid, requestVoid } from "./void.ts";

@@ -90,7 +90,8 @@ function checkSums(payment: Payment): void {
   for (const operation of payment.openOperations) expect(operation.intentSequence).toBeLessThanOrEqual(payment.version);
 }
 
-const runs = { numRuns: 3_000 };
+/** One seed, so that "the walks get everywhere" holds always or never. */
+const runs = { numRuns: 3_000, seed: 20_260_101 };
 
 test("money adds up after every step, whatever answers are late, doubled, reordered or dropped", () => {
   fc.assert(
