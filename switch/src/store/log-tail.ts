@@ -2,14 +2,17 @@
  * Reads the payment log in commit-safe order.
  *
  * Positions are drawn from a sequence inside transactions that commit in any order, so `WHERE position > last` would skip the rows of a
- * slower transaction. Instead a fence is set: first S, the last position drawn; then X, the next transaction id. Whoever drew a
- * position up to S had its transaction id before that (the append statement forces it), so that id is below X. Once the oldest running
- * transaction is X or younger, all of them have ended: every position up to S is visible or was given up for ever, and (after, S] may
- * be read. S is taken in a statement before X; the other way round a transaction could begin between the two.
+ * slower transaction. Instead a fence is set: first S, the last position drawn; then X, a transaction id of our own, drawn after that.
+ * Whoever drew a position up to S had its transaction id before (the append statement forces it), so that id is below X. Once the
+ * oldest running transaction is X or younger, all of them have ended: every position up to S is visible or was given up for ever, and
+ * (after, S] may be read.
+ *
+ * X has to be drawn. A snapshot's xmax will not do: it is one past the last id that has *ended*, and a transaction that runs may be
+ * above it, with rows that nobody sees yet.
  *
  * A transaction that stays open with an id of its own holds everybody up; `idle_in_transaction_session_timeout` bounds that.
  */
-import { idFromHex } from "@florin/kernel";
+import { idFromHex, required } from "@florin/kernel";
 import { type Sql, toDatabaseFault } from "@florin/runtime/postgres";
 
 export type TailEvent = { readonly position: bigint; readonly paymentId: string; readonly body: Uint8Array };
@@ -32,30 +35,36 @@ export function createLogTail(sql: Sql): LogTail {
   /** The fence that is waited for. */
   let fence: Fence | undefined;
 
+  /** Sets a fence when something new was drawn, and lets it pass when everybody before it has ended. One look at a time. */
   const look = async (): Promise<void> => {
-    // Two statements, in this order: first what was drawn, then who runs. In one statement both would be seen from its beginning.
-    const drawn = await sql<
-      { position: bigint }[]
-    >`SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS position FROM payment_events_position`;
-    const running = await sql<{ oldest: string; next: string }[]>`
-      SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS oldest, pg_snapshot_xmax(pg_current_snapshot())::text AS next`;
-    const position = drawn[0]?.position ?? 0n;
-    const oldest = BigInt(running[0]?.oldest ?? 0);
-    const next = BigInt(running[0]?.next ?? 0);
-    if (fence !== undefined && oldest >= fence.transaction) {
-      decided = fence.position;
-      fence = undefined;
+    if (fence === undefined) {
+      const [drawn] = await sql<{ position: bigint }[]>`
+        SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS position FROM payment_events_position`;
+      const position = drawn?.position ?? 0n;
+      if (position <= decided) return;
+      const [own] = await sql<{ id: string }[]>`SELECT pg_current_xact_id()::text AS id`;
+      fence = { position, transaction: BigInt(required(own, "a transaction id").id) };
     }
-    // Nobody runs at all: what was drawn is decided at once.
-    if (oldest >= next && position > decided) decided = position;
-    else if (fence === undefined && position > decided) fence = { position, transaction: next };
+    const [running] = await sql<{ oldest: string }[]>`SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS oldest`;
+    if (BigInt(required(running, "a snapshot").oldest) < fence.transaction) return;
+    decided = fence.position;
+    fence = undefined;
+  };
+
+  /** Readers of this process share a look: two at once would mix up their fences. */
+  let looking: Promise<void> | undefined;
+  const lookTogether = (): Promise<void> => {
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+    return looking;
   };
 
   return {
     decided: () => decided,
     async read(afterPosition, limit) {
       try {
-        await look();
+        await lookTogether();
         if (decided <= afterPosition) return { throughPosition: afterPosition, events: [] };
         const through = decided;
         // index: payment_events_by_position, merged over the partitions
