@@ -37,7 +37,7 @@ test("an intent and its outcome are read back as they were written", async () =>
   const which = { id: intent.payment.id, merchantId };
   expect(await log.reader.newest(which)).toEqual(outcome.payment);
   expect(await log.reader.answerOf(which, 1)).toEqual(outcome);
-  expect(await log.reader.key(merchantId, "read-back")).toMatchObject({ paymentId: intent.payment.id, intentSequence: 1 });
+  expect(await log.reader.key(merchantId, "test", "read-back")).toMatchObject({ paymentId: intent.payment.id, intentSequence: 1 });
 });
 
 test("another merchant finds nothing under the same payment id", async () => {
@@ -54,6 +54,15 @@ test("a key is taken once: by a later call, inside one batch, and per merchant",
   expect([first.kind, again.kind, foreign.kind]).toEqual(["appended", "key_taken", "appended"]);
   const batch = await Promise.all([1, 2, 3].map(() => log.writer.append(intentOf({ merchantId }), claimOf("in-one-batch"))));
   expect(batch.map(({ kind }) => kind).sort()).toEqual(["appended", "key_taken", "key_taken"]);
+});
+
+test("the same key in test and in live mode are two keys", async () => {
+  const kinds = [];
+  for (const mode of ["test", "live"] as const)
+    kinds.push((await log.writer.append(intentOf({ merchantId, mode }), claimOf("both-modes"))).kind);
+  expect(kinds).toEqual(["appended", "appended"]);
+  const [inTest, inLive] = [await log.reader.key(merchantId, "test", "both-modes"), await log.reader.key(merchantId, "live", "both-modes")];
+  expect(inTest?.paymentId).not.toBe(inLive?.paymentId);
 });
 
 test("a loser in a batch does not fail its neighbours, and nothing of it is written", async () => {
@@ -79,7 +88,7 @@ test("a unique reference is taken once per merchant, and a refused one leaves it
   const unique = { merchantId, merchantReference: "order-77", uniqueReference: true };
   expect((await log.writer.append(intentOf(unique), claimOf("ref-1"))).kind).toBe("appended");
   expect((await log.writer.append(intentOf(unique), claimOf("ref-2"))).kind).toBe("reference_taken");
-  expect(await log.reader.key(merchantId, "ref-2")).toBeUndefined();
+  expect(await log.reader.key(merchantId, "test", "ref-2")).toBeUndefined();
 });
 
 test("the application role can add to the log and to the keys, and change or remove nothing", async () => {

@@ -56,6 +56,7 @@ const outcomeRetryDelayMs = 50;
 export async function runOperation(parts: Parts, operation: Operation): Promise<OperationAnswer> {
   const claimed = await parts.claims.claim({
     merchantId: operation.caller.merchantId,
+    mode: operation.caller.mode,
     key: operation.idempotencyKey,
     requestHash: operation.requestHash.toString("base64url"),
     counters: operation.counters,
@@ -201,8 +202,8 @@ async function waitOrThrow(thrown: unknown, tries: number): Promise<undefined> {
 
 /** What the log knows of this key: the stored answer, a running operation, or (undefined) nothing. */
 async function answerFromLog(parts: Parts, operation: Operation): Promise<OperationAnswer | undefined> {
-  const { merchantId } = operation.caller;
-  const stored = await parts.reader.key(merchantId, operation.idempotencyKey);
+  const { merchantId, mode } = operation.caller;
+  const stored = await parts.reader.key(merchantId, mode, operation.idempotencyKey);
   if (stored === undefined) return undefined;
   if (!stored.requestHash.equals(operation.requestHash)) return reused();
   const which = { id: stored.paymentId, merchantId };

@@ -9,13 +9,16 @@ import { AppError } from "@florin/kernel";
 import { createBatcher, type Settled } from "@florin/runtime/batch";
 import type { Redis } from "@florin/runtime/redis";
 import type { Metrics } from "@florin/runtime/telemetry";
+import type { Mode } from "../domain/payment/index.ts";
 import { claimScript, releaseScript, rememberScript } from "./claim-scripts.ts";
 
 export type Counter = { readonly name: string; readonly windowMs: number };
 
 export type ClaimRequest = {
   readonly merchantId: string;
-  readonly key: string /** Hex. */;
+  /** Test and live keys of a merchant are apart. */
+  readonly mode: Mode;
+  readonly key: string;
   readonly requestHash: string;
   readonly counters: readonly Counter[];
 };
@@ -146,7 +149,7 @@ const commandNames = new Map([
 function claimOf(request: ClaimRequest, nowMs: number): Claim {
   const owner = randomBytes(6).toString("base64url");
   return {
-    redisKey: `k:${request.merchantId}:${request.key}`,
+    redisKey: `k:${request.mode}:${request.merchantId}:${request.key}`,
     value: `p|${request.requestHash}|${nowMs}|${owner}`,
     requestHash: request.requestHash,
   };

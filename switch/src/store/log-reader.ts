@@ -2,7 +2,7 @@
 import { idFromHex, idToHex } from "@florin/kernel";
 import { createBatcher, type Settled } from "@florin/runtime/batch";
 import { arrayLiteral, type Sql, toDatabaseFault } from "@florin/runtime/postgres";
-import type { EventType, Payment, Transition } from "../domain/payment/index.ts";
+import type { EventType, Mode, Payment, Transition } from "../domain/payment/index.ts";
 import { decodeTransition } from "./event-body.ts";
 
 /** A payment is always asked for together with its merchant: another merchant's id finds nothing. */
@@ -22,7 +22,8 @@ export interface LogReader {
   at(which: Which, sequence: number): Promise<Transition | undefined>;
   /** The first row that answers the operation whose intent is at `intentSequence`; undefined while there is none. */
   answerOf(which: Which, intentSequence: number): Promise<Transition | undefined>;
-  key(merchantId: string, key: string): Promise<StoredKey | undefined>;
+  /** Test and live keys of a merchant are apart. */
+  key(merchantId: string, mode: Mode, key: string): Promise<StoredKey | undefined>;
   /** Rows after a sequence number, oldest first. */
   timeline(which: Which, o: { readonly afterSequence: number; readonly limit: number }): Promise<readonly Transition[]>;
 }
@@ -83,11 +84,11 @@ export function createLogReader(sql: Sql): LogReader {
       const operationId = rows[0]?.event.operationId;
       return rows.find(({ event }) => event.operationId === operationId && isAnswer[event.type]);
     },
-    async key(merchantId, key) {
+    async key(merchantId, mode, key) {
       // index: idempotency_keys_pkey
       const [row] = await guarded(sql<{ request_hash: Buffer; payment_id: string; intent_seq: number; created_at: Date }[]>`
         SELECT request_hash, payment_id, intent_seq, created_at FROM idempotency_keys
-        WHERE merchant_id = ${idToHex(merchantId)}::uuid AND key = ${key}`);
+        WHERE merchant_id = ${idToHex(merchantId)}::uuid AND key = ${key} AND is_live = ${mode === "live"}`);
       if (row === undefined) return undefined;
       const paymentId = idFromHex("payment", row.payment_id);
       return { requestHash: row.request_hash, paymentId, intentSequence: row.intent_seq, createdAtMs: row.created_at.getTime() };
