@@ -145,11 +145,12 @@ describe("the process's role", () => {
   const denied = { code: "42501" };
 
   test("can neither change nor remove a card, a key or an access", async () => {
-    for (const table of ["cards", "access_log", "publishable_keys", "data_keys"]) {
+    for (const table of ["cards", "access_log", "access_batches", "publishable_keys", "data_keys"]) {
       await expect(sql.unsafe(`DELETE FROM ${table}`)).rejects.toMatchObject(denied);
       await expect(sql.unsafe(`TRUNCATE ${table}`)).rejects.toMatchObject(denied);
     }
     await expect(sql`UPDATE cards SET exp_year = 2099`).rejects.toMatchObject(denied);
+    await expect(sql`UPDATE access_batches SET records = 1`).rejects.toMatchObject(denied);
     await expect(sql`UPDATE access_log SET purpose = 'x'`).rejects.toMatchObject(denied);
     await expect(sql`UPDATE data_keys SET wrapped_key = '\\x00'`).rejects.toMatchObject(denied);
     await expect(sql`SELECT 1 FROM access_log`).rejects.toMatchObject(denied);

@@ -43,12 +43,17 @@ test("records of one moment share a batch, and numbers run on without a gap", as
   await log.close(1_000);
 });
 
-test("a batch that failed is written again with the same numbers", async () => {
+test("a batch that failed is written again as it was; what came meanwhile follows", async () => {
   const store = fakeStore(2);
   const log = createAccessLog({ store, writerId: "w", logger, paceMs: 0 });
   log.take(access(1));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  log.take(access(2));
   await log.settled();
-  expect(store.batches).toEqual([{ firstSeq: 1, tokens: ["tok_1"] }]);
+  expect(store.batches).toEqual([
+    { firstSeq: 1, tokens: ["tok_1"] },
+    { firstSeq: 2, tokens: ["tok_2"] },
+  ]);
   expect(log.depth).toBe(0);
   await log.close(1_000);
 });

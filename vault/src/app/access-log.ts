@@ -2,7 +2,7 @@
  * Every opened card leaves a record: who, why, for which payment.
  *
  * Records are numbered, queued and written in batches, one at a time and in order, at least `paceMs` apart, because a commit costs the
- * same with one row as with hundreds. A batch that fails is repeated with the same numbers until it is written.
+ * same with one row as with hundreds. A batch that fails is repeated, the same records with the same numbers, until it is written.
  *
  * Invariants
  * - a record is taken before its card leaves this process; when it cannot be taken the card stays closed (fail closed);
@@ -56,6 +56,8 @@ class BatchedAccessLog implements AccessLog {
   readonly #options: Required<AccessLogOptions>;
   /** Records without a commit, oldest first. */
   #queue: Access[] = [];
+  /** The head of the queue that is being written; empty when none is. */
+  #batch: readonly Access[] = [];
   /** Number of the oldest record in the queue. */
   #firstSeq = 1;
   #startedAtMs = Number.NEGATIVE_INFINITY;
@@ -125,12 +127,14 @@ class BatchedAccessLog implements AccessLog {
   async #write(): Promise<void> {
     this.#isWriting = true;
     this.#startedAtMs = performance.now();
-    const batch = this.#queue.length <= batchMax ? this.#queue.slice() : this.#queue.slice(0, batchMax);
+    // A batch that failed may be there all the same, so it is repeated as it was.
+    if (this.#batch.length === 0) this.#batch = this.#queue.slice(0, batchMax);
     try {
-      await this.#options.store.append(this.#options.writerId, this.#firstSeq, batch);
+      await this.#options.store.append(this.#options.writerId, this.#firstSeq, this.#batch);
       this.#retryDelayMs = 0;
-      this.#queue = this.#queue.slice(batch.length);
-      this.#firstSeq += batch.length;
+      this.#queue = this.#queue.slice(this.#batch.length);
+      this.#firstSeq += this.#batch.length;
+      this.#batch = [];
       this.#wake();
     } catch (err) {
       this.#retryDelayMs = Math.min(retryDelayMsMax, Math.max(retryDelayMsMin, this.#retryDelayMs * 2));

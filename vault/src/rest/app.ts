@@ -30,7 +30,6 @@ const requestTimeoutMs = 10_000;
 const keepAliveTimeoutMs = 75_000;
 const paramLengthMax = 64;
 const corsMaxAgeS = 86_400;
-/** One answer in flight per connection; beyond this many connections are closed at once. */
 const newRequestId = () => makeId("request", Date.now(), randomBytes(10));
 
 /** On every answer. Any page may read it; nothing may be cached, sniffed or framed. */

@@ -16,7 +16,10 @@ export type Access = {
 };
 
 export interface AccessStore {
-  /** Committed when it resolves. Numbers run on from `firstSeq`; safe to repeat with the same numbers and rows. */
+  /**
+   * Writes a batch whose numbers run on from `firstSeq`; committed when it resolves. Safe to repeat with the same batch: what is there is not written
+   * again. A batch is whole or not at all.
+   */
   append(writerId: string, firstSeq: number, accesses: readonly Access[]): Promise<void>;
   /** Makes room for the months to come; the number of partitions that it made. Safe to repeat. */
   makePartitions(monthsAhead: number): Promise<number>;
@@ -26,23 +29,50 @@ export function createAccessStore(sql: Sql): AccessStore {
   return {
     async append(writerId, firstSeq, accesses) {
       const column = (read: (access: Access) => string | number) => arrayLiteral(accesses.map(read));
-      // Index: access_log_pkey (writer_id, seq, accessed_at) makes the repetition harmless.
+      const merchantHex = remembering(idToHex);
+      // Caller, purpose and outcome are few: each record names its combination by its place in a short list.
+      const manners = new Map<string, { readonly place: number; readonly access: Access }>();
+      const mannerOf = (access: Access): number => {
+        const name = `${access.caller} ${access.purpose} ${access.outcome}`;
+        const known = manners.get(name);
+        if (known !== undefined) return known.place;
+        manners.set(name, { place: manners.size + 1, access });
+        return manners.size;
+      };
+      const placeColumn = column(mannerOf);
+      const mannerColumn = (read: (access: Access) => string) => arrayLiteral([...manners.values()].map(({ access }) => read(access)));
+      // Index: access_batches_pkey (writer_id, first_seq) decides whether this batch was written before.
       await sql`
-        INSERT INTO access_log (writer_id, seq, accessed_at, merchant_id, token, caller, purpose, payment_id, outcome)
-        SELECT ${writerId}::uuid, ${firstSeq}::bigint + a.place - 1, timestamptz 'epoch' + a.at_ms * interval '1 millisecond',
-          a.merchant_id, a.token, a.caller, a.purpose, a.payment_id, a.outcome
-        FROM unnest(
-          ${column((access) => access.atMs)}::bigint[], ${column((access) => idToHex(access.merchantId))}::uuid[],
-          ${column((access) => access.token)}::text[], ${column((access) => access.caller)}::text[],
-          ${column((access) => access.purpose)}::text[], ${column((access) => idToHex(access.paymentId))}::uuid[],
-          ${column((access) => access.outcome)}::text[])
-          WITH ORDINALITY AS a (at_ms, merchant_id, token, caller, purpose, payment_id, outcome, place)
-        ON CONFLICT DO NOTHING`.catch(fail);
+        WITH batch AS (
+          INSERT INTO access_batches (writer_id, first_seq, records) VALUES (${writerId}::uuid, ${firstSeq}::bigint, ${accesses.length}::int)
+          ON CONFLICT DO NOTHING RETURNING writer_id, first_seq
+        )
+        INSERT INTO access_log (writer_id, seq, accessed_at, merchant_id, payment_id, token, caller, purpose, outcome)
+        SELECT batch.writer_id, batch.first_seq + a.place - 1, timestamptz 'epoch' + a.at_ms * interval '1 millisecond',
+          a.merchant_id, a.payment_id, a.token,
+          (${mannerColumn((access) => access.caller)}::text[])[a.manner], (${mannerColumn((access) => access.purpose)}::text[])[a.manner],
+          (${mannerColumn((access) => access.outcome)}::text[])[a.manner]
+        FROM batch, unnest(
+          ${column((access) => access.atMs)}::bigint[], ${column((access) => merchantHex(access.merchantId))}::uuid[],
+          ${column((access) => idToHex(access.paymentId))}::uuid[], ${column((access) => access.token)}::text[], ${placeColumn}::int[])
+          WITH ORDINALITY AS a (at_ms, merchant_id, payment_id, token, manner, place)`.catch(fail);
     },
     async makePartitions(monthsAhead) {
       const [row] = await sql<{ made: number }[]>`SELECT make_access_log_partitions(${monthsAhead}::int) AS made`.catch(fail);
       return row?.made ?? 0;
     },
+  };
+}
+
+/** Within one batch merchants repeat. */
+function remembering(translate: (text: string) => string): (text: string) => string {
+  const known = new Map<string, string>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    const made = translate(text);
+    known.set(text, made);
+    return made;
   };
 }
 
