@@ -24,10 +24,10 @@ import { createPaymentService } from "./rpc/payment-service.ts";
 import { callerPolicy } from "./rpc/policy.ts";
 import { createClaims } from "./store/claims.ts";
 import { startBlockList } from "./store/fraud-blocks.ts";
-import { createPaymentList } from "./store/lists.ts";
 import { createLogReader } from "./store/log-reader.ts";
 import { createLogTail } from "./store/log-tail.ts";
 import { createLogWriter } from "./store/log-writer.ts";
+import { createPaymentLists } from "./store/payment-lists.ts";
 import { startWorkers } from "./workers/start-workers.ts";
 
 const drainTimeoutMs = 28_000;
@@ -62,11 +62,11 @@ runProcess({
       reader: createLogReader(sql),
       claims: createClaims({ redis, metrics, now }),
       vault: createTokenDirectory({ vault, now }),
-      connectors: createConnectorGateway(connectors),
+      connectors: createConnectorGateway({ client: connectors, tracer }),
       fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => blockList.current(), limits: velocityLimitsOf(config) })] }),
       queues: createPaymentQueues(),
+      questions: new Map(),
       metrics,
-      tracer,
       now,
       random: randomBytes,
       crashAt: createCrashPoints(config.crashPoint),
@@ -79,7 +79,7 @@ runProcess({
       host: config.listenHost,
       port: config.grpcPort,
       tls,
-      services: [createPaymentService(parts, createPaymentList(sql)), createEventLogService({ tail, logger })],
+      services: [createPaymentService({ parts, lists: createPaymentLists(sql), tracer }), createEventLogService({ tail, logger })],
       policy: callerPolicy,
       allowInsecure: config.environment !== "production",
       logger,
@@ -118,8 +118,8 @@ runProcess({
     );
     const drain: Part[] = [
       { name: "rpc", stop: () => rpc.drain(drainTimeoutMs) },
-      { name: "log", stop: () => log.close() },
       { name: "workers", stop: () => workers.stop() },
+      { name: "log", stop: () => log.close() },
       { name: "block_list", stop: () => blockList.stop() },
       { name: "peers", stop: () => Promise.all([vault.close(), connectors.close()]) },
       { name: "broker", stop: () => bus?.close() },

@@ -1,19 +1,24 @@
 /** Creating and authorizing payments. Both may happen in one call; then the first row of the payment is the authorization's intent. */
 import { makeId } from "@florin/kernel";
+import type { TokenDescription } from "../clients/token-directory.ts";
 import {
   blockAuthorization,
   type CreatePayment,
   createPayment,
   type Decision,
   draft,
+  type FraudCheck,
   type Payment,
   recordAuthorization,
   requestAuthorization,
 } from "../domain/payment/index.ts";
+import type { KeyUse } from "../store/claims.ts";
+import { answerFromLog } from "./answer-from-log.ts";
 import type { Screened } from "./fraud/screen.ts";
-import { type CallerIdentity, type DecideContext, type Operation, type OperationAnswer, refuseWith, runOperation } from "./operation.ts";
+import { type CallerIdentity, type DecideContext, type OperationAnswer, refuseWith } from "./operation.ts";
 import type { Parts } from "./parts.ts";
 import { requestHash } from "./request-hash.ts";
+import { runOperation } from "./run-operation.ts";
 
 export type CreateCommand = {
   readonly caller: CallerIdentity;
@@ -34,81 +39,79 @@ export type AuthorizeCommand = {
 
 export async function createOrAuthorize(parts: Parts, command: CreateCommand): Promise<OperationAnswer> {
   const { caller, payment, attempt } = command;
+  const { merchantId, mode, origin } = caller;
   const nowMs = parts.now();
-  const create: CreatePayment = {
-    ...payment,
-    id: makeId("payment", nowMs, parts.random(10)),
-    merchantId: caller.merchantId,
-    mode: caller.mode,
-  };
-  const common = { caller, idempotencyKey: command.idempotencyKey, requestHash: hashOf(command), paymentId: create.id, isNew: true };
-  if (attempt === undefined) {
-    return runOperation(parts, {
-      ...common,
-      name: "create",
-      counters: [],
-      decide: (_, { isDegraded }) => ({
-        kind: "append",
-        transition: createPayment(create, { nowMs, origin: caller.origin, idempotencyDegraded: isDegraded }),
-      }),
-    });
-  }
-  return authorize(parts, { ...common, attempt, loaded: () => draft(create, nowMs), screened: create });
-}
-
-export async function authorizeExisting(parts: Parts, command: AuthorizeCommand): Promise<OperationAnswer> {
-  const { caller, attempt } = command;
-  const hash = requestHash("authorize", [command.paymentId, attempt.token, attempt.customerIp]);
-  const payment = await parts.reader.newest({ id: command.paymentId, merchantId: caller.merchantId });
-  if (payment === undefined || payment.mode !== caller.mode) return refuseWith("payment_not_found", "no such payment");
-  return authorize(parts, {
+  const create: CreatePayment = { ...payment, id: makeId("payment", nowMs, parts.random(10)), merchantId, mode };
+  const use: KeyUse = { merchantId, mode, key: command.idempotencyKey, requestHash: hashOf(command) };
+  if (attempt !== undefined) return authorize(parts, { caller, use, attempt, paymentId: create.id, draft: draft(create, nowMs) });
+  return runOperation(parts, {
+    use,
     caller,
-    idempotencyKey: command.idempotencyKey,
-    requestHash: hash,
-    paymentId: command.paymentId,
-    isNew: false,
-    attempt,
-    screened: payment,
+    paymentId: create.id,
+    isNew: true,
+    counters: [],
+    decide: (_, { isDegraded }) => ({
+      kind: "append",
+      transition: createPayment(create, { nowMs, origin, idempotencyDegraded: isDegraded }),
+    }),
   });
 }
 
-type Attempt = Pick<Operation, "caller" | "idempotencyKey" | "requestHash" | "paymentId" | "isNew"> & {
+export function authorizeExisting(parts: Parts, command: AuthorizeCommand): Promise<OperationAnswer> {
+  const { caller, attempt, paymentId } = command;
+  const hash = requestHash("authorize", [paymentId, attempt.token, attempt.customerIp]);
+  const use: KeyUse = { merchantId: caller.merchantId, mode: caller.mode, key: command.idempotencyKey, requestHash: hash };
+  return authorize(parts, { caller, use, attempt, paymentId, draft: undefined });
+}
+
+type Attempt = {
+  readonly caller: CallerIdentity;
+  readonly use: KeyUse;
   readonly attempt: AttemptCommand;
+  readonly paymentId: string;
   /** The draft of a new payment. */
-  readonly loaded?: () => Payment;
-  readonly screened: { readonly amount: bigint; readonly currency: string };
+  readonly draft: Payment | undefined;
 };
 
+/** A replay is answered although the vault is away or has forgotten the token since. */
 async function authorize(parts: Parts, o: Attempt): Promise<OperationAnswer> {
+  let described: TokenDescription | undefined;
+  try {
+    const { merchantId, mode, origin } = o.caller;
+    described = await parts.vault.describe({ merchantId, mode, token: o.attempt.token, traceparent: origin.traceparent });
+  } catch (thrown) {
+    const earlier = await answerFromLog(parts, o.use);
+    if (earlier !== undefined) return earlier;
+    throw thrown;
+  }
+  if (described !== undefined) return attemptWith(parts, o, described);
+  return (await answerFromLog(parts, o.use)) ?? refuseWith("token_not_found", "no such payment method token", "payment_method.token");
+}
+
+function attemptWith(parts: Parts, o: Attempt, { card, fingerprint }: TokenDescription): Promise<OperationAnswer> {
   const { caller, attempt } = o;
-  const { traceparent } = caller.origin;
-  const described = await parts.vault.describe({ merchantId: caller.merchantId, mode: caller.mode, token: attempt.token, traceparent });
-  if (described === undefined) return refuseWith("token_not_found", "no such payment method token", "payment_method.token");
+  const { origin } = caller;
   const nowMs = parts.now();
-  const who: Screened = {
-    merchantId: caller.merchantId,
-    cardFingerprint: described.fingerprint,
-    bin: described.card.bin,
-    customerIp: attempt.customerIp,
-    amount: o.screened.amount,
-    currency: o.screened.currency,
-  };
   const attemptId = makeId("attempt", nowMs, parts.random(10));
-  const decide = async (stored: Payment | undefined, context: DecideContext): Promise<Decision> => {
-    const payment = stored ?? (o.loaded as () => Payment)();
-    const fraudCheck = await parts.fraud.judge(who, context.counts, nowMs);
-    parts.metrics.count("switch_fraud_decisions_total", { level: fraudCheck.riskLevel });
-    const facts = { attemptId, token: attempt.token, card: described.card, fraudCheck, connector: parts.connector };
-    const when = { nowMs: parts.now(), origin: caller.origin, idempotencyDegraded: context.isDegraded };
-    return fraudCheck.riskLevel === "blocked" ? blockAuthorization(payment, facts, when) : requestAuthorization(payment, facts, when);
+  const who: Screened = { merchantId: caller.merchantId, cardFingerprint: fingerprint, bin: card.bin, customerIp: attempt.customerIp };
+  let verdict: FraudCheck | undefined;
+  const decide = async (stored: Payment | undefined, { counts, isDegraded }: DecideContext): Promise<Decision> => {
+    const payment = stored ?? (o.draft as Payment);
+    // Judged once, however often a faster writer makes us decide again: judging may count.
+    verdict ??= await parts.fraud.judge(who, payment, { counts, nowMs });
+    const facts = { attemptId, token: attempt.token, card, fraudCheck: verdict, connector: parts.connector };
+    const context = { nowMs: parts.now(), origin, idempotencyDegraded: isDegraded };
+    return verdict.riskLevel === "blocked" ? blockAuthorization(payment, facts, context) : requestAuthorization(payment, facts, context);
   };
   return runOperation(parts, {
-    ...o,
-    name: "authorize",
+    use: o.use,
+    caller,
+    paymentId: o.paymentId,
+    isNew: o.draft !== undefined,
     counters: parts.fraud.counters(who, nowMs),
     decide,
     send: ({ payment }) => {
-      const sent = parts.connectors.authorize(payment, { attemptId, connector: parts.connector, traceparent });
+      const sent = parts.connectors.authorize(payment, { attemptId, connector: parts.connector, traceparent: origin.traceparent });
       parts.crashAt("after_send");
       return sent;
     },
@@ -116,7 +119,7 @@ async function authorize(parts: Parts, o: Attempt): Promise<OperationAnswer> {
       recordAuthorization(
         payment,
         { attemptId: operationId, outcome },
-        { nowMs: parts.now(), origin: caller.origin, authorizationLifetimeMs: parts.authorizationLifetimeMs },
+        { nowMs: parts.now(), origin, authorizationLifetimeMs: parts.authorizationLifetimeMs },
       ),
   });
 }

@@ -1,5 +1,5 @@
 /** Capture, void and refund: operations on a payment that exists. */
-import { type IdKind, makeId } from "@florin/kernel";
+import { type IdKind, makeId, required } from "@florin/kernel";
 import {
   type Decision,
   type Outcome,
@@ -13,9 +13,10 @@ import {
   requestVoid,
   type Transition,
 } from "../domain/payment/index.ts";
-import { type CallerIdentity, type OperationAnswer, runOperation } from "./operation.ts";
+import type { CallerIdentity, OperationAnswer } from "./operation.ts";
 import type { Parts } from "./parts.ts";
 import { requestHash } from "./request-hash.ts";
+import { runOperation } from "./run-operation.ts";
 
 export type MoveCommand = { readonly caller: CallerIdentity; readonly idempotencyKey: string; readonly paymentId: string };
 export type CaptureCommand = MoveCommand & { /** Minor units; absent: all that remains. */ readonly amount: bigint | undefined };
@@ -71,18 +72,17 @@ type Move = {
 };
 
 function move(parts: Parts, command: MoveCommand, o: Move): Promise<OperationAnswer> {
-  const { caller } = command;
-  const { origin } = caller;
+  const { caller, paymentId } = command;
+  const { origin, merchantId, mode } = caller;
   const operationId = makeId(o.idKind, parts.now(), parts.random(10));
+  const hash = requestHash(o.name, [paymentId, ...o.parameters]);
   return runOperation(parts, {
-    name: o.name,
+    use: { merchantId, mode, key: command.idempotencyKey, requestHash: hash },
     caller,
-    idempotencyKey: command.idempotencyKey,
-    requestHash: requestHash(o.name, [command.paymentId, ...o.parameters]),
-    paymentId: command.paymentId,
+    paymentId,
     isNew: false,
     counters: [],
-    decide: (payment) => o.decide(payment as Payment, operationId, { nowMs: parts.now(), origin }),
+    decide: (payment) => o.decide(required(payment, "payment"), operationId, { nowMs: parts.now(), origin }),
     send: (intent) => {
       const sent = o.send(intent, origin.traceparent);
       parts.crashAt("after_send");

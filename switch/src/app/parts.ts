@@ -1,5 +1,5 @@
 /** What the use cases work with. The composition root makes it once; tests make their own. */
-import type { Metrics, Tracer } from "@florin/runtime/telemetry";
+import type { Metrics } from "@florin/runtime/telemetry";
 import type { ConnectorGateway } from "../clients/connector-gateway.ts";
 import type { TokenDirectory } from "../clients/token-directory.ts";
 import type { Claims } from "../store/claims.ts";
@@ -8,6 +8,7 @@ import type { LogWriter } from "../store/log-writer.ts";
 import type { CrashPoint } from "./crash-point.ts";
 import type { FraudScreen } from "./fraud/screen.ts";
 import type { PaymentQueues } from "./payment-queues.ts";
+import type { Resolved } from "./resolve-operation.ts";
 
 export type Parts = {
   readonly log: LogWriter;
@@ -17,8 +18,9 @@ export type Parts = {
   readonly connectors: ConnectorGateway;
   readonly fraud: FraudScreen;
   readonly queues: PaymentQueues;
+  /** Questions to processors that are under way, by operation: who asks the same at once shares the answer. */
+  readonly questions: Map<string, Promise<Resolved>>;
   readonly metrics: Metrics;
-  readonly tracer: Tracer;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Random bytes for ids. */

@@ -7,8 +7,13 @@
 import { AppError } from "@florin/kernel";
 
 export interface PaymentQueues {
-  /** Runs `work` after those before it on the same payment. Rejects with `overloaded` (not_done) when too many wait. */
-  run<T>(paymentId: string, work: () => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` after those before it on the same payment. Rejects with `overloaded` (not_done) when too many wait. An outcome always
+   * gets in: there are at most as many as intents were let in before.
+   */
+  run<T>(paymentId: string, work: () => Promise<T>, o?: { readonly isOutcome: boolean }): Promise<T>;
+  /** True when nobody works on this payment in this process. */
+  isIdle(paymentId: string): boolean;
 }
 
 const waitingMax = 256;
@@ -18,9 +23,10 @@ type Queue = { last: Promise<unknown>; waiting: number };
 export function createPaymentQueues(): PaymentQueues {
   const queues = new Map<string, Queue>();
   return {
-    async run(paymentId, work) {
+    isIdle: (paymentId) => !queues.has(paymentId),
+    async run(paymentId, work, o) {
       const queue = queues.get(paymentId) ?? { last: Promise.resolve(), waiting: 0 };
-      if (queue.waiting >= waitingMax)
+      if (queue.waiting >= waitingMax && o?.isOutcome !== true)
         throw new AppError("overloaded", "too many operations wait for this payment", { work: "not_done", retryAfterMs: 1_000 });
       queues.set(paymentId, queue);
       queue.waiting += 1;

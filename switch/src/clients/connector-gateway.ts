@@ -6,7 +6,8 @@
  */
 import { type ConnectorService, OutcomeKind, type Outcome as WireOutcome } from "@florin/gen/connectors/v1/connectors";
 import { isDeclineReason, toAppError } from "@florin/kernel";
-import type { Client } from "@florin/runtime/rpc";
+import type { CallOptions, Client } from "@florin/runtime/rpc";
+import type { Tracer } from "@florin/runtime/telemetry";
 import type { Outcome, Payment } from "../domain/payment/index.ts";
 
 export type Answered = { readonly found: boolean; readonly outcome: Outcome };
@@ -29,44 +30,51 @@ type Operation = { readonly id: string; readonly amount: bigint; readonly tracep
 const sendTimeoutMs = 25_000;
 const queryTimeoutMs = 5_000;
 
-export function createConnectorGateway(client: Client<typeof ConnectorService>): ConnectorGateway {
-  const connectorOf = (payment: Payment) => payment.processorResponse?.connector ?? "";
+export function createConnectorGateway(o: { readonly client: Client<typeof ConnectorService>; readonly tracer: Tracer }): ConnectorGateway {
+  const { client } = o;
   const authorizationOf = (payment: Payment) => ({
-    connector: connectorOf(payment),
+    connector: payment.processorResponse?.connector ?? "",
     authorizationReference: payment.authorizationId,
     processorReference: payment.processorResponse?.processorReference ?? "",
     merchantId: payment.merchantId,
   });
-  const optionsOf = (traceparent: string) => ({ timeoutMs: sendTimeoutMs, traceparent });
+  const send = async (name: string, traceparent: string, call: (options: CallOptions) => Promise<Answer>): Promise<Outcome> => {
+    const span = o.tracer.startSpan(name, { parent: traceparent, kind: "client" });
+    const outcome = await settled(call({ timeoutMs: sendTimeoutMs, traceparent: span.traceparent }));
+    span.end(outcome.kind === "unknown" || outcome.kind === "not_sent" ? "fault" : "ok");
+    return outcome;
+  };
   return {
-    authorize: (payment, { attemptId, connector, traceparent }) =>
-      settled(
-        client.authorize(
-          {
-            connector,
-            reference: attemptId,
-            merchantId: payment.merchantId,
-            paymentId: payment.id,
-            amount: payment.amount,
-            currency: payment.currency,
-            token: payment.token,
-            capture: payment.captureMode === "automatic",
-            merchantReference: payment.merchantReference,
-          },
-          optionsOf(traceparent),
-        ),
-      ),
-    capture: (payment, { id, amount, traceparent }) =>
-      settled(client.capture({ ...authorizationOf(payment), reference: id, amount, currency: payment.currency }, optionsOf(traceparent))),
-    void: (payment, { id, traceparent }) => settled(client.void({ ...authorizationOf(payment), reference: id }, optionsOf(traceparent))),
-    refund: (payment, { id, amount, reason, traceparent }) =>
-      settled(
-        client.refund({ ...authorizationOf(payment), reference: id, amount, currency: payment.currency, reason }, optionsOf(traceparent)),
-      ),
+    authorize: (payment, { attemptId, connector, traceparent }) => {
+      const request = {
+        connector,
+        reference: attemptId,
+        merchantId: payment.merchantId,
+        paymentId: payment.id,
+        amount: payment.amount,
+        currency: payment.currency,
+        token: payment.token,
+        capture: payment.captureMode === "automatic",
+        merchantReference: payment.merchantReference,
+      };
+      return send("switch.send_authorize", traceparent, (options) => client.authorize(request, options));
+    },
+    capture: (payment, { id, amount, traceparent }) => {
+      const request = { ...authorizationOf(payment), reference: id, amount, currency: payment.currency };
+      return send("switch.send_capture", traceparent, (options) => client.capture(request, options));
+    },
+    void: (payment, { id, traceparent }) => {
+      const request = { ...authorizationOf(payment), reference: id };
+      return send("switch.send_void", traceparent, (options) => client.void(request, options));
+    },
+    refund: (payment, { id, amount, reason, traceparent }) => {
+      const request = { ...authorizationOf(payment), reference: id, amount, currency: payment.currency, reason };
+      return send("switch.send_refund", traceparent, (options) => client.refund(request, options));
+    },
     async query({ connector, reference, traceparent }) {
       try {
         const answer = await client.query({ connector, reference }, { timeoutMs: queryTimeoutMs, traceparent });
-        return { found: answer.found, outcome: outcomeOf(answer.outcome) };
+        return { found: answer.found, outcome: answeredOf(answer.outcome) };
       } catch (thrown) {
         return { found: true, outcome: { kind: "unknown", cause: toAppError(thrown).code } };
       }
@@ -74,7 +82,15 @@ export function createConnectorGateway(client: Client<typeof ConnectorService>):
   };
 }
 
-async function settled(answer: Promise<{ readonly outcome?: WireOutcome | undefined }>): Promise<Outcome> {
+type Answer = { readonly outcome?: WireOutcome | undefined };
+
+/** What is known after a query. That the question was not sent says nothing about the operation. */
+function answeredOf(wire: WireOutcome | undefined): Outcome {
+  const outcome = outcomeOf(wire);
+  return outcome.kind === "not_sent" ? { kind: "unknown", cause: outcome.cause } : outcome;
+}
+
+async function settled(answer: Promise<Answer>): Promise<Outcome> {
   try {
     return outcomeOf((await answer).outcome);
   } catch (thrown) {

@@ -10,12 +10,13 @@ import {
 } from "@florin/gen/payments/v1/payments";
 import { invalid } from "@florin/kernel";
 import { type CallContext, implement, type ServiceImplementation } from "@florin/runtime/rpc";
+import type { Tracer } from "@florin/runtime/telemetry";
 import { type AttemptCommand, authorizeExisting, createOrAuthorize } from "../app/authorize-payment.ts";
 import { capturePayment, refundPayment, voidPayment } from "../app/move-money.ts";
 import type { OperationAnswer } from "../app/operation.ts";
 import type { Parts } from "../app/parts.ts";
 import type { AmountTotals, PaymentEvent, Refusal, Transition } from "../domain/payment/index.ts";
-import type { PaymentList } from "../store/lists.ts";
+import type { PaymentLists } from "../store/payment-lists.ts";
 import { paymentToWire, statusFromWire, wireStatus } from "../wire.ts";
 import {
   callerOf,
@@ -36,10 +37,12 @@ const timelineLimitDefault = 100;
 
 type Measured = "create" | "authorize" | "capture" | "void" | "refund";
 
-export function createPaymentService(parts: Parts, list: PaymentList): ServiceImplementation {
+export type PaymentServiceParts = { readonly parts: Parts; readonly lists: PaymentLists; readonly tracer: Tracer };
+
+export function createPaymentService({ parts, lists, tracer }: PaymentServiceParts): ServiceImplementation {
   const answer = async (name: Measured, context: CallContext, work: (traceparent: string) => Promise<OperationAnswer>) => {
     const startedMs = performance.now();
-    const span = parts.tracer.startSpan(`switch.${name}`, {
+    const span = tracer.startSpan(`switch.${name}`, {
       parent: context.traceparent === "" ? undefined : context.traceparent,
       kind: "server",
     });
@@ -95,7 +98,7 @@ export function createPaymentService(parts: Parts, list: PaymentList): ServiceIm
       const { merchantId, mode } = callerOf(request.caller, context.traceparent);
       const status = statusFromWire(request.status);
       if (request.status !== 0 && status === undefined) throw invalid("parameter_invalid", "no such status", "status");
-      const page = await list.list({
+      const page = await lists.list({
         merchantId,
         mode,
         limit: limitOf(request.limit, listLimitDefault),

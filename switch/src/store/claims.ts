@@ -4,9 +4,9 @@
  * Redis only remembers; the unique index of the log grants. Losing Redis, or its forgetting everything, costs speed and marks payments
  * `idempotency_degraded`; it never allows a second charge. A claim is released only when nothing was sent (P3).
  */
-import { randomBytes } from "node:crypto";
+import { hash } from "node:crypto";
 import { AppError } from "@florin/kernel";
-import { createBatcher, type Settled } from "@florin/runtime/batch";
+import { createBatcher } from "@florin/runtime/batch";
 import type { Redis } from "@florin/runtime/redis";
 import type { Metrics } from "@florin/runtime/telemetry";
 import type { Mode } from "../domain/payment/index.ts";
@@ -14,155 +14,169 @@ import { claimScript, releaseScript, rememberScript } from "./claim-scripts.ts";
 
 export type Counter = { readonly name: string; readonly windowMs: number };
 
-export type ClaimRequest = {
+/** One use of an idempotency key. */
+export type KeyUse = {
   readonly merchantId: string;
-  /** Test and live keys of a merchant are apart. */
   readonly mode: Mode;
   readonly key: string;
-  readonly requestHash: string;
-  readonly counters: readonly Counter[];
+  /** SHA-256 over the parameters. */
+  readonly requestHash: Buffer;
 };
 
-/** A claim that is ours until it is remembered or released. */
-export type Claim = { readonly redisKey: string; readonly value: string; readonly requestHash: string };
+/** What Redis holds while an operation is under way; ours until the answer is remembered or the claim released. */
+export type Claim = { readonly redisKey: string; readonly value: string };
 
 export type ClaimAnswer =
   | { readonly kind: "new"; readonly claim: Claim; readonly counts: readonly number[] }
-  | { readonly kind: "running"; readonly startedAtMs: number }
+  /** `isSame`: the same parameters. `paymentId` as the earlier call knew it; its intent need not be in the log. */
+  | { readonly kind: "running"; readonly isSame: boolean; readonly startedAtMs: number; readonly paymentId: string }
   | { readonly kind: "decided"; readonly paymentId: string; readonly sequence: number }
+  /** Decided, and with other parameters. */
   | { readonly kind: "reused" }
   /** Redis is away: the database decides alone, and nothing was counted. */
   | { readonly kind: "degraded" };
 
 export interface Claims {
-  claim(request: ClaimRequest): Promise<ClaimAnswer>;
-  /** Remembers where the answer is. Best effort: a loss only costs a look into the log. */
-  remember(claim: Claim, answer: { readonly paymentId: string; readonly sequence: number }): void;
-  /** Gives a claim back. Only where surely nothing was sent. Best effort: a claim that stays is looked up in the log. */
+  /** `paymentId`: the payment that the operation is about or will make. Never rejects. */
+  claim(use: KeyUse, o: { readonly paymentId: string; readonly counters: readonly Counter[] }): Promise<ClaimAnswer>;
+  /** Remembers which row of the log is the answer. Best effort: a loss only costs a look into the log. */
+  remember(use: KeyUse, answer: { readonly paymentId: string; readonly sequence: number }): void;
+  /** Gives a claim back. Only where surely nothing was sent. Best effort: a claim that stays is looked up in the log once it is stale. */
   release(claim: Claim): void;
   readonly isAvailable: boolean;
 }
 
 /** R40: two days in the cache; the database keeps the proof for longer. */
-const rememberedMs = 48 * 60 * 60 * 1000;
+const rememberedMs = String(48 * 60 * 60 * 1000);
 const batchMax = 256;
 const queueDepthMax = 20_000;
 const batchesInFlightMax = 2;
+/** Longer keys are hashed: what is remembered stays small. */
+const plainKeyLengthMax = 64;
+/** Characters of the request's hash that are remembered, 72 bits: enough to tell a slip from a replay. */
+const hashLength = 12;
+const idBodyLength = 26;
+const idAt = 1 + hashLength;
+const restAt = idAt + idBodyLength;
 
 const resultLabels = { new: "new", running: "in_flight", decided: "done", reused: "reuse", degraded: "degraded" } as const satisfies Record<
   ClaimAnswer["kind"],
   string
 >;
 
-type Member = { readonly request: ClaimRequest; readonly claim: Claim };
+type Member = { readonly claim: Claim; readonly hash: string; readonly counters: readonly Counter[] };
 type ScriptAnswer = string | readonly number[];
 
 export function createClaims(o: { readonly redis: Redis | undefined; readonly metrics: Metrics; readonly now: () => number }): Claims {
   const { redis, metrics } = o;
   if (redis === undefined) return withoutRedis(metrics);
+  const scripts = defineScripts(redis);
   const claims = createBatcher<Member, ClaimAnswer>({
     name: "claim",
     batchMax,
     queueDepthMax,
     concurrencyMax: batchesInFlightMax,
     run: async (members) => {
-      const words = members.flatMap(({ request, claim }) => [
-        claim.redisKey,
-        claim.value,
-        String(rememberedMs),
-        countersText(request.counters),
-      ]);
-      const answers = await runScript<ScriptAnswer[]>(redis, claimScript, words);
-      return answers.map((answer, index) => settled(answer, members[index] as Member));
+      const answers = (await scripts.claim(...wordsOf(members))) as readonly ScriptAnswer[];
+      return members.map((member, index) => ({ ok: true, value: readAnswer(answers[index] as ScriptAnswer, member) }));
     },
   });
-  const remembered = createBatcher<readonly [string, string], void>({
+  const remembered = createBatcher<Claim, void>({
     name: "remember",
     batchMax,
     queueDepthMax,
-    concurrencyMax: 1,
     run: async (members) => {
-      await runScript(
-        redis,
-        rememberScript,
-        members.flatMap(([key, value]) => [key, value, String(rememberedMs)]),
-      );
+      await scripts.remember(rememberedMs, ...members.flatMap(({ redisKey, value }) => [redisKey, value]));
       return members.map(() => ({ ok: true, value: undefined }));
     },
   });
-  const degraded = (): ClaimAnswer => {
-    metrics.count("switch_redis_unavailable_total");
-    return { kind: "degraded" };
-  };
+  metrics.gauge("batch_queue_depth", () => claims.takeDepthPeak(), { batch: "claim" });
+  const isUp = () => redis.status === "ready";
+  const onLoss = () => metrics.count("switch_redis_unavailable_total");
   return {
     get isAvailable() {
-      return redis.status === "ready";
+      return isUp();
     },
-    async claim(request) {
-      if (redis.status !== "ready") return degraded();
-      const claim = claimOf(request, o.now());
-      const answer = await claims.submit({ request, claim }).catch((): ClaimAnswer => degraded());
+    async claim(use, { paymentId, counters }) {
+      const answer = isUp() ? await claims.submit(memberOf(use, paymentId, counters, o.now())).catch(degraded) : degraded();
       metrics.count("switch_claims_total", { result: resultLabels[answer.kind] });
+      if (answer.kind === "degraded") onLoss();
       return answer;
     },
-    remember(claim, answer) {
-      if (redis.status !== "ready") return;
-      remembered
-        .submit([claim.redisKey, `d|${claim.requestHash}|${answer.paymentId}|${answer.sequence}`])
-        .catch(() => metrics.count("switch_redis_unavailable_total"));
+    remember(use, { paymentId, sequence }) {
+      if (!isUp()) return;
+      const value = `d${shortHash(use)}${bodyOf(paymentId)}${sequence}`;
+      remembered.submit({ redisKey: redisKeyOf(use), value }).catch(onLoss);
     },
-    release(claim) {
-      if (redis.status !== "ready") return;
-      runScript(redis, releaseScript, [claim.redisKey, claim.value]).catch(() => metrics.count("switch_redis_unavailable_total"));
+    release({ redisKey, value }) {
+      if (isUp()) scripts.release(redisKey, value).catch(onLoss);
     },
   };
 }
+
+const degraded = (): ClaimAnswer => ({ kind: "degraded" });
 
 function withoutRedis(metrics: Metrics): Claims {
   return {
     isAvailable: false,
     claim: async () => {
       metrics.count("switch_claims_total", { result: "degraded" });
-      return { kind: "degraded" };
+      return degraded();
     },
     remember: () => {},
     release: () => {},
   };
 }
 
-/** ioredis sends the script's hash and falls back to its text when the server has forgotten it. */
-async function runScript<T>(redis: Redis, script: string, words: readonly string[]): Promise<T> {
-  const command = commandNames.get(script) as string;
-  const known = redis as unknown as Record<string, ((...words: string[]) => Promise<T>) | undefined>;
-  if (known[command] === undefined) redis.defineCommand(command, { numberOfKeys: 0, lua: script });
-  const run = known[command];
-  if (run === undefined) throw new AppError("unavailable", "the cache takes no scripts", { work: "not_done" });
-  return run.call(redis, ...words);
-}
+type Script = (...words: string[]) => Promise<unknown>;
+type Scripts = { readonly claim: Script; readonly remember: Script; readonly release: Script };
 
-const commandNames = new Map([
-  [claimScript, "florinClaim"],
-  [rememberScript, "florinRemember"],
-  [releaseScript, "florinRelease"],
-]);
-
-function claimOf(request: ClaimRequest, nowMs: number): Claim {
-  const owner = randomBytes(6).toString("base64url");
-  return {
-    redisKey: `k:${request.mode}:${request.merchantId}:${request.key}`,
-    value: `p|${request.requestHash}|${nowMs}|${owner}`,
-    requestHash: request.requestHash,
+/** ioredis sends a script's hash, and its text once more when the server has forgotten it. */
+function defineScripts(redis: Redis): Scripts {
+  const names = { claim: "florinClaim", remember: "florinRemember", release: "florinRelease" } as const;
+  const texts = { claim: claimScript, remember: rememberScript, release: releaseScript };
+  const scriptOf = (name: keyof Scripts): Script => {
+    redis.defineCommand(names[name], { numberOfKeys: 0, lua: texts[name] });
+    const run = (redis as unknown as Readonly<Record<string, Script | undefined>>)[names[name]];
+    if (run === undefined) throw new AppError("internal", "the client of the cache takes no scripts", { work: "not_done" });
+    return run.bind(redis);
   };
+  return { claim: scriptOf("claim"), remember: scriptOf("remember"), release: scriptOf("release") };
 }
 
-function countersText(counters: readonly Counter[]): string {
-  return counters.map(({ name, windowMs }) => `${name}=${windowMs}`).join(" ");
+function wordsOf(members: readonly Member[]): string[] {
+  const words = [rememberedMs];
+  for (const { claim, counters } of members) {
+    words.push(claim.redisKey, claim.value, String(counters.length));
+    for (const { name, windowMs } of counters) words.push(name, String(windowMs));
+  }
+  return words;
 }
 
-function settled(answer: ScriptAnswer, { request, claim }: Member): Settled<ClaimAnswer> {
-  if (typeof answer !== "string") return { ok: true, value: { kind: "new", claim, counts: answer } };
-  const [state, hash, third = "", fourth = ""] = answer.split("|");
-  if (hash !== request.requestHash) return { ok: true, value: { kind: "reused" } };
-  if (state === "d") return { ok: true, value: { kind: "decided", paymentId: third, sequence: Number(fourth) } };
-  return { ok: true, value: { kind: "running", startedAtMs: Number(third) } };
+function memberOf(use: KeyUse, paymentId: string, counters: readonly Counter[], nowMs: number): Member {
+  const hash = shortHash(use);
+  return { claim: { redisKey: redisKeyOf(use), value: `p${hash}${bodyOf(paymentId)}${nowMs.toString(36)}` }, hash, counters };
+}
+
+function redisKeyOf({ merchantId, mode, key }: KeyUse): string {
+  const short = key.length <= plainKeyLengthMax ? `:${key}` : `#${hash("sha256", key, "base64url")}`;
+  return `${mode === "live" ? "L" : "T"}${bodyOf(merchantId)}${short}`;
+}
+
+/** The 26 characters of an id after its prefix. */
+function bodyOf(id: string): string {
+  return id.slice(id.length - idBodyLength);
+}
+
+function shortHash({ requestHash }: KeyUse): string {
+  return requestHash.toString("base64url", 0, (hashLength * 3) / 4);
+}
+
+function readAnswer(answer: ScriptAnswer, { claim, hash }: Member): ClaimAnswer {
+  if (typeof answer !== "string") return { kind: "new", claim, counts: answer };
+  const isSame = answer.startsWith(hash, 1);
+  const paymentId = `pay_${answer.slice(idAt, restAt)}`;
+  const rest = answer.slice(restAt);
+  if (answer.startsWith("d")) return isSame ? { kind: "decided", paymentId, sequence: Number(rest) } : { kind: "reused" };
+  return { kind: "running", isSame, startedAtMs: Number.parseInt(rest, 36), paymentId };
 }

@@ -1,29 +1,36 @@
-/** Reads of the payment log: the newest row of a payment, its timeline, the answer of an operation, and the key that leads to it. */
-import { idFromHex, idToHex } from "@florin/kernel";
-import { createBatcher, type Settled } from "@florin/runtime/batch";
-import { arrayLiteral, type Sql, toDatabaseFault } from "@florin/runtime/postgres";
+/**
+ * Reads of the payment log: the newest row of a payment, one row, the answer behind an idempotency key, the timeline.
+ *
+ * A payment is always asked for together with its merchant: another merchant's id finds nothing. Reads of many callers share statements.
+ */
+import { idFromHex } from "@florin/kernel";
+import { type Batcher, createBatcher } from "@florin/runtime/batch";
+import { arrayLiteral, type Sql } from "@florin/runtime/postgres";
 import type { EventType, Mode, Payment, Transition } from "../domain/payment/index.ts";
 import { decodeTransition } from "./event-body.ts";
+import { guarded } from "./guarded.ts";
+import { uuidOf } from "./uuid.ts";
 
-/** A payment is always asked for together with its merchant: another merchant's id finds nothing. */
 export type Which = { readonly id: string; readonly merchantId: string };
 
+/** What the log knows of a key: whose request it was, and the row that answers it (undefined while none does). */
 export type StoredKey = {
   readonly requestHash: Buffer;
   readonly paymentId: string;
   readonly intentSequence: number;
   readonly createdAtMs: number;
+  readonly answer: Transition | undefined;
 };
 
 export interface LogReader {
-  /** The payment as it stands, or undefined when this merchant has none of this id. Always current. */
+  /** The payment as it stands, or undefined. Always current. */
   newest(which: Which): Promise<Payment | undefined>;
   /** The row with this sequence number. */
   at(which: Which, sequence: number): Promise<Transition | undefined>;
   /** The first row that answers the operation whose intent is at `intentSequence`; undefined while there is none. */
   answerOf(which: Which, intentSequence: number): Promise<Transition | undefined>;
-  /** Test and live keys of a merchant are apart. */
-  key(merchantId: string, mode: Mode, key: string): Promise<StoredKey | undefined>;
+  /** Undefined: the key was never used. */
+  key(use: { readonly merchantId: string; readonly mode: Mode; readonly key: string }): Promise<StoredKey | undefined>;
   /** Rows after a sequence number, oldest first. */
   timeline(which: Which, o: { readonly afterSequence: number; readonly limit: number }): Promise<readonly Transition[]>;
 }
@@ -56,72 +63,144 @@ const isAnswer: Readonly<Record<EventType, boolean>> = {
   refund_unknown: false,
 };
 
-const readBatchMax = 256;
-const readQueueDepthMax = 20_000;
-const readsInFlightMax = 2;
+const answerTypes = arrayLiteral(Object.entries(isAnswer).flatMap(([type, answers]) => (answers ? [type] : [])));
+
+const batchMax = 256;
+const queueDepthMax = 20_000;
+const batchesInFlightMax = 2;
+
+/** Finds for each member at most one row; `place` counts from 1. */
+type Find<In, Row> = (members: readonly In[]) => PromiseLike<readonly (Row & { readonly place: number })[]>;
+
+function batched<In, Row, Out>(name: string, find: Find<In, Row>, read: (row: Row) => Out): Batcher<In, Out | undefined> {
+  return createBatcher<In, Out | undefined>({
+    name,
+    batchMax,
+    queueDepthMax,
+    concurrencyMax: batchesInFlightMax,
+    run: async (members) => {
+      const found = new Map((await guarded(find(members))).map((row) => [row.place, row]));
+      return members.map((_, index) => {
+        const row = found.get(index + 1);
+        return { ok: true, value: row && read(row) };
+      });
+    },
+  });
+}
+
+type BodyRow = { readonly body: Uint8Array };
+type At = { readonly which: Which; readonly sequence: number };
+type KeyOf = { readonly merchantId: string; readonly mode: Mode; readonly key: string };
+type KeyRow = {
+  readonly request_hash: Buffer;
+  readonly payment_id: string;
+  readonly intent_seq: number;
+  readonly created_at: Date;
+  readonly answer: Uint8Array | null;
+};
 
 export function createLogReader(sql: Sql): LogReader {
-  const newest = createBatcher<Which, Payment | undefined>({
-    name: "read-newest",
-    batchMax: readBatchMax,
-    queueDepthMax: readQueueDepthMax,
-    concurrencyMax: readsInFlightMax,
-    run: (members) => readNewest(sql, members),
-  });
-  const rowsFrom = async (which: Which, fromSequence: number, limit: number): Promise<readonly Transition[]> => {
-    // index: payment_events_pkey
-    const rows = await guarded(sql<{ body: Uint8Array }[]>`
-      SELECT body FROM payment_events
-      WHERE payment_id = ${idToHex(which.id)}::uuid AND seq >= ${fromSequence} AND merchant_id = ${idToHex(which.merchantId)}::uuid
-      ORDER BY seq LIMIT ${limit}`);
-    return rows.map((row) => decodeTransition(row.body));
-  };
+  const newest = batched<Which, BodyRow, Payment>(
+    "read-newest",
+    (members) => findNewest(sql, members),
+    (row) => decodeTransition(row.body).payment,
+  );
+  const rows = batched<At, BodyRow, Transition>(
+    "read-row",
+    (members) => findRows(sql, members),
+    (row) => decodeTransition(row.body),
+  );
+  const answers = batched<At, BodyRow, Transition>(
+    "read-answer",
+    (members) => findAnswers(sql, members),
+    (row) => decodeTransition(row.body),
+  );
+  const keys = batched<KeyOf, KeyRow, StoredKey>("read-key", (members) => findKeys(sql, members), readKey);
   return {
     newest: (which) => newest.submit(which),
-    at: async (which, sequence) => (await rowsFrom(which, sequence, 1)).find(({ event }) => event.sequence === sequence),
-    async answerOf(which, intentSequence) {
-      const rows = await rowsFrom(which, intentSequence, answerSearchMax);
-      const operationId = rows[0]?.event.operationId;
-      return rows.find(({ event }) => event.operationId === operationId && isAnswer[event.type]);
+    at: (which, sequence) => rows.submit({ which, sequence }),
+    answerOf: (which, sequence) => answers.submit({ which, sequence }),
+    key: (use) => keys.submit(use),
+    async timeline(which, { afterSequence, limit }) {
+      // index: payment_events_pkey
+      const found = await guarded(sql<BodyRow[]>`
+        SELECT body FROM payment_events
+        WHERE payment_id = ${uuidOf(which.id)}::uuid AND seq > ${afterSequence} AND merchant_id = ${uuidOf(which.merchantId)}::uuid
+        ORDER BY seq LIMIT ${limit}`);
+      return found.map((row) => decodeTransition(row.body));
     },
-    async key(merchantId, mode, key) {
-      // index: idempotency_keys_pkey
-      const [row] = await guarded(sql<{ request_hash: Buffer; payment_id: string; intent_seq: number; created_at: Date }[]>`
-        SELECT request_hash, payment_id, intent_seq, created_at FROM idempotency_keys
-        WHERE merchant_id = ${idToHex(merchantId)}::uuid AND key = ${key} AND is_live = ${mode === "live"}`);
-      if (row === undefined) return undefined;
-      const paymentId = idFromHex("payment", row.payment_id);
-      return { requestHash: row.request_hash, paymentId, intentSequence: row.intent_seq, createdAtMs: row.created_at.getTime() };
-    },
-    timeline: (which, { afterSequence, limit }) => rowsFrom(which, afterSequence + 1, limit),
   };
 }
 
-/** A payment has at most 200 captures and refunds of three rows each, and a few attempts: more rows than this cannot follow an intent. */
-const answerSearchMax = 1_000;
-
-async function readNewest(sql: Sql, members: readonly Which[]): Promise<readonly Settled<Payment | undefined>[]> {
-  const ids = arrayLiteral(members.map(({ id }) => idToHex(id)));
-  const merchants = arrayLiteral(members.map(({ merchantId }) => idToHex(merchantId)));
+function findNewest(sql: Sql, members: readonly Which[]) {
   // index: payment_events_pkey, backwards, one row per payment
-  const rows = await guarded(sql<{ place: number; body: Uint8Array }[]>`
+  return sql<(BodyRow & { place: number })[]>`
     SELECT wanted.place::int AS place, newest.body
-    FROM unnest(${ids}::uuid[], ${merchants}::uuid[]) WITH ORDINALITY AS wanted (payment_id, merchant_id, place)
+    FROM unnest(${idsOf(members)}::uuid[], ${merchantsOf(members)}::uuid[]) WITH ORDINALITY AS wanted (payment_id, merchant_id, place)
     CROSS JOIN LATERAL (
       SELECT body FROM payment_events e WHERE e.payment_id = wanted.payment_id AND e.merchant_id = wanted.merchant_id
       ORDER BY seq DESC LIMIT 1
-    ) newest`);
-  const found = new Map(rows.map((row) => [row.place, row.body]));
-  return members.map((_, index) => {
-    const body = found.get(index + 1);
-    return { ok: true, value: body && decodeTransition(body).payment };
-  });
+    ) newest`;
 }
 
-async function guarded<T>(query: PromiseLike<T>): Promise<T> {
-  try {
-    return await query;
-  } catch (thrown) {
-    throw toDatabaseFault(thrown);
-  }
+function findRows(sql: Sql, members: readonly At[]) {
+  const which = members.map((member) => member.which);
+  const sequences = arrayLiteral(members.map(({ sequence }) => sequence));
+  // index: payment_events_pkey
+  return sql<(BodyRow & { place: number })[]>`
+    SELECT wanted.place::int AS place, e.body
+    FROM unnest(${idsOf(which)}::uuid[], ${sequences}::int[], ${merchantsOf(which)}::uuid[])
+      WITH ORDINALITY AS wanted (payment_id, seq, merchant_id, place)
+    JOIN payment_events e USING (payment_id, seq, merchant_id)`;
+}
+
+function findAnswers(sql: Sql, members: readonly At[]) {
+  const which = members.map((member) => member.which);
+  const sequences = arrayLiteral(members.map(({ sequence }) => sequence));
+  // index: payment_events_pkey, twice: the intent, then the rows after it (at most some hundred)
+  return sql<(BodyRow & { place: number })[]>`
+    SELECT wanted.place::int AS place, answer.body
+    FROM unnest(${idsOf(which)}::uuid[], ${sequences}::int[], ${merchantsOf(which)}::uuid[])
+      WITH ORDINALITY AS wanted (payment_id, seq, merchant_id, place)
+    JOIN payment_events intent USING (payment_id, seq, merchant_id)
+    CROSS JOIN LATERAL (
+      SELECT body FROM payment_events e
+      WHERE e.payment_id = intent.payment_id AND e.merchant_id = intent.merchant_id AND e.seq >= intent.seq
+        AND e.operation_id IS NOT DISTINCT FROM intent.operation_id AND e.type = ANY (${answerTypes}::text[])
+      ORDER BY e.seq LIMIT 1
+    ) answer`;
+}
+
+function findKeys(sql: Sql, members: readonly KeyOf[]) {
+  const keys = arrayLiteral(members.map(({ key }) => key));
+  const modes = arrayLiteral(members.map(({ mode }) => mode === "live"));
+  // index: idempotency_keys_pkey, then payment_events_pkey
+  return sql<(KeyRow & { place: number })[]>`
+    SELECT wanted.place::int AS place, k.request_hash, k.payment_id, k.intent_seq, k.created_at, answer.body AS answer
+    FROM unnest(${merchantsOf(members)}::uuid[], ${keys}::text[], ${modes}::boolean[]) WITH ORDINALITY AS wanted (merchant_id, key, is_live, place)
+    JOIN idempotency_keys k USING (merchant_id, key, is_live)
+    LEFT JOIN LATERAL (
+      SELECT body FROM payment_events e
+      WHERE e.payment_id = k.payment_id AND e.merchant_id = k.merchant_id AND e.seq >= k.intent_seq
+        AND e.operation_id IS NOT DISTINCT FROM k.operation_id AND e.type = ANY (${answerTypes}::text[])
+      ORDER BY e.seq LIMIT 1
+    ) answer ON true`;
+}
+
+function readKey(row: KeyRow): StoredKey {
+  return {
+    requestHash: row.request_hash,
+    paymentId: idFromHex("payment", row.payment_id),
+    intentSequence: row.intent_seq,
+    createdAtMs: row.created_at.getTime(),
+    answer: row.answer === null ? undefined : decodeTransition(row.answer),
+  };
+}
+
+function idsOf(members: readonly Which[]): string {
+  return arrayLiteral(members.map(({ id }) => uuidOf(id)));
+}
+
+function merchantsOf(members: readonly { readonly merchantId: string }[]): string {
+  return arrayLiteral(members.map(({ merchantId }) => uuidOf(merchantId)));
 }

@@ -2,8 +2,8 @@
  * The relay: tails the payment log in commit-safe order and publishes it, one message per partition and flush.
  *
  * The broker is a cache of the log: what it loses, consumers read from the log itself. So the relay keeps no checkpoint of its own; it
- * goes on from the broker's newest message, a little before it, because the last flush of an earlier relay may be there in part.
- * Publishing twice is harmless: consumers know their positions.
+ * goes on from the broker's newest message, a little before it, because the last flush of an earlier relay may be there in part. An
+ * empty broker gets the newest part of the log only. Publishing twice is harmless: consumers know their positions.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
@@ -15,19 +15,27 @@ import type { LogTail, TailPage } from "../store/log-tail.ts";
 const flushEventsMax = 2_048;
 /** More than one flush can hold. */
 const overlapPositions = BigInt(2 * flushEventsMax);
+/** What an empty broker is given of the past; whoever needs more reads the log. */
+const refillPositionsMax = 200_000n;
 /** Events of so many milliseconds share a flush; a message with one event costs several times its share of a full one. */
 const gatherMs = 20;
 const faultPauseMs = 500;
 
-export type RelayParts = { readonly tail: LogTail; readonly bus: JetStreamBus; readonly logger: Logger; readonly metrics: Metrics };
+export type RelayParts = {
+  readonly tail: LogTail;
+  readonly bus: Pick<JetStreamBus, "publish" | "newestPosition" | "isConnected">;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+};
 
 /** Publishes until `signal` is aborted. A broker that is away is waited for. */
 export async function relay(parts: RelayParts, signal: AbortSignal): Promise<void> {
   const { tail, bus, logger, metrics } = parts;
-  let position = await startPosition(bus, signal);
+  let position = await startPosition(parts, signal);
+  let isLeading = true;
   // Only what this relay has published itself is known to be whole.
   let isChained = false;
-  metrics.gauge("switch_relay_lag_events", () => Math.max(0, Number(tail.decided() - position)));
+  metrics.gauge("switch_relay_lag_events", () => (isLeading ? Math.max(0, Number(tail.decided - position)) : 0));
   while (!signal.aborted) {
     const page = await tail.read(position, flushEventsMax);
     if (page.events.length > 0) {
@@ -44,12 +52,14 @@ export async function relay(parts: RelayParts, signal: AbortSignal): Promise<voi
     position = page.throughPosition;
     if (page.events.length < flushEventsMax) await pause(gatherMs, signal);
   }
+  isLeading = false;
 }
 
-async function startPosition(bus: JetStreamBus, signal: AbortSignal): Promise<bigint> {
+async function startPosition({ tail, bus }: RelayParts, signal: AbortSignal): Promise<bigint> {
   while (!bus.isConnected() && !signal.aborted) await pause(faultPauseMs, signal);
-  const newest = (await bus.newestPosition()) ?? 0n;
-  return newest > overlapPositions ? newest - overlapPositions : 0n;
+  const newest = await bus.newestPosition();
+  const start = newest === undefined ? (await tail.look()) - refillPositionsMax : newest - overlapPositions;
+  return start > 0n ? start : 0n;
 }
 
 function batchesOf(page: TailPage): readonly EventBatch[] {

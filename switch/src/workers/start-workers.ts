@@ -3,8 +3,13 @@ import type { JetStreamBus } from "@florin/runtime/bus";
 import type { Sql } from "@florin/runtime/postgres";
 import type { Logger } from "@florin/runtime/telemetry";
 import type { Parts } from "../app/parts.ts";
+import { createExpiringHolds } from "../store/expiring-holds.ts";
 import type { LogTail } from "../store/log-tail.ts";
+import { createOpenOperations } from "../store/open-operations.ts";
+import { createWorkerCheckpoints } from "../store/worker-checkpoints.ts";
 import { startPartitionMaker } from "./ensure-partitions.ts";
+import { expireAuthorizations } from "./expire-authorizations.ts";
+import { followUpOperations } from "./follow-up-operations.ts";
 import { lead, lockKeys, type Worker } from "./lead.ts";
 import { relay } from "./relay.ts";
 
@@ -20,13 +25,18 @@ export type WorkerParts = {
 };
 
 export async function startWorkers(o: WorkerParts): Promise<Worker> {
-  const { logger, databaseUrl, bus, tail } = o;
+  const { parts, sql, tail, bus, logger } = o;
+  const checkpoints = createWorkerCheckpoints(sql);
+  const sweep = { parts, holds: createExpiringHolds(sql), checkpoints, logger };
+  const followUp = { parts, tail, operations: createOpenOperations(sql), checkpoints, logger };
+  const leadWith = (name: keyof typeof lockKeys, work: (signal: AbortSignal) => Promise<void>) =>
+    lead({ name, lockKey: lockKeys[name], databaseUrl: o.databaseUrl, logger, work });
   const partitions = await startPartitionMaker(o);
-  const workers: Worker[] = [];
-  if (bus !== undefined) {
-    const work = (signal: AbortSignal) => relay({ tail, bus, logger, metrics: o.parts.metrics }, signal);
-    workers.push(lead({ name: "relay", lockKey: lockKeys.relay, databaseUrl, logger, work }));
-  }
+  const workers = [
+    leadWith("expiry", (signal) => expireAuthorizations(sweep, signal)),
+    leadWith("followUp", (signal) => followUpOperations(followUp, signal)),
+  ];
+  if (bus !== undefined) workers.push(leadWith("relay", (signal) => relay({ tail, bus, logger, metrics: parts.metrics }, signal)));
   return {
     async stop() {
       partitions.stop();

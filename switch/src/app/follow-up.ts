@@ -1,0 +1,104 @@
+/**
+ * Follows up operations that nobody could answer: asks the processor with our reference, again and again with growing pauses, until it
+ * knows (P2, R47). Nothing is ever sent again.
+ *
+ * Holds no truth: everything here is found again in the log. The set is bounded; while it is full, the reader of the log waits.
+ */
+import { giveUpQuerying } from "../domain/payment/authorize.ts";
+import type { OpenOperation, Transition } from "../domain/payment/index.ts";
+import type { FoundOperation } from "../store/open-operations.ts";
+import { uuidOf } from "../store/uuid.ts";
+import type { Parts } from "./parts.ts";
+import { recordOutcome } from "./record-outcome.ts";
+import { recoveryOrigin, resolveOperation } from "./resolve-operation.ts";
+
+/** Pauses between questions: 1, 2, 4, 8, 16 s. After these an authorization is called ambiguous, and the questions go on more slowly. */
+const pauseMsMin = 1_000;
+const pauseMsMax = 10 * 60 * 1000;
+const triesUntilAmbiguous = 5;
+/** Longer than any promise of `resolvesByMs`: from then on the settlement file has the word. */
+const followedForMsMax = 72 * 60 * 60 * 1000;
+const operationsMax = 50_000;
+const atOnceMax = 256;
+
+type Followed = FoundOperation & { tries: number; dueAtMs: number; readonly sinceMs: number };
+
+export interface FollowUps {
+  /** False when there is no room: come again later. An operation that is followed already is not added twice. */
+  add(operation: FoundOperation): boolean;
+  /** Asks about what is due, at most so many at once; resolves when all of them have been answered. */
+  askDue(): Promise<void>;
+  /** The earliest position whose operation is still open here; undefined when there is none. */
+  lowestPosition(): bigint | undefined;
+  readonly size: number;
+}
+
+/** `untilUnknown`: lets go of an operation once its outcome is recorded as unknown, because another set follows those. */
+export function createFollowUps(parts: Parts, o: { readonly untilUnknown: boolean }): FollowUps {
+  const followed = new Map<string, Followed>();
+  return {
+    get size() {
+      return followed.size;
+    },
+    add(operation) {
+      if (followed.has(operation.operationUuid)) return true;
+      if (followed.size >= operationsMax) return false;
+      const nowMs = parts.now();
+      followed.set(operation.operationUuid, { ...operation, tries: 0, dueAtMs: nowMs + pauseMsMin, sinceMs: nowMs });
+      return true;
+    },
+    async askDue() {
+      const nowMs = parts.now();
+      const due: Followed[] = [];
+      for (const one of followed.values()) if (one.dueAtMs <= nowMs && due.length < atOnceMax) due.push(one);
+      await Promise.all(
+        due.map(async (one) => {
+          if (await isSettled(parts, one, o.untilUnknown)) followed.delete(one.operationUuid);
+          else putOff(one, parts.now());
+        }),
+      );
+    },
+    lowestPosition() {
+      let lowest: bigint | undefined;
+      for (const { position } of followed.values()) if (lowest === undefined || position < lowest) lowest = position;
+      return lowest;
+    },
+  };
+}
+
+function putOff(one: Followed, nowMs: number): void {
+  one.tries += 1;
+  one.dueAtMs = nowMs + Math.min(pauseMsMin * 2 ** one.tries, pauseMsMax);
+}
+
+/** Asks once. True: the operation is decided, or is no longer ours to ask about. */
+async function isSettled(parts: Parts, one: Followed, untilUnknown: boolean): Promise<boolean> {
+  const { open, answer } = await resolveOperation(parts, one.which, ({ id }) => uuidOf(id) === one.operationUuid);
+  if (open === undefined || (untilUnknown && open.isUnknown)) return true;
+  if (answer !== undefined && !isStillOpen(answer, open)) {
+    parts.metrics.count("switch_recovered_operations_total", { outcome: outcomeOf(answer) });
+    return true;
+  }
+  if (one.tries + 1 === triesUntilAmbiguous && open.kind === "authorize") await callAmbiguous(parts, one, open);
+  return parts.now() - one.sinceMs > followedForMsMax;
+}
+
+/** An accepted refund has an answer for its caller and goes on at the processor. */
+function isStillOpen({ payment }: Transition, { id }: OpenOperation): boolean {
+  return payment.openOperations.some((open) => open.id === id);
+}
+
+async function callAmbiguous(parts: Parts, { which }: Followed, open: OpenOperation): Promise<void> {
+  const intent = await parts.reader.at(which, open.intentSequence);
+  const payment = await parts.reader.newest(which);
+  if (intent === undefined || payment === undefined) return;
+  await recordOutcome(parts, { payment, event: intent.event }, (current) =>
+    giveUpQuerying(current, open.id, { nowMs: parts.now(), origin: recoveryOrigin }),
+  );
+  parts.metrics.count("switch_recovered_operations_total", { outcome: "ambiguous" });
+}
+
+function outcomeOf({ event }: Transition): "succeeded" | "failed" | "reversed" {
+  if (event.type === "authorization_reversed") return "reversed";
+  return event.refusal === undefined ? "succeeded" : "failed";
+}

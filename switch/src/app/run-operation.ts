@@ -1,0 +1,157 @@
+/**
+ * The life of every operation: claim, load, decide, append the intent, perform, append the outcome, remember, answer.
+ *
+ * The promises kept here (docs/ARCHITECTURE.md, "Never twice, never lost"):
+ * - nothing is sent before its intent is committed, and only the writer of the key's row sends;
+ * - an outcome that nobody knows is recorded as unknown and answered as "in flight", never as a failure;
+ * - a claim is given back only where surely nothing was sent.
+ *
+ * What an operation decides and sends is in its own file; this one does not know captures from refunds.
+ */
+import { AppError, assert } from "@florin/kernel";
+import type { Decision, Refusal, Transition } from "../domain/payment/index.ts";
+import type { Claim, ClaimAnswer } from "../store/claims.ts";
+import type { Appended } from "../store/log-writer.ts";
+import { answerFromLog, reusedKey, staleAfterMs } from "./answer-from-log.ts";
+import { answerOf, type DecideContext, type Operation, type OperationAnswer, refused } from "./operation.ts";
+import type { Parts } from "./parts.ts";
+import { recordOutcome } from "./record-outcome.ts";
+
+/** How often an operation decides again because another writer was faster. */
+const conflictTriesMax = 64;
+
+export async function runOperation(parts: Parts, operation: Operation): Promise<OperationAnswer> {
+  const { use, paymentId, counters } = operation;
+  const claimed = await parts.claims.claim(use, { paymentId, counters });
+  parts.crashAt("after_claim");
+  switch (claimed.kind) {
+    case "new":
+      return perform(parts, operation, { counts: claimed.counts, isDegraded: false }, claimed.claim);
+    case "reused":
+      return reusedKey();
+    case "decided": {
+      const row = await parts.reader.at({ id: claimed.paymentId, merchantId: use.merchantId }, claimed.sequence);
+      // A row that the cache names and the log does not have: the cache of another database. The log decides.
+      return row === undefined ? decideByLog(parts, operation) : answerOf("replayed", row);
+    }
+    case "running":
+      return afterAnother(parts, operation, claimed);
+    case "degraded":
+      return decideByLog(parts, operation);
+  }
+}
+
+/** Without a claim of our own: the log knows the key, or the operation runs and the key's row decides who may send. */
+async function decideByLog(parts: Parts, operation: Operation): Promise<OperationAnswer> {
+  return (await answerFromLog(parts, operation.use)) ?? perform(parts, operation, { counts: undefined, isDegraded: true }, undefined);
+}
+
+/** Another call holds the claim. Fresh, it is waited for; stale, or with other parameters, the log has the last word. */
+async function afterAnother(
+  parts: Parts,
+  operation: Operation,
+  running: Extract<ClaimAnswer, { kind: "running" }>,
+): Promise<OperationAnswer> {
+  const isStale = parts.now() - running.startedAtMs > staleAfterMs;
+  if (isStale) return decideByLog(parts, operation);
+  if (!running.isSame) return (await answerFromLog(parts, operation.use)) ?? reusedKey();
+  const payment = await parts.reader.newest({ id: running.paymentId, merchantId: operation.use.merchantId });
+  return { kind: "in_flight", payment };
+}
+
+async function perform(parts: Parts, operation: Operation, context: DecideContext, claim: Claim | undefined): Promise<OperationAnswer> {
+  const begun = await begin(parts, operation, context, claim);
+  if (begun.kind !== "begun") return begun;
+  const { intent } = begun;
+  const { answer, payment } = isOpen(intent) ? await finish(parts, operation, intent) : { answer: intent, payment: intent.payment };
+  if (answer === undefined) return { kind: "in_flight", payment };
+  parts.crashAt("after_outcome_commit");
+  parts.claims.remember(operation.use, { paymentId: answer.payment.id, sequence: answer.event.sequence });
+  parts.crashAt("after_remember");
+  const done = answerOf("done", answer);
+  parts.crashAt("before_reply");
+  return done;
+}
+
+/** True for an intent, false for a row that is the whole operation (a payment made, an attempt blocked). */
+function isOpen({ payment, event }: Transition): boolean {
+  return payment.openOperations.some(({ id }) => id === event.operationId);
+}
+
+/** Sends and records. */
+async function finish(parts: Parts, { send, record }: Operation, intent: Transition) {
+  assert(send !== undefined && record !== undefined, "an operation with an intent sends and records");
+  const outcome = await send(intent);
+  parts.crashAt("after_processor_answer");
+  return recordOutcome(parts, intent, (payment) => record(payment, intent.event.operationId, outcome));
+}
+
+type Begun = { readonly kind: "begun"; readonly intent: Transition };
+
+/** Appends the intent. A fault gives the claim back unless the intent may be in the log. */
+async function begin(
+  parts: Parts,
+  operation: Operation,
+  context: DecideContext,
+  claim: Claim | undefined,
+): Promise<Begun | OperationAnswer> {
+  let mayBeWritten = false;
+  const append = async (intent: Transition): Promise<Appended> => {
+    mayBeWritten = true;
+    const { key, requestHash } = operation.use;
+    const appended = await parts.log.append(intent, { key, requestHash }).catch((thrown: unknown) => {
+      mayBeWritten = !(thrown instanceof AppError && thrown.work === "not_done");
+      throw thrown;
+    });
+    mayBeWritten = appended.kind === "appended";
+    return appended;
+  };
+  const work = () => decideAndAppend(parts, operation, context, append);
+  try {
+    const begun = operation.isNew ? await work() : await parts.queues.run(operation.paymentId, work);
+    if (begun.kind === "done" && claim !== undefined) parts.claims.release(claim);
+    return begun;
+  } catch (thrown) {
+    if (claim !== undefined && !mayBeWritten) parts.claims.release(claim);
+    throw thrown;
+  }
+}
+
+/** An answer of kind `done` is a refusal: nothing was written, and the key is free again. */
+async function decideAndAppend(
+  parts: Parts,
+  operation: Operation,
+  context: DecideContext,
+  append: (intent: Transition) => Promise<Appended>,
+): Promise<Begun | OperationAnswer> {
+  // The key may have been used while Redis knew nothing of it: then its answer is due, not a refusal.
+  const refuse = async (refusal: Refusal) => (await answerFromLog(parts, operation.use)) ?? refused(refusal);
+  for (let tries = 0; tries < conflictTriesMax; tries++) {
+    const decision = await decide(parts, operation, context);
+    if (decision.kind === "refused") return refuse(decision.refusal);
+    const appended = await append(decision.transition);
+    switch (appended.kind) {
+      case "appended":
+        parts.crashAt("after_intent_commit");
+        return { kind: "begun", intent: decision.transition };
+      case "key_taken":
+        parts.metrics.count("switch_append_conflicts_total", { kind: "key" });
+        return (await answerFromLog(parts, operation.use)) ?? { kind: "in_flight", payment: undefined };
+      case "reference_taken":
+        parts.metrics.count("switch_append_conflicts_total", { kind: "reference" });
+        return refuse({ code: "reference_not_unique", message: "this merchant reference was used before", param: "merchant_reference" });
+      case "conflict":
+        parts.metrics.count("switch_append_conflicts_total", { kind: "sequence" });
+    }
+  }
+  return refuse({ code: "payment_busy", message: "too many operations on this payment at once" });
+}
+
+async function decide(parts: Parts, operation: Operation, context: DecideContext): Promise<Decision> {
+  if (operation.isNew) return operation.decide(undefined, context);
+  const { merchantId, mode } = operation.caller;
+  const payment = await parts.reader.newest({ id: operation.paymentId, merchantId });
+  if (payment === undefined || payment.mode !== mode)
+    return { kind: "refused", refusal: { code: "payment_not_found", message: "no such payment" } };
+  return operation.decide(payment, context);
+}

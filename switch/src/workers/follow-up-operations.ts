@@ -1,0 +1,123 @@
+/**
+ * Recovery as a reader of the log: finds operations whose outcome nobody knew, refunds that the processor has not finished, and intents of
+ * which nothing was heard since their lease ended, and follows them up.
+ *
+ * The hot path pays nothing for it. The checkpoints are the oldest open positions, so a restart finds the same set again by reading forward.
+ * One replica at a time; two would only ask twice.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "@florin/runtime/telemetry";
+import { createFollowUps, type FollowUps } from "../app/follow-up.ts";
+import type { Parts } from "../app/parts.ts";
+import type { LogTail } from "../store/log-tail.ts";
+import type { Found, OpenOperations } from "../store/open-operations.ts";
+import type { WorkerCheckpoints } from "../store/worker-checkpoints.ts";
+
+export type FollowUpParts = {
+  readonly parts: Parts;
+  readonly tail: LogTail;
+  readonly operations: OpenOperations;
+  readonly checkpoints: WorkerCheckpoints;
+  readonly logger: Logger;
+};
+
+/** Longer than any operation waits for its processor: whoever sent it has given up by then. */
+const leaseMs = 30_000;
+const rhythmMs = 250;
+const abandonedEveryMs = 1_000;
+const checkpointEveryMs = 5_000;
+const foundMax = 1_000;
+/** Positions looked at for abandoned intents in one statement. */
+const abandonedPositionsMax = 50_000;
+
+type Source = "unsettled" | "abandoned";
+const checkpointNames = { unsettled: "follow_up_unsettled_position", abandoned: "follow_up_abandoned_position" } as const;
+
+/** Follows up until `signal` is aborted. Throws on database faults: the caller starts it again from the checkpoints. */
+export async function followUpOperations(o: FollowUpParts, signal: AbortSignal): Promise<void> {
+  const rounds = await startRounds(o);
+  while (!signal.aborted) {
+    await rounds.next();
+    await sleep(rhythmMs, undefined, { signal }).catch(() => undefined);
+  }
+  await rounds.keep();
+}
+
+export interface Rounds {
+  /** Reads what is new in the log and asks about what is due. */
+  next(): Promise<void>;
+  /** Writes the checkpoints. */
+  keep(): Promise<void>;
+}
+
+/** Apart from the loop, so that a test can turn it by hand and by its own clock. */
+export async function startRounds(o: FollowUpParts): Promise<Rounds> {
+  const { parts, tail, operations, checkpoints } = o;
+  const sets: Readonly<Record<Source, FollowUps>> = {
+    unsettled: createFollowUps(parts, { untilUnknown: false }),
+    abandoned: createFollowUps(parts, { untilUnknown: true }),
+  };
+  const read: Record<Source, bigint> = {
+    unsettled: await checkpoints.read(checkpointNames.unsettled),
+    abandoned: await checkpoints.read(checkpointNames.abandoned),
+  };
+  const kept = { ...read };
+  const leases = createLeases();
+  let keptAtMs = parts.now();
+  let lookedAtMs = 0;
+  parts.metrics.gauge("switch_open_operations", () => sets.unsettled.size + sets.abandoned.size);
+
+  const take = (source: Source, found: Found): void => {
+    for (const operation of found.operations) {
+      if (!sets[source].add(operation)) return;
+      read[source] = operation.position;
+    }
+    read[source] = found.throughPosition;
+  };
+  const keep = async (): Promise<void> => {
+    for (const source of ["unsettled", "abandoned"] as const) {
+      const lowest = sets[source].lowestPosition();
+      const position = lowest === undefined ? read[source] : lowest - 1n;
+      if (position === kept[source]) continue;
+      await checkpoints.write(checkpointNames[source], position);
+      kept[source] = position;
+    }
+    keptAtMs = parts.now();
+  };
+  const next = async (): Promise<void> => {
+    const nowMs = parts.now();
+    const decided = await tail.look();
+    leases.note(decided, nowMs);
+    if (decided > read.unsettled)
+      take("unsettled", await operations.unsettled({ afterPosition: read.unsettled, throughPosition: decided, limit: foundMax }));
+    const expired = leases.endedBy(nowMs - leaseMs);
+    if (expired > read.abandoned && nowMs - lookedAtMs >= abandonedEveryMs) {
+      // Behind, the next round goes on at once.
+      lookedAtMs = expired - read.abandoned > abandonedPositionsMax ? 0 : nowMs;
+      const window = { afterPosition: read.abandoned, throughPosition: expired, limit: abandonedPositionsMax };
+      take("abandoned", await operations.abandoned(window));
+    }
+    await Promise.all([sets.unsettled.askDue(), sets.abandoned.askDue()]);
+    if (nowMs - keptAtMs >= checkpointEveryMs) await keep();
+  };
+  return { next, keep };
+}
+
+const notesMax = 256;
+
+/** Which position had been reached at which time: what is older than a lease without asking each row for its time. */
+function createLeases() {
+  let notes: { readonly position: bigint; readonly atMs: number }[] = [];
+  let ended = 0n;
+  return {
+    note(position: bigint, atMs: number): void {
+      const last = notes.at(-1);
+      if (last === undefined || (position > last.position && atMs - last.atMs >= leaseMs / notesMax)) notes.push({ position, atMs });
+    },
+    endedBy(ms: number): bigint {
+      for (const { position, atMs } of notes) if (atMs <= ms && position > ended) ended = position;
+      notes = notes.filter(({ atMs }) => atMs > ms);
+      return ended;
+    },
+  };
+}

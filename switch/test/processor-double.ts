@@ -1,0 +1,93 @@
+/** The connectors process and a processor with books behind it, as a real RPC server: the only thing besides the vault that is not real here. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { ConnectorService, OutcomeKind, type OutcomeSchema } from "@florin/gen/connectors/v1/connectors";
+import { implement, type RpcServer, startRpcServer } from "@florin/runtime/rpc";
+import type { Logger } from "@florin/runtime/telemetry";
+import type { TlsSetting } from "@florin/runtime/tls";
+
+export type WireOutcome = MessageInitShape<typeof OutcomeSchema>;
+export type Kind = "authorize" | "capture" | "void" | "refund";
+export type Booked = { readonly kind: Kind; readonly amount: bigint; readonly outcome: WireOutcome };
+
+export const outcomes = {
+  approved: {
+    kind: OutcomeKind.APPROVED,
+    processorReference: "sp_1",
+    responseCode: "00",
+    authCode: "A1B2C3",
+    avs: "match",
+    cvv: "match",
+    isFinal: true,
+  },
+  accepted: { kind: OutcomeKind.APPROVED, processorReference: "sp_1", responseCode: "00", isFinal: false },
+  declined: { kind: OutcomeKind.DECLINED, responseCode: "51", declineReason: "insufficient_funds" },
+  notSent: { kind: OutcomeKind.NOT_SENT, cause: "connection_refused" },
+  unknown: { kind: OutcomeKind.UNKNOWN, cause: "timeout" },
+} as const satisfies Record<string, WireOutcome>;
+
+export type Processor = {
+  readonly server: RpcServer;
+  /** What was booked, by our reference. A reference is booked once. */
+  readonly books: Map<string, Booked>;
+  /** Calls, repeated ones included. */
+  readonly calls: Record<Kind | "query", number>;
+  /** What a new operation meets; change at will. `book` false: the processor never hears of it. */
+  behave: (kind: Kind, reference: string) => Promise<Meeting> | Meeting;
+  /** What a query says of a reference; the books by default. */
+  answerQuery: ((reference: string) => { found: boolean; outcome?: WireOutcome }) | undefined;
+  reset(): void;
+};
+
+/** `told`: what the caller hears. `booked`: what the processor did; the same unless given. */
+export type Meeting = { readonly told: WireOutcome; readonly booked?: WireOutcome | "nothing" };
+
+export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Promise<Processor> {
+  const books = new Map<string, Booked>();
+  const calls = { authorize: 0, capture: 0, void: 0, refund: 0, query: 0 };
+  const approve = (): Meeting => ({ told: outcomes.approved });
+  const perform = async (kind: Kind, reference: string, amount: bigint) => {
+    calls[kind] += 1;
+    const before = books.get(reference);
+    if (before !== undefined) return { outcome: before.outcome };
+    const { told, booked = told } = await processor.behave(kind, reference);
+    if (booked !== "nothing" && booked.kind !== OutcomeKind.NOT_SENT) books.set(reference, { kind, amount, outcome: booked });
+    return { outcome: told };
+  };
+  const service = implement(ConnectorService, {
+    authorize: ({ reference, amount }) => perform("authorize", reference, amount),
+    capture: ({ reference, amount }) => perform("capture", reference, amount),
+    void: ({ reference }) => perform("void", reference, 0n),
+    refund: ({ reference, amount }) => perform("refund", reference, amount),
+    async query({ reference }) {
+      calls.query += 1;
+      if (processor.answerQuery !== undefined) return processor.answerQuery(reference);
+      const booked = books.get(reference);
+      return booked === undefined ? { found: false } : { found: true, outcome: booked.outcome };
+    },
+    ping: async () => ({ isUp: true, roundTripUs: 1 }),
+    listConnectors: async () => ({ connectors: [] }),
+  });
+  const server = await startRpcServer({
+    host: "127.0.0.1",
+    port: 0,
+    tls: o.tls,
+    services: [service],
+    policy: { switch: ["florin.connectors.v1.ConnectorService/*"] },
+    allowInsecure: true,
+    logger: o.logger,
+  });
+  const processor: Processor = {
+    server,
+    books,
+    calls,
+    behave: approve,
+    answerQuery: undefined,
+    reset() {
+      books.clear();
+      Object.assign(calls, { authorize: 0, capture: 0, void: 0, refund: 0, query: 0 });
+      processor.behave = approve;
+      processor.answerQuery = undefined;
+    },
+  };
+  return processor;
+}
