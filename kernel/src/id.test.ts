@@ -64,6 +64,8 @@ describe("ids", () => {
     expect(() => makeId("payment", 1.5, new Uint8Array(10))).toThrow();
     expect(() => makeId("payment", 1, new Uint8Array(9))).toThrow();
     expect(() => idToHex("pay_8zzzzzzzzzzzzzzzzzzzzzzzzz")).toThrow();
-    expect(() => idFromHex("payment", "00")).toThrow();
+    for (const wrong of ["", "pay_", "pay_!!!!!!!!!!!!!!!!!!!!!!!!!!", "pay_uuuuuuuuuuuuuuuuuuuuuuuuuu"])
+      expect(() => idToHex(wrong)).toThrow();
+    for (const wrong of ["00", "0".repeat(31), "0".repeat(33), `${"0".repeat(31)}g`]) expect(() => idFromHex("payment", wrong)).toThrow();
   });
 });

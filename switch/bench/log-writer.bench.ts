@@ -3,10 +3,10 @@
  * cost in CPU here and in PostgreSQL? Run: `node switch/bench/log-writer.bench.ts [--json]`. PostgreSQL as it comes: fsync and
  * synchronous_commit on.
  */
-import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { makeId } from "@florin/kernel";
 import { connectPostgres, createServiceDatabase } from "@florin/runtime/postgres";
+import { createRandomPool } from "@florin/runtime/random";
 import { startTelemetry } from "@florin/runtime/telemetry";
 import { testPostgres } from "@florin/runtime/testing";
 import { draft, recordAuthorization, requestAuthorization, type Transition } from "../src/domain/payment/index.ts";
@@ -15,7 +15,7 @@ import { migrate } from "../src/migrate.ts";
 import { createLogWriter, type LogWriter } from "../src/store/log-writer.ts";
 
 const roundMs = 4_000;
-const inFlightSteps = [1, 64, 256, 1_024];
+const inFlightSteps = [1, 64, 256, 1_024, 4_096];
 const ticksPerSecond = 100;
 
 const postgres = await testPostgres();
@@ -29,7 +29,8 @@ await migrate(ownerUrl);
 const sql = connectPostgres({ url: appUrl, name: "bench", connectionsMax: 4 });
 const { metrics } = startTelemetry({ service: "switch", otlpUrl: "", traceRatio: 0 });
 const writer = createLogWriter({ sql, metrics });
-const merchantId = makeId("merchant", Date.now(), randomBytes(10));
+const random = createRandomPool();
+const merchantId = makeId("merchant", Date.now(), random(10));
 
 /** CPU seconds of every PostgreSQL process on this machine, dead children included. */
 function postgresCpuS(): number {
@@ -55,9 +56,8 @@ function appended(answer: { kind: string; transition?: Transition }): Transition
 
 async function authorizeOnce(log: LogWriter): Promise<void> {
   const nowMs = Date.now();
-  const random = randomBytes(20);
-  const attemptId = makeId("attempt", nowMs, random.subarray(10));
-  const payment = draft(sampleCreate({ id: makeId("payment", nowMs, random), merchantId }), nowMs);
+  const attemptId = makeId("attempt", nowMs, random(10));
+  const payment = draft(sampleCreate({ id: makeId("payment", nowMs, random(10)), merchantId }), nowMs);
   const context = { nowMs, origin: sampleOrigin, idempotencyDegraded: false };
   const intent = appended(requestAuthorization(payment, sampleAttempt(attemptId), context));
   const claim = { key: attemptId, requestHash: Buffer.alloc(32, 1) };

@@ -1,11 +1,11 @@
 /** The switch process: takes commands from any edge, keeps nothing that a restart loses. Composition only. */
-import { randomBytes } from "node:crypto";
 import { ConnectorService } from "@florin/gen/connectors/v1/connectors";
 import { VaultService } from "@florin/gen/vault/v1/vault";
 import { createJetStreamBus } from "@florin/runtime/bus";
 import { loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
 import { connectPostgres } from "@florin/runtime/postgres";
+import { createRandomPool } from "@florin/runtime/random";
 import { connectRedis } from "@florin/runtime/redis";
 import { connectFramed, startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
@@ -68,7 +68,7 @@ runProcess({
       questions: new Map(),
       metrics,
       now,
-      random: randomBytes,
+      random: createRandomPool(),
       crashAt: createCrashPoints(config.crashPoint),
       authorizationLifetimeMs: config.authorizationHours * hourMs,
       connector: config.connector,

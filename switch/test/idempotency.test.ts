@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { idToHex } from "@florin/kernel";
 import { connectRedis } from "@florin/runtime/redis";
 import { testRedis } from "@florin/runtime/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -23,7 +24,7 @@ afterEach(() => {
 
 const rowsOf = async (merchantId: string) => {
   const [row] = await stage.sql<{ count: number }[]>`
-    SELECT count(*)::int AS count FROM payment_events WHERE merchant_id = ${(await import("../src/store/uuid.ts")).uuidOf(merchantId)}::uuid AND seq = 1`;
+    SELECT count(*)::int AS count FROM payment_events WHERE merchant_id = ${idToHex(merchantId)}::uuid AND seq = 1`;
   return row?.count;
 };
 

@@ -6,7 +6,7 @@ const ok = <T>(value: T): Settled<T> => ({ ok: true, value });
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** A batcher whose batches are answered by hand. */
-function byHand(o: { batchMax?: number; queueDepthMax?: number; concurrencyMax?: number } = {}) {
+function byHand(o: { batchMax?: number; queueDepthMax?: number; concurrencyMax?: number; besideMin?: number } = {}) {
   const batches: { members: readonly number[]; answer: (answers: readonly Settled<number>[]) => void; fail: (error: unknown) => void }[] =
     [];
   const batcher = createBatcher<number, number>({
@@ -44,6 +44,29 @@ test("the next batch is what arrived while the last one was in flight", async ()
   expect(batches[1]?.members).toEqual([2, 3, 4]);
   batches[1]?.answer([ok(2), ok(3), ok(4)]);
   await Promise.all(rest);
+});
+
+test("a batch starts beside a running one when enough wait, else after it", async () => {
+  const { batcher, batches } = byHand({ batchMax: 8, concurrencyMax: 2, besideMin: 3 });
+  const answers = [batcher.submit(1)];
+  await turn();
+  answers.push(batcher.submit(2), batcher.submit(3));
+  await turn();
+  expect(batches.map((batch) => batch.members)).toEqual([[1]]);
+  answers.push(batcher.submit(4));
+  await turn();
+  expect(batches.map((batch) => batch.members)).toEqual([[1], [2, 3, 4]]);
+  answers.push(batcher.submit(5), batcher.submit(6), batcher.submit(7));
+  batches[1]?.answer([ok(2), ok(3), ok(4)]);
+  await turn();
+  await turn();
+  expect(batches[2]?.members).toEqual([5, 6, 7]);
+  answers.push(batcher.submit(8));
+  for (const at of [0, 2]) batches[at]?.answer(batches[at].members.map(ok));
+  await turn();
+  await turn();
+  batches[3]?.answer([ok(8)]);
+  expect(await Promise.all(answers)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
 test("one bad member does not fail its neighbours", async () => {

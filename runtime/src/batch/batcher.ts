@@ -28,6 +28,11 @@ export type BatcherOptions<In, Out> = {
   readonly queueDepthMax: number;
   /** Batches in flight. Default 1. */
   readonly concurrencyMax?: number;
+  /**
+   * Members that must wait before a batch starts beside a running one (1 to batchMax). Default 1. Each batch has a price of its own; a
+   * second one that is nearly empty pays it for little, and its members lose little by waiting for the first.
+   */
+  readonly besideMin?: number;
 };
 
 export interface Batcher<In, Out> {
@@ -46,11 +51,12 @@ export interface Batcher<In, Out> {
 type Settle<Out> = { readonly resolve: (value: Out) => void; readonly reject: (error: unknown) => void };
 
 export function createBatcher<In, Out>(options: BatcherOptions<In, Out>): Batcher<In, Out> {
-  const { batchMax, queueDepthMax, concurrencyMax = 1 } = options;
+  const { batchMax, queueDepthMax, concurrencyMax = 1, besideMin = 1 } = options;
   assert(Number.isInteger(batchMax) && batchMax >= 1, "batchMax is an integer of at least 1");
   assert(Number.isInteger(queueDepthMax) && queueDepthMax >= 1, "queueDepthMax is an integer of at least 1");
   assert(Number.isInteger(concurrencyMax) && concurrencyMax >= 1, "concurrencyMax is an integer of at least 1");
-  return new QueueBatcher({ ...options, concurrencyMax });
+  assert(Number.isInteger(besideMin) && besideMin >= 1 && besideMin <= batchMax, "besideMin is an integer from 1 to batchMax");
+  return new QueueBatcher({ ...options, concurrencyMax, besideMin });
 }
 
 class QueueBatcher<In, Out> implements Batcher<In, Out> {
@@ -108,17 +114,22 @@ class QueueBatcher<In, Out> implements Batcher<In, Out> {
   }
 
   #plan(): void {
-    if (this.#batchesRunning >= this.#options.concurrencyMax) return;
+    if (!this.#mayStart()) return;
     if (this.#members.length >= this.#options.batchMax) {
       this.#start();
       return;
     }
-    if (this.#isStartPlanned || this.#members.length === 0) return;
+    if (this.#isStartPlanned) return;
     this.#isStartPlanned = true;
     setImmediate(() => {
       this.#isStartPlanned = false;
-      if (this.#members.length > 0 && this.#batchesRunning < this.#options.concurrencyMax) this.#start();
+      if (this.#mayStart()) this.#start();
     });
+  }
+
+  #mayStart(): boolean {
+    const { concurrencyMax, besideMin } = this.#options;
+    return this.#batchesRunning < concurrencyMax && this.#members.length >= (this.#batchesRunning === 0 ? 1 : besideMin);
   }
 
   #start(): void {

@@ -49,6 +49,8 @@ export async function openJetStreamSession(options: JetStreamSessionOptions): Pr
     reconnectTimeWait: reconnectDelayMs,
     pingInterval: pingIntervalMs,
     maxPingOut: 2,
+    // Every request would otherwise make an error in advance for the sake of its stack; ours name their cause without.
+    noAsyncTraces: true,
   });
   try {
     const manager = await jetstreamManager(connection);

@@ -4,10 +4,10 @@
  *
  * Holds no truth: everything here is found again in the log. The set is bounded; while it is full, the reader of the log waits.
  */
+import { idToHex } from "@florin/kernel";
 import { giveUpQuerying } from "../domain/payment/authorize.ts";
 import type { OpenOperation, Transition } from "../domain/payment/index.ts";
 import type { FoundOperation } from "../store/open-operations.ts";
-import { uuidOf } from "../store/uuid.ts";
 import type { Parts } from "./parts.ts";
 import { recordOutcome } from "./record-outcome.ts";
 import { recoveryOrigin, resolveOperation } from "./resolve-operation.ts";
@@ -73,7 +73,7 @@ function putOff(one: Followed, nowMs: number): void {
 
 /** Asks once. True: the operation is decided, or is no longer ours to ask about. */
 async function isSettled(parts: Parts, one: Followed, untilUnknown: boolean): Promise<boolean> {
-  const { open, answer } = await resolveOperation(parts, one.which, ({ id }) => uuidOf(id) === one.operationUuid);
+  const { open, answer } = await resolveOperation(parts, one.which, ({ id }) => idToHex(id) === one.operationUuid);
   if (open === undefined || (untilUnknown && open.isUnknown)) return true;
   if (answer !== undefined && !isStillOpen(answer, open)) {
     parts.metrics.count("switch_recovered_operations_total", { outcome: outcomeOf(answer) });

@@ -11,7 +11,7 @@ function member(o: { id?: string; key?: string; reference?: string } = {}): Memb
   });
   const transition = createPayment(command, { nowMs: sampleNowMs, origin: sampleOrigin, idempotencyDegraded: false });
   const claim = o.key === undefined ? undefined : { key: o.key, requestHash: Buffer.alloc(32) };
-  return { transition, claim, body: new Uint8Array() };
+  return { transition, claim };
 }
 
 const round = (members: readonly Member[]) =>

@@ -10,7 +10,7 @@ import type { Transition } from "../domain/payment/index.ts";
 /** What an intent brings beside its row. `requestHash` has 32 bytes. */
 export type KeyClaim = { readonly key: string; readonly requestHash: Buffer };
 
-export type Member = { readonly transition: Transition; readonly claim: KeyClaim | undefined; readonly body: Uint8Array };
+export type Member = { readonly transition: Transition; readonly claim: KeyClaim | undefined };
 
 /** `key_taken`: read the key, it leads to the answer. `conflict`: another writer has this sequence number, load and decide again. */
 export type Verdict = "appended" | "conflict" | "key_taken" | "reference_taken";

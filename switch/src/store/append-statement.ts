@@ -3,29 +3,30 @@
  *
  * A member is a row of the log and, for an intent, the idempotency key (and the unique reference) that goes with it: all or none.
  *
- * - `member` forces the transaction's id before any position is drawn; the commit-safe order of log-tail.ts relies on it.
- * - `judged` finds out what is taken already, so that a beaten member claims nothing.
+ * - The bodies come as one value, each named by its place in it: as an array they would be copied letter by letter.
+ * - `own` forces the transaction's id, and `placed` asks for it before it draws a position: the commit-safe order of log-tail.ts relies on it.
+ * - `judged` finds out what is taken already, so that a beaten member claims nothing. `LIMIT 1` and not `EXISTS`: the planner may answer an
+ *   EXISTS from a hash table of the whole log, and a plan that it made while the log was small stays for good.
  * - Another writer can still win between this statement's snapshot and its insert. Then either the primary key of the log refuses the
  *   row (SQLSTATE 23505) or `florin_abort_batch()` is called (FL001). Both roll everything back, and the writer repeats member by member.
  */
 export const appendStatement = `
-WITH member AS MATERIALIZED (
-  SELECT m.*, pg_current_xact_id() AS own_transaction
-  FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::boolean[], $8::text[], $9::bigint[], $10::bigint[],
-              $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::uuid[], $17::text[], $18::bytea[],
-              $19::text[], $20::bytea[], $21::boolean[])
-    WITH ORDINALITY AS m (payment_id, seq, merchant_id, occurred_at_ms, type, status, is_live, currency, amount, authorized,
-      captured, capture_pending, released, refunded, refund_pending, operation_id, merchant_reference, body,
-      key, request_hash, is_unique_reference, place)
-),
+WITH own AS MATERIALIZED (SELECT pg_current_xact_id() AS transaction),
 judged AS MATERIALIZED (
-  SELECT member.*,
+  SELECT m.*, own.transaction,
     -- index: payment_events_pkey. A first row has a fresh random id: nobody else can have written it.
-    seq > 1 AND EXISTS (SELECT FROM payment_events e WHERE e.payment_id = member.payment_id AND e.seq = member.seq) AS is_seq_taken,
+    seq > 1 AND (SELECT true FROM payment_events e WHERE e.payment_id = m.payment_id AND e.seq = m.seq LIMIT 1) IS NOT NULL
+      AS is_seq_taken,
     -- index: unique_references_pkey
-    is_unique_reference AND EXISTS (SELECT FROM unique_references r WHERE r.merchant_id = member.merchant_id AND r.is_live = member.is_live
-      AND r.reference = member.merchant_reference) AS is_reference_taken
-  FROM member WHERE own_transaction IS NOT NULL
+    is_unique_reference AND (SELECT true FROM unique_references r WHERE r.merchant_id = m.merchant_id AND r.is_live = m.is_live
+      AND r.reference = m.merchant_reference LIMIT 1) IS NOT NULL AS is_reference_taken
+  FROM own CROSS JOIN
+    unnest($1::uuid[], $2::int[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::boolean[], $8::text[], $9::bigint[], $10::bigint[],
+           $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::uuid[], $17::text[], $18::int[], $19::int[],
+           $20::text[], $21::bytea[], $22::boolean[])
+    WITH ORDINALITY AS m (payment_id, seq, merchant_id, occurred_at_ms, type, status, is_live, currency, amount, authorized,
+      captured, capture_pending, released, refunded, refund_pending, operation_id, merchant_reference, body_start, body_length,
+      key, request_hash, is_unique_reference, place)
 ),
 claimed AS (
   -- index: idempotency_keys_pkey. Members come sorted by key, so two batches cannot wait for each other crosswise.
@@ -44,7 +45,7 @@ referenced AS (
   RETURNING payment_id
 ),
 placed AS MATERIALIZED (
-  SELECT v.*, CASE WHEN verdict = 'appended' THEN nextval('payment_events_position') END AS position FROM (
+  SELECT v.*, CASE WHEN verdict = 'appended' AND transaction IS NOT NULL THEN nextval('payment_events_position') END AS position FROM (
     SELECT j.*,
       CASE
         WHEN is_seq_taken THEN 'conflict'
@@ -61,7 +62,7 @@ appended AS (
     capture_pending, released, refunded, refund_pending, operation_id, merchant_reference, body)
   SELECT payment_id, seq, merchant_id, position, timestamptz 'epoch' + occurred_at_ms * interval '1 millisecond',
     type, status, is_live, currency, amount, authorized, captured, capture_pending, released, refunded, refund_pending,
-    operation_id, merchant_reference, body
+    operation_id, merchant_reference, substring($23::bytea FROM body_start FOR body_length)
   FROM placed WHERE position IS NOT NULL
 )
 SELECT position, verdict FROM placed ORDER BY place`;

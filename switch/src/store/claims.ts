@@ -51,6 +51,7 @@ const rememberedMs = String(48 * 60 * 60 * 1000);
 const batchMax = 256;
 const queueDepthMax = 20_000;
 const batchesInFlightMax = 2;
+const besideMin = 64;
 /** Longer keys are hashed: what is remembered stays small. */
 const plainKeyLengthMax = 64;
 /** Characters of the request's hash that are remembered, 72 bits: enough to tell a slip from a replay. */
@@ -65,7 +66,7 @@ const resultLabels = { new: "new", running: "in_flight", decided: "done", reused
 >;
 
 type Member = { readonly claim: Claim; readonly hash: string; readonly counters: readonly Counter[] };
-type ScriptAnswer = string | readonly number[];
+type ScriptAnswer = string | readonly number[] | 0;
 
 export function createClaims(o: { readonly redis: Redis | undefined; readonly metrics: Metrics; readonly now: () => number }): Claims {
   const { redis, metrics } = o;
@@ -76,8 +77,11 @@ export function createClaims(o: { readonly redis: Redis | undefined; readonly me
     batchMax,
     queueDepthMax,
     concurrencyMax: batchesInFlightMax,
+    besideMin,
     run: async (members) => {
-      const answers = (await scripts.claim(...wordsOf(members))) as readonly ScriptAnswer[];
+      const answers = JSON.parse(
+        (await scripts.claim(rememberedMs, JSON.stringify(wordsOf(members)))) as string,
+      ) as readonly ScriptAnswer[];
       return members.map((member, index) => ({ ok: true, value: readAnswer(answers[index] as ScriptAnswer, member) }));
     },
   });
@@ -86,7 +90,7 @@ export function createClaims(o: { readonly redis: Redis | undefined; readonly me
     batchMax,
     queueDepthMax,
     run: async (members) => {
-      await scripts.remember(rememberedMs, ...members.flatMap(({ redisKey, value }) => [redisKey, value]));
+      await scripts.remember(rememberedMs, JSON.stringify(members.flatMap(({ redisKey, value }) => [redisKey, value])));
       return members.map(() => ({ ok: true, value: undefined }));
     },
   });
@@ -144,11 +148,11 @@ function defineScripts(redis: Redis): Scripts {
   return { claim: scriptOf("claim"), remember: scriptOf("remember"), release: scriptOf("release") };
 }
 
-function wordsOf(members: readonly Member[]): string[] {
-  const words = [rememberedMs];
+function wordsOf(members: readonly Member[]): (string | number)[] {
+  const words: (string | number)[] = [];
   for (const { claim, counters } of members) {
-    words.push(claim.redisKey, claim.value, String(counters.length));
-    for (const { name, windowMs } of counters) words.push(name, String(windowMs));
+    words.push(claim.redisKey, claim.value, counters.length);
+    for (const { name, windowMs } of counters) words.push(name, windowMs);
   }
   return words;
 }
@@ -173,7 +177,7 @@ function shortHash({ requestHash }: KeyUse): string {
 }
 
 function readAnswer(answer: ScriptAnswer, { claim, hash }: Member): ClaimAnswer {
-  if (typeof answer !== "string") return { kind: "new", claim, counts: answer };
+  if (typeof answer !== "string") return { kind: "new", claim, counts: answer === 0 ? [] : answer };
   const isSame = answer.startsWith(hash, 1);
   const paymentId = `pay_${answer.slice(idAt, restAt)}`;
   const rest = answer.slice(restAt);

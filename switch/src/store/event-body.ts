@@ -3,10 +3,11 @@
  *
  * The relay passes these bytes on untouched, so what a consumer reads is what was committed.
  */
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
 import { PaymentEventSchema, type PaymentEvent as WireEvent } from "@florin/gen/events/v1/events";
 import { PaymentStatus } from "@florin/gen/payments/v1/payments";
 import { assert, type ErrorCode, isErrorCode, required } from "@florin/kernel";
+import { createBatchEncoder } from "@florin/runtime/frames";
 import {
   type EventType,
   eventTypes,
@@ -18,11 +19,17 @@ import {
 } from "../domain/payment/index.ts";
 import { paymentFromWire, paymentToWire, statusFromWire, wireStatus } from "../wire.ts";
 
+const encoder = createBatchEncoder(PaymentEventSchema);
 const knownTypes: ReadonlySet<string> = new Set(eventTypes);
 
-export function encodeTransition({ payment, event }: Transition): Uint8Array {
+/** The bodies of a batch, at a fifth of the price of one by one. An Error where one cannot be encoded: that is a bug of ours. */
+export function encodeTransitions(transitions: readonly Transition[]): readonly (Uint8Array | Error)[] {
+  return encoder.encodeAll(transitions.map(toWire));
+}
+
+function toWire({ payment, event }: Transition): WireEvent {
   const { before, refusal, origin } = event;
-  const wire: WireEvent = {
+  return {
     $typeName: "florin.events.v1.PaymentEvent",
     type: event.type,
     payment: paymentToWire(payment),
@@ -38,7 +45,6 @@ export function encodeTransition({ payment, event }: Transition): Uint8Array {
     ...(before && { amountsBefore: { $typeName: "florin.payments.v1.Amounts", ...before.totals } }),
     ...(refusal && { refusal: refusalToWire(refusal) }),
   };
-  return toBinary(PaymentEventSchema, wire);
 }
 
 /** A row back in the domain's words. What does not decode is a bug: we wrote it. */

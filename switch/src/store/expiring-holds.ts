@@ -1,11 +1,10 @@
 /**
  * What the expiry sweep reads: payments by the time of their making (their ids are ordered by it), and the holds that it has put off.
  */
-import { idFromHex, makeId } from "@florin/kernel";
+import { idFromHex, idToHex, makeId } from "@florin/kernel";
 import type { Sql } from "@florin/runtime/postgres";
 import { guarded } from "./guarded.ts";
 import type { Which } from "./log-reader.ts";
-import { uuidOf } from "./uuid.ts";
 
 export interface ExpiringHolds {
   /**
@@ -57,18 +56,20 @@ export function createExpiringHolds(sql: Sql): ExpiringHolds {
     async postpone({ id, merchantId }, dueAtMs) {
       // index: expiry_postponed_pkey
       await guarded(sql`
-        INSERT INTO expiry_postponed (merchant_id, payment_id, due_at) VALUES (${uuidOf(merchantId)}, ${uuidOf(id)}, ${new Date(dueAtMs)})
+        INSERT INTO expiry_postponed (merchant_id, payment_id, due_at) VALUES (${idToHex(merchantId)}, ${idToHex(id)}, ${new Date(dueAtMs)})
         ON CONFLICT (merchant_id, payment_id) DO UPDATE SET due_at = excluded.due_at`);
     },
     async forget({ id, merchantId }) {
       // index: expiry_postponed_pkey
-      await guarded(sql`DELETE FROM expiry_postponed WHERE merchant_id = ${uuidOf(merchantId)}::uuid AND payment_id = ${uuidOf(id)}::uuid`);
+      await guarded(
+        sql`DELETE FROM expiry_postponed WHERE merchant_id = ${idToHex(merchantId)}::uuid AND payment_id = ${idToHex(id)}::uuid`,
+      );
     },
   };
 }
 
 function boundAt(ms: number): string {
-  return uuidOf(makeId("payment", Math.max(0, ms), noRandom));
+  return idToHex(makeId("payment", Math.max(0, ms), noRandom));
 }
 
 function timeOf(uuid: string): number {

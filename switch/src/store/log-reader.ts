@@ -3,13 +3,12 @@
  *
  * A payment is always asked for together with its merchant: another merchant's id finds nothing. Reads of many callers share statements.
  */
-import { idFromHex } from "@florin/kernel";
+import { idFromHex, idToHex } from "@florin/kernel";
 import { type Batcher, createBatcher } from "@florin/runtime/batch";
 import { arrayLiteral, type Sql } from "@florin/runtime/postgres";
 import type { EventType, Mode, Payment, Transition } from "../domain/payment/index.ts";
 import { decodeTransition } from "./event-body.ts";
 import { guarded } from "./guarded.ts";
-import { uuidOf } from "./uuid.ts";
 
 export type Which = { readonly id: string; readonly merchantId: string };
 
@@ -125,7 +124,7 @@ export function createLogReader(sql: Sql): LogReader {
       // index: payment_events_pkey
       const found = await guarded(sql<BodyRow[]>`
         SELECT body FROM payment_events
-        WHERE payment_id = ${uuidOf(which.id)}::uuid AND seq > ${afterSequence} AND merchant_id = ${uuidOf(which.merchantId)}::uuid
+        WHERE payment_id = ${idToHex(which.id)}::uuid AND seq > ${afterSequence} AND merchant_id = ${idToHex(which.merchantId)}::uuid
         ORDER BY seq LIMIT ${limit}`);
       return found.map((row) => decodeTransition(row.body));
     },
@@ -198,9 +197,9 @@ function readKey(row: KeyRow): StoredKey {
 }
 
 function idsOf(members: readonly Which[]): string {
-  return arrayLiteral(members.map(({ id }) => uuidOf(id)));
+  return arrayLiteral(members.map(({ id }) => idToHex(id)));
 }
 
 function merchantsOf(members: readonly { readonly merchantId: string }[]): string {
-  return arrayLiteral(members.map(({ merchantId }) => uuidOf(merchantId)));
+  return arrayLiteral(members.map(({ merchantId }) => idToHex(merchantId)));
 }

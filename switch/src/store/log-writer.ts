@@ -4,15 +4,14 @@
  * Invariants: a key and its intent are written together or not at all; a row is never changed; of two rows with one (payment, seq) one
  * wins and the other is told `conflict`.
  */
-import { assert, required } from "@florin/kernel";
+import { AssertionError, assert, idToHex, required } from "@florin/kernel";
 import { createBatcher, type Settled } from "@florin/runtime/batch";
-import { arrayLiteral, byteaArrayLiteral, DatabaseFault, type Sql, toDatabaseFault } from "@florin/runtime/postgres";
+import { arrayLiteral, DatabaseFault, type Sql, toDatabaseFault } from "@florin/runtime/postgres";
 import type { Metrics } from "@florin/runtime/telemetry";
 import type { Transition } from "../domain/payment/index.ts";
 import { isUniquelyReferenced, type KeyClaim, lessonOf, type Member, nextRound, type Verdict, type Waiting } from "./append-batch.ts";
 import { appendStatement } from "./append-statement.ts";
-import { encodeTransition } from "./event-body.ts";
-import { uuidOf } from "./uuid.ts";
+import { encodeTransitions } from "./event-body.ts";
 
 export type { KeyClaim } from "./append-batch.ts";
 
@@ -28,12 +27,16 @@ export interface LogWriter {
   close(): Promise<void>;
 }
 
+type Encoded = Member & { readonly body: Uint8Array };
+const nothing = new Uint8Array();
+
 type Row = { readonly position: bigint | null; readonly verdict: Verdict };
 
 const batchMax = 512;
 const queueDepthMax = 20_000;
-/** Two batches in flight share one flush of the write-ahead log. */
+/** While one batch is flushed, the next is prepared: but only when it is worth its statement. */
 const batchesInFlightMax = 2;
+const besideMin = 64;
 /** Raised by `florin_abort_batch()`; the primary key of the log; serialization failure and deadlock. All of them rolled the batch back. */
 const lostRace: ReadonlySet<string> = new Set(["FL001", "23505", "40001", "40P01"]);
 const aloneTriesMax = 5;
@@ -47,6 +50,7 @@ export function createLogWriter(o: { readonly sql: Sql; readonly metrics: Metric
     batchMax,
     queueDepthMax,
     concurrencyMax: batchesInFlightMax,
+    besideMin,
     async run(members) {
       const startedMs = performance.now();
       const answers = await writeBatch(sql, members, () => metrics.count("switch_append_conflicts_total", { kind: "batch_aborted" }));
@@ -57,21 +61,33 @@ export function createLogWriter(o: { readonly sql: Sql; readonly metrics: Metric
   });
   metrics.gauge("batch_queue_depth", () => batcher.takeDepthPeak(), { batch: "append" });
   return {
-    append: (transition, claim) => batcher.submit({ transition, claim, body: encodeTransition(transition) }),
+    append: (transition, claim) => batcher.submit({ transition, claim }),
     close: () => batcher.close(),
   };
 }
 
 /** In rounds: each settles at least one member, and the first nearly always all. */
-async function writeBatch(sql: Sql, members: readonly Member[], onAbort: () => void): Promise<readonly Settled<Appended>[]> {
-  const answers = new Array<Settled<Appended>>(members.length);
-  let places: readonly number[] = members.map((_, place) => place);
+async function writeBatch(sql: Sql, submitted: readonly Member[], onAbort: () => void): Promise<readonly Settled<Appended>[]> {
+  const answers = new Array<Settled<Appended>>(submitted.length);
+  const members = encodedOf(submitted, answers);
+  let places: readonly number[] = members.map((_, place) => place).filter((place) => answers[place] === undefined);
   while (places.length > 0) {
     const round = nextRound(members, places);
     await writeRound(answers, sql, members, round.going, onAbort);
     places = round.waiting.filter((waiting) => !settleWaiting(answers, waiting)).map(({ place }) => place);
   }
   return answers;
+}
+
+/** A member that cannot be encoded is a bug of ours: it is answered so, and its neighbours go on. */
+function encodedOf(members: readonly Member[], answers: Settled<Appended>[]): readonly Encoded[] {
+  const bodies = encodeTransitions(members.map(({ transition }) => transition));
+  return members.map((member, place) => {
+    const body = required(bodies[place], "the body of a member");
+    if (body instanceof Uint8Array) return { ...member, body };
+    answers[place] = { ok: false, error: new AssertionError(`a row of the log cannot be encoded: ${body.message}`) };
+    return { ...member, body: nothing };
+  });
 }
 
 /** False when the member must go itself. A fault of the one it waited for is its own too: the database would say the same again. */
@@ -91,7 +107,7 @@ function told(verdict: Verdict): Settled<Appended> {
 async function writeRound(
   answers: Settled<Appended>[],
   sql: Sql,
-  members: readonly Member[],
+  members: readonly Encoded[],
   places: readonly number[],
   onAbort: () => void,
 ): Promise<void> {
@@ -107,7 +123,7 @@ async function writeRound(
 }
 
 /** After an aborted batch. Alone, a member that was beaten sees the winner on its next try, because that one is committed by then. */
-async function writeAlone(sql: Sql, member: Member): Promise<Settled<Appended>> {
+async function writeAlone(sql: Sql, member: Encoded): Promise<Settled<Appended>> {
   for (let tries = 1; ; tries++) {
     const answers: Settled<Appended>[] = [];
     try {
@@ -124,7 +140,7 @@ function isLostRace(fault: unknown): boolean {
   return fault instanceof DatabaseFault && fault.sqlState !== undefined && lostRace.has(fault.sqlState);
 }
 
-async function writeInto(answers: Settled<Appended>[], sql: Sql, members: readonly Member[], places: readonly number[]): Promise<void> {
+async function writeInto(answers: Settled<Appended>[], sql: Sql, members: readonly Encoded[], places: readonly number[]): Promise<void> {
   const chosen =
     places.length === members.length && isInOrder(places) ? members : places.map((place) => required(members[place], "member"));
   const rows = await sql.unsafe<Row[]>(appendStatement, parametersOf(chosen), { prepare: true });
@@ -140,14 +156,20 @@ function isInOrder(places: readonly number[]): boolean {
   return true;
 }
 
-function parametersOf(members: readonly Member[]): string[] {
-  const of = (value: (member: Member) => string | number | bigint | boolean | null) => arrayLiteral(members.map(value));
+function parametersOf(members: readonly Encoded[]): (string | Buffer)[] {
+  let end = 1;
+  const starts = members.map(({ body }) => {
+    const start = end;
+    end += body.length;
+    return start;
+  });
+  const of = (value: (member: Encoded) => string | number | bigint | boolean | null) => arrayLiteral(members.map(value));
   const ofPayment = (value: (payment: Transition["payment"]) => string | number | bigint | boolean | null) =>
     arrayLiteral(members.map(({ transition }) => value(transition.payment)));
   return [
-    ofPayment(({ id }) => uuidOf(id)),
+    ofPayment(({ id }) => idToHex(id)),
     ofPayment(({ version }) => version),
-    ofPayment(({ merchantId }) => uuidOf(merchantId)),
+    ofPayment(({ merchantId }) => idToHex(merchantId)),
     of(({ transition }) => transition.event.occurredAtMs),
     of(({ transition }) => transition.event.type),
     ofPayment(({ status }) => status),
@@ -160,11 +182,13 @@ function parametersOf(members: readonly Member[]): string[] {
     ofPayment(({ released }) => released),
     ofPayment(({ refunded }) => refunded),
     ofPayment(({ refundPending }) => refundPending),
-    of(({ transition }) => (transition.event.operationId === "" ? null : uuidOf(transition.event.operationId))),
+    of(({ transition }) => (transition.event.operationId === "" ? null : idToHex(transition.event.operationId))),
     ofPayment(({ version, merchantReference }) => (version === 1 && merchantReference !== "" ? merchantReference : null)),
-    byteaArrayLiteral(members.map(({ body }) => body)),
+    arrayLiteral(starts),
+    of(({ body }) => body.length),
     of(({ claim }) => claim?.key ?? null),
     of(({ claim }) => (claim === undefined ? null : `\\x${claim.requestHash.toString("hex")}`)),
     ofPayment(isUniquelyReferenced),
+    Buffer.concat(members.map(({ body }) => body)),
   ];
 }

@@ -4,12 +4,11 @@
  * A filter by status looks at newest rows, so a rare status is searched in bounded steps: a page may be short although more exist, and
  * its cursor goes on from where the search stopped.
  */
-import { AppError, idFromHex, isId, makeId } from "@florin/kernel";
+import { AppError, idFromHex, idToHex, isId, makeId } from "@florin/kernel";
 import type { Sql } from "@florin/runtime/postgres";
 import type { Mode, Payment, Status } from "../domain/payment/index.ts";
 import { decodeTransition } from "./event-body.ts";
 import { guarded } from "./guarded.ts";
-import { uuidOf } from "./uuid.ts";
 
 export type ListQuery = {
   readonly merchantId: string;
@@ -66,7 +65,7 @@ async function read(sql: Sql, query: ListQuery, limit: number): Promise<readonly
   const cursor = query.cursor === "" ? highest : positionOf(query.cursor);
   const to = boundAt(query.createdToMs, highest);
   const from = boundAt(query.createdFromMs, lowest);
-  const merchant = uuidOf(query.merchantId);
+  const merchant = idToHex(query.merchantId);
   const reference = query.merchantReference === undefined ? sql`` : sql`AND merchant_reference = ${query.merchantReference}`;
   const body = query.status === undefined ? sql`body` : sql`CASE WHEN status = ${query.status} THEN body END AS body`;
   // index: payment_events_first_by_reference when a reference is given, else payment_events_first_by_merchant; then payment_events_pkey
@@ -86,7 +85,7 @@ async function read(sql: Sql, query: ListQuery, limit: number): Promise<readonly
 
 /** The lowest id of a moment. */
 function boundAt(ms: number | undefined, unbounded: string): string {
-  return ms === undefined ? unbounded : uuidOf(makeId("payment", Math.min(Math.max(ms, 0), timeMsMax), noRandom));
+  return ms === undefined ? unbounded : idToHex(makeId("payment", Math.min(Math.max(ms, 0), timeMsMax), noRandom));
 }
 
 function cursorAfter(uuid: string): string {
@@ -98,5 +97,5 @@ function positionOf(cursor: string): string {
   const id = text.slice(cursorPrefix.length);
   if (!text.startsWith(cursorPrefix) || !isId("payment", id))
     throw new AppError("cursor_invalid", "this list did not make this cursor", { work: "not_done", param: "cursor" });
-  return uuidOf(id);
+  return idToHex(id);
 }

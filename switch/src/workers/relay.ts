@@ -17,8 +17,11 @@ const flushEventsMax = 2_048;
 const overlapPositions = BigInt(2 * flushEventsMax);
 /** What an empty broker is given of the past; whoever needs more reads the log. */
 const refillPositionsMax = 200_000n;
-/** Events of so many milliseconds share a flush; a message with one event costs several times its share of a full one. */
-const gatherMs = 20;
+/**
+ * Events of so many milliseconds share a flush, and a flush is a message for each partition: with one event a message costs its publisher,
+ * the broker and each consumer many times an event's share of a full one. Nothing that a caller waits for comes this way.
+ */
+const gatherMs = 100;
 const faultPauseMs = 500;
 
 export type RelayParts = {

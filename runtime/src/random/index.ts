@@ -1,0 +1,1 @@
+export { createRandomPool } from "./random-pool.ts";
