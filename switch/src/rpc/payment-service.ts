@@ -1,7 +1,6 @@
 /** PaymentService: checks, translates, calls the use case, translates back. Unary calls and frames enter here alike. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
-  CaptureMode,
   Disposition,
   type OperationResultSchema,
   type PaymentMethod,
@@ -21,6 +20,7 @@ import { paymentToWire, statusFromWire, wireStatus } from "../wire.ts";
 import {
   callerOf,
   checkAmount,
+  checkCaptureMode,
   checkCurrency,
   checkFilled,
   checkIp,
@@ -63,7 +63,7 @@ export function createPaymentService({ parts, lists, tracer }: PaymentServicePar
         const payment = {
           amount: checkAmount(request.amount),
           currency: checkCurrency(request.currency),
-          captureMode: request.captureMode === CaptureMode.AUTOMATIC ? ("automatic" as const) : ("manual" as const),
+          captureMode: checkCaptureMode(request.captureMode),
           merchantReference: checkText(request.merchantReference, "merchant_reference", limits.referenceLengthMax),
           uniqueReference: checkUnique(request.uniqueReference, request.merchantReference),
           description: checkText(request.description, "description", limits.descriptionLengthMax),

@@ -2,13 +2,16 @@
  * The limits of every request, checked here too: internal services call the switch without the edge. Each problem names its field, and
  * nothing was done.
  */
-import { type Caller, Mode as WireMode } from "@florin/gen/payments/v1/payments";
-import { amountMinorMax, type ErrorCode, invalid, isCurrency, isId } from "@florin/kernel";
+import { isIP } from "node:net";
+import { type Caller, CaptureMode as WireCaptureMode, Mode as WireMode } from "@florin/gen/payments/v1/payments";
+import { amountMinorMax, invalid, isCurrency, isId } from "@florin/kernel";
 import type { CallerIdentity } from "../app/operation.ts";
+import type { CaptureMode } from "../domain/payment/index.ts";
 
 export const limits = {
   idempotencyKeyLengthMax: 255,
   actorLengthMax: 128,
+  requestIdLengthMax: 128,
   referenceLengthMax: 255,
   descriptionLengthMax: 1_000,
   metadataPairsMax: 50,
@@ -16,7 +19,6 @@ export const limits = {
   metadataValueLengthMax: 500,
   reasonLengthMax: 255,
   tokenLengthMax: 64,
-  ipLengthMax: 45,
   pageMax: 100,
 } as const;
 
@@ -28,7 +30,8 @@ export function callerOf(caller: Caller | undefined, traceparent: string): Calle
   const { actor } = caller;
   if (actor.length === 0 || actor.length > limits.actorLengthMax)
     throw invalid("parameter_invalid", "an actor has 1 to 128 characters", "caller.actor");
-  const origin = { actor, requestId: caller.requestId, traceparent };
+  const requestId = checkText(caller.requestId, "caller.request_id", limits.requestIdLengthMax);
+  const origin = { actor, requestId, traceparent };
   return { merchantId: caller.merchantId, mode: caller.mode === WireMode.LIVE ? "live" : "test", origin };
 }
 
@@ -75,17 +78,21 @@ export function checkMetadata(metadata: Readonly<Record<string, string>>): Reado
   return metadata;
 }
 
-const addressLike = /^[0-9a-fA-F:.]*$/;
-
+/** Empty, or an IPv4 or IPv6 address. */
 export function checkIp(ip: string): string {
-  if (ip.length > limits.ipLengthMax || !addressLike.test(ip)) throw invalid("parameter_invalid", "not an IP address", "customer_ip");
+  if (ip !== "" && isIP(ip) === 0) throw invalid("parameter_invalid", "not an IP address", "customer_ip");
   return ip;
 }
 
-/** A malformed id answers like one that does not exist. */
-export function checkPaymentId(id: string): string {
-  if (!isId("payment", id)) throw notFound();
-  return id;
+/** Unspecified is manual. A mode of a newer caller is refused: read as manual it would leave money untaken, or take it unasked. */
+export function checkCaptureMode(mode: WireCaptureMode): CaptureMode {
+  if (mode === WireCaptureMode.AUTOMATIC) return "automatic";
+  if (mode === WireCaptureMode.MANUAL || mode === WireCaptureMode.UNSPECIFIED) return "manual";
+  throw invalid("parameter_invalid", "no such capture mode", "capture_mode");
 }
 
-export const notFound = () => invalid("payment_not_found" satisfies ErrorCode, "no such payment");
+/** A malformed id is said to be not found, as one that does not exist is. */
+export function checkPaymentId(id: string): string {
+  if (!isId("payment", id)) throw invalid("payment_not_found", "no such payment", "payment_id");
+  return id;
+}

@@ -121,10 +121,10 @@ export function createLogReader(sql: Sql): LogReader {
     answerOf: (which, sequence) => answers.submit({ which, sequence }),
     key: (use) => keys.submit(use),
     async timeline(which, { afterSequence, limit }) {
-      // index: payment_events_pkey
+      // index: payment_events_pkey. A caller may name any sequence, also one beyond the column's type.
       const found = await guarded(sql<BodyRow[]>`
         SELECT body FROM payment_events
-        WHERE payment_id = ${idToHex(which.id)}::uuid AND seq > ${afterSequence} AND merchant_id = ${idToHex(which.merchantId)}::uuid
+        WHERE payment_id = ${idToHex(which.id)}::uuid AND seq > ${afterSequence}::bigint AND merchant_id = ${idToHex(which.merchantId)}::uuid
         ORDER BY seq LIMIT ${limit}`);
       return found.map((row) => decodeTransition(row.body));
     },
