@@ -10,14 +10,19 @@ export type SwitchProcess = {
   /** "host:port" of its RPC server. */
   readonly address: string;
   readonly ended: Promise<Ended>;
-  /** As its supervisor does; safe to repeat and after its end. */
-  stop(): Promise<Ended>;
+  /** As its supervisor does, or as a crash would; safe to repeat and after its end. */
+  stop(signal?: "SIGTERM" | "SIGKILL"): Promise<Ended>;
 };
 
 const mainFile = join(import.meta.dirname, "../src/main.ts");
 type Line = { readonly msg?: string; readonly grpc_port?: number; readonly err?: { readonly message?: string } };
 
-type Options = { readonly crashPoint?: CrashPoint; readonly environment?: "sandbox" | "production" };
+type Options = {
+  readonly crashPoint?: CrashPoint;
+  readonly environment?: "sandbox" | "production";
+  /** Empty: nobody to relay to. */
+  readonly natsUrl?: string;
+};
 
 /** Resolves when it listens; rejects with its last words when it ends before. It ends with this process, however that ends. */
 export async function startSwitch(stage: Stage, o: Options = {}): Promise<SwitchProcess> {
@@ -27,14 +32,14 @@ export async function startSwitch(stage: Stage, o: Options = {}): Promise<Switch
   return {
     address: `127.0.0.1:${port}`,
     ended,
-    stop() {
-      child.kill("SIGTERM");
+    stop(signal = "SIGTERM") {
+      child.kill(signal);
       return ended;
     },
   };
 }
 
-function environmentOf(stage: Stage, { crashPoint, environment }: Options): NodeJS.ProcessEnv {
+function environmentOf(stage: Stage, { crashPoint, environment, natsUrl }: Options): NodeJS.ProcessEnv {
   return {
     PATH: process.env["PATH"],
     FLORIN_DIE_WITH_PARENT: "1",
@@ -45,6 +50,7 @@ function environmentOf(stage: Stage, { crashPoint, environment }: Options): Node
     FLORIN_TLS_DIR: "off",
     FLORIN_DATABASE_URL: stage.appUrl,
     FLORIN_DATABASE_CONNECTIONS_MAX: "4",
+    FLORIN_NATS_URL: natsUrl ?? "",
     FLORIN_REDIS_URL: stage.redisServer?.url ?? "",
     FLORIN_VAULT_ADDRESS: `127.0.0.1:${stage.vault.server.port}`,
     FLORIN_CONNECTORS_ADDRESS: `127.0.0.1:${stage.processor.server.port}`,

@@ -4,6 +4,7 @@
  * The relay passes these bytes on untouched, so what a consumer reads is what was committed.
  */
 import { fromBinary } from "@bufbuild/protobuf";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { PaymentEventSchema, type PaymentEvent as WireEvent } from "@florin/gen/events/v1/events";
 import { PaymentStatus } from "@florin/gen/payments/v1/payments";
 import { assert, type ErrorCode, isErrorCode, required } from "@florin/kernel";
@@ -20,6 +21,7 @@ import {
 import { paymentFromWire, paymentToWire, statusFromWire, wireStatus } from "../wire.ts";
 
 const encoder = createBatchEncoder(PaymentEventSchema);
+const traceparentField = PaymentEventSchema.field.traceparent.number;
 const knownTypes: ReadonlySet<string> = new Set(eventTypes);
 
 /** The bodies of a batch, at a fifth of the price of one by one. An Error where one cannot be encoded: that is a bug of ours. */
@@ -45,6 +47,17 @@ function toWire({ payment, event }: Transition): WireEvent {
     ...(before && { amountsBefore: { $typeName: "florin.payments.v1.Amounts", ...before.totals } }),
     ...(refusal && { refusal: refusalToWire(refusal) }),
   };
+}
+
+/** The traceparent in a row, without decoding the rest; empty when its request was not traced, and for no row. */
+export function traceparentIn(body: Uint8Array | undefined): string {
+  const reader = new BinaryReader(body ?? new Uint8Array());
+  while (reader.pos < reader.len) {
+    const [field, wireType] = reader.tag();
+    if (field === traceparentField) return reader.string();
+    reader.skip(wireType, field);
+  }
+  return "";
 }
 
 /** A row back in the domain's words. What does not decode is a bug: we wrote it. */

@@ -2,19 +2,21 @@
  * The relay: tails the payment log in commit-safe order and publishes it, one message per partition and flush.
  *
  * The broker is a cache of the log: what it loses, consumers read from the log itself. So the relay keeps no checkpoint of its own; it
- * goes on from the broker's newest message, a little before it, because the last flush of an earlier relay may be there in part. An
- * empty broker gets the newest part of the log only. Publishing twice is harmless: consumers know their positions.
+ * goes on from the broker's newest message, a little before it, because the last flush of an earlier relay may be there in part. For that
+ * no flush reaches further than that little: positions have holes, sometimes wide ones. An empty broker gets the newest part of the log
+ * only. Publishing twice is harmless: consumers know their positions.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { type EventBatch, EventBatchSchema } from "@florin/gen/events/v1/events";
 import { type JetStreamBus, partitionOf } from "@florin/runtime/bus";
 import type { Logger, Metrics } from "@florin/runtime/telemetry";
+import { traceparentIn } from "../store/event-body.ts";
 import type { LogTail, TailPage } from "../store/log-tail.ts";
 
 const flushEventsMax = 2_048;
-/** More than one flush can hold. */
-const overlapPositions = BigInt(2 * flushEventsMax);
+/** From the first event of a flush to the position that its messages reach; and how far back the next relay begins. */
+const flushPositionsMax = BigInt(2 * flushEventsMax);
 /** What an empty broker is given of the past; whoever needs more reads the log. */
 const refillPositionsMax = 200_000n;
 /**
@@ -40,10 +42,16 @@ export async function relay(parts: RelayParts, signal: AbortSignal): Promise<voi
   let isChained = false;
   metrics.gauge("switch_relay_lag_events", () => (isLeading ? Math.max(0, Number(tail.decided - position)) : 0));
   while (!signal.aborted) {
-    const page = await tail.read(position, flushEventsMax);
+    if (!bus.isConnected()) {
+      // Published now it would wait for its time-out, long after the broker is back. The lag is to be seen meanwhile.
+      await tail.look();
+      await pause(faultPauseMs, signal);
+      continue;
+    }
+    const page = within(await tail.read(position, flushEventsMax));
     if (page.events.length > 0) {
       try {
-        await bus.publish(batchesOf(page), isChained ? { afterPosition: position } : {});
+        await publish(bus, page, isChained ? position : undefined);
       } catch (err) {
         logger.warn({ err }, "the broker takes no events; the log keeps them");
         await pause(faultPauseMs, signal);
@@ -61,8 +69,26 @@ export async function relay(parts: RelayParts, signal: AbortSignal): Promise<voi
 async function startPosition({ tail, bus }: RelayParts, signal: AbortSignal): Promise<bigint> {
   while (!bus.isConnected() && !signal.aborted) await pause(faultPauseMs, signal);
   const newest = await bus.newestPosition();
-  const start = newest === undefined ? (await tail.look()) - refillPositionsMax : newest - overlapPositions;
+  const start = newest === undefined ? (await tail.look()) - refillPositionsMax : newest - flushPositionsMax;
   return start > 0n ? start : 0n;
+}
+
+/** The part of a page that one flush may hold. */
+function within(page: TailPage): TailPage {
+  const [first] = page.events;
+  if (first === undefined || page.throughPosition - first.position < flushPositionsMax) return page;
+  const throughPosition = first.position + flushPositionsMax - 1n;
+  return { throughPosition, events: page.events.filter(({ position }) => position <= throughPosition) };
+}
+
+/** A message for each partition, with the trace of its first event; every event carries its own besides. */
+async function publish(bus: RelayParts["bus"], page: TailPage, afterPosition: bigint | undefined): Promise<void> {
+  const published = batchesOf(page).map((batch) => {
+    const traceparent = traceparentIn(batch.events[0]?.body);
+    return bus.publish([batch], { ...(afterPosition !== undefined && { afterPosition }), ...(traceparent !== "" && { traceparent }) });
+  });
+  // Nothing of a flush may still be under way when it is repeated.
+  for (const result of await Promise.allSettled(published)) if (result.status === "rejected") throw result.reason;
 }
 
 function batchesOf(page: TailPage): readonly EventBatch[] {
