@@ -11,7 +11,7 @@ import { connectPostgres, createServiceDatabase, dropServiceDatabase, type Sql }
 import { connectRedis, type Redis } from "@florin/runtime/redis";
 import { connectFramed } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
-import { type TestRedis, testPostgres, testRedis, untilTrue } from "@florin/runtime/testing";
+import { type TestPostgres, type TestRedis, testPostgres, testRedis, untilTrue } from "@florin/runtime/testing";
 import { type CreateCommand, createOrAuthorize } from "../src/app/authorize-payment.ts";
 import { createFraudScreen } from "../src/app/fraud/screen.ts";
 import type { CallerIdentity, OperationAnswer } from "../src/app/operation.ts";
@@ -37,6 +37,8 @@ export type Stage = {
   readonly ownerUrl: string;
   readonly appUrl: string;
   readonly superuserUrl: string;
+  /** See `TestPostgres`. */
+  readonly crashDatabase: TestPostgres["crash"];
   readonly processor: Processor;
   readonly vault: Vault;
   /** Undefined where no redis-server is installed, or when the stage was opened without. */
@@ -91,7 +93,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
       await log.close();
       await Promise.all([vaultLink.close(), connectorLink.close()]);
       redis?.disconnect();
-      await sql.end({ timeout: 5 });
+      await sql.end({ timeout: 1 });
     });
     return {
       log,
@@ -118,6 +120,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
     sql,
     ...urls,
     superuserUrl,
+    crashDatabase: postgres.crash,
     processor,
     vault,
     redisServer,
@@ -126,7 +129,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
     replica,
     async stop() {
       for (const close of closers) await close();
-      await sql.end({ timeout: 5 });
+      await sql.end({ timeout: 1 });
       await Promise.all([processor.server.drain(1_000), vault.server.drain(1_000), redisServer?.stop()]);
       await postgres.stop();
     },

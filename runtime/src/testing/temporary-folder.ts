@@ -31,7 +31,8 @@ function removeLeftOvers(): void {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** A process with this id runs, whoever owns it. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
