@@ -105,6 +105,8 @@ export function serviceEnvironment(one: Service, o: { tlsDirectory: string; env:
     FLORIN_ENVIRONMENT: "sandbox",
     FLORIN_TLS_DIR: o.tlsDirectory,
     FLORIN_LISTEN_HOST: "127.0.0.1",
+    // Buffers are made on one thread and freed on others; more arenas only keep more of what was freed.
+    MALLOC_ARENA_MAX: "2",
     ...inherited,
     FLORIN_DIE_WITH_PARENT: "1",
     FLORIN_ADMIN_PORT: String(one.adminPort),

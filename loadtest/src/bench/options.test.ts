@@ -2,7 +2,13 @@ import { expect, test } from "vitest";
 import { readBenchOptions } from "./options.ts";
 
 test("without words the bench looks for saturation at 20 ms", () => {
-  expect(readBenchOptions([])).toMatchObject({ mode: "saturation", inFlight: 256, simulatorLatency: "20", rate: undefined, isJson: false });
+  expect(readBenchOptions([])).toMatchObject({
+    mode: "saturation",
+    inFlight: 1_024,
+    simulatorLatency: "20",
+    rate: undefined,
+    isJson: false,
+  });
 });
 
 test("modes and figures are read", () => {

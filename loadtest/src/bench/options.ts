@@ -25,7 +25,7 @@ export const benchUsage = `npm run bench -- [options]
   --echo-only                the bare Fastify echo alone
   --seconds <n>              measured time (default 20)
   --warm-up <n>              seconds before it (default 8)
-  --in-flight <n>            connections at saturation (default 256)
+  --in-flight <n>            connections at saturation (default 1024)
   --rate <n>                 a fixed rate instead of saturation
   --simulator-latency <ms>   the acquirer's time (default 20)
   --tokens <n>               different payment methods (default 200)
@@ -48,7 +48,7 @@ export function readBenchOptions(words: readonly string[]): BenchOptions {
     mode: modeOf(values),
     seconds: number("seconds", 20, 86_400),
     warmUpSeconds: number("warm-up", 8, 3_600),
-    inFlight: number("in-flight", 256, 20_000),
+    inFlight: number("in-flight", 1_024, 20_000),
     rate,
     simulatorLatency: latency,
     tokens: number("tokens", 200, 100_000),
