@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isServerOf, otherKeeperOf, runningServer, stopServer } from "./postmaster.ts";
+import { type Binaries, reachableBinaries } from "./reachable-binaries.ts";
 
 export type EmbeddedPostgres = {
   readonly superuserUrl: string;
@@ -72,9 +73,13 @@ const initFlags = [
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const directory = resolve(options.directory);
-  const binaries = await findBinaries();
   const account = accountToRunAs();
-  if (account !== undefined) for (const path of [directory, binaries.postgres]) assertReachable(path, account);
+  const found = await findBinaries();
+  const binaries =
+    account === undefined
+      ? found
+      : reachableBinaries(found, versionOf(found.postgres), (path) => closedFolderAbove(path, account) === undefined);
+  if (account !== undefined) assertReachable(directory, account);
   if (!existsSync(join(directory, "PG_VERSION"))) initialise(directory, binaries.initdb, account, options.initWithoutSync === true);
   assertSameMajor(directory, binaries.postgres);
   const password = readPassword(directory);
@@ -99,8 +104,6 @@ function handle(superuserUrl: string, pid: number, { port }: EmbeddedPostgresOpt
     },
   };
 }
-
-type Binaries = { readonly initdb: string; readonly postgres: string };
 
 async function findBinaries(): Promise<Binaries> {
   const platform = process.platform === "win32" ? "windows" : process.platform;
@@ -130,15 +133,24 @@ function accountToRunAs(): Account | undefined {
 
 /** Without this the server fails with a misleading "cannot open shared object file". */
 function assertReachable(path: string, account: Account): void {
+  const closed = closedFolderAbove(path, account);
+  if (closed !== undefined)
+    throw new Error(`PostgreSQL runs as the account postgres, which may not enter ${closed}: open it (chmod o+x) or choose another place`);
+}
+
+/** The innermost folder above `path` that the account may not enter. */
+function closedFolderAbove(path: string, account: Account): string | undefined {
   for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
     if (!existsSync(folder)) continue;
     const stat = statSync(folder);
     const open = stat.uid === account.uid ? 0o100 : stat.gid === account.gid ? 0o010 : 0o001;
-    if ((stat.mode & open) === 0)
-      throw new Error(
-        `PostgreSQL runs as the account postgres, which may not enter ${folder}: open it (chmod o+x) or choose another place`,
-      );
+    if ((stat.mode & open) === 0) return folder;
   }
+  return undefined;
+}
+
+function versionOf(postgres: string): string {
+  return execFileSync(postgres, ["--version"]).toString().trim();
 }
 
 /** Beside the data, not inside: the folder must be empty for initdb. */
