@@ -25,7 +25,7 @@ runProcess({
   async start({ isDraining }) {
     const telemetry = startTelemetry({ service: "connectors", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
     const tls = loadTls(config.tlsDir, "connectors");
-    const vault = connectFramed(VaultService, { address: config.vaultAddress, tls, logger });
+    const vault = connectFramed(VaultService, { address: config.vaultAddress, tls, peerName: "vault", metrics: telemetry.metrics, logger });
     const registry = createRegistry(config);
     const operations = createOperations({
       registry,
@@ -42,6 +42,7 @@ runProcess({
       services: [createConnectorService(operations)],
       policy: callerPolicy,
       allowInsecure: config.environment !== "production",
+      metrics: telemetry.metrics,
       logger,
       readiness: isReady,
     });

@@ -33,6 +33,7 @@ runProcess({
       address: config.switchAddress,
       tls: loadTls(config.tlsDir, "edge"),
       commandsInFlightMax: config.commandsInFlightMax,
+      metrics,
       logger,
     });
     const rateLimit = createRateLimit({ rate: { burst: config.rateBurst, perSecond: config.ratePerSecond }, now, metrics });

@@ -57,6 +57,7 @@ runProcess({
       services: [createLedgerService(sql)],
       policy: callerPolicy,
       allowInsecure: config.environment !== "production",
+      metrics: telemetry.metrics,
       logger,
       readiness: () => !isDraining(),
     });

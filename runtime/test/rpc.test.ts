@@ -7,6 +7,7 @@ import { service as healthDefinition } from "grpc-health-check";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openChannel } from "../src/rpc/channel.ts";
 import { connectFramed, connectUnary, implement, openFrameLink, startRpcServer } from "../src/rpc/index.ts";
+import { startTelemetry } from "../src/telemetry/index.ts";
 import { untilTrue } from "../src/testing/index.ts";
 import { connected, logger, makeStage, type Stage } from "./rpc-fixture.ts";
 
@@ -126,6 +127,27 @@ test("a caller may call what the policy lists for its certificate, and nothing e
   const nobody = closing(await connected(stage.options(address, { name: "edge" })));
   await expect(nobody.describeToken({ token: "visa" }, within)).rejects.toMatchObject({ code: "caller_not_allowed" });
   expect(script.started).toEqual([]);
+});
+
+test("frames are counted on both sides, and commands in flight over all links, a closed one left out", async () => {
+  const [client, server] = ["switch", "vault"].map((service) => startTelemetry({ service, otlpUrl: "", traceRatio: 0 }));
+  if (client === undefined || server === undefined) throw new Error("telemetry");
+  closers.push(async () => void (await Promise.all([client.shutdown(), server.shutdown()])));
+  const { address } = await stage.start({ metrics: server.metrics });
+  const links = [];
+  for (let count = 0; count < 2; count++) links.push(closing(await connected({ ...stage.options(address), metrics: client.metrics })));
+  const [first, second] = links;
+  if (first === undefined || second === undefined) throw new Error("links");
+  const slow = links.map((link) => link.describeToken({ token: "sleep:300" }, within));
+  await untilTrue(async () => (await server.scrape()).includes('rpc_commands_in_flight{side="server"} 2'), 2_000);
+  expect(await client.scrape()).toContain('rpc_commands_in_flight{side="client"} 2');
+  expect(await client.scrape()).toContain('rpc_frames_commands_count{side="client"} 2');
+  await Promise.all(slow);
+  await first.close();
+  const last = second.describeToken({ token: "sleep:100" }, within);
+  expect(await client.scrape()).toContain('rpc_commands_in_flight{side="client"} 1');
+  await last;
+  await untilTrue(async () => (await server.scrape()).includes('rpc_frames_commands_sum{side="server"} 3'), 2_000);
 });
 
 test("several services share one link", async () => {

@@ -50,8 +50,8 @@ runProcess({
       config.redisUrl === ""
         ? undefined
         : connectRedis({ url: config.redisUrl, name: "florin-switch", commandTimeoutMs: config.redisTimeoutMs });
-    const vault = connectFramed(VaultService, { address: config.vaultAddress, tls, peerName: "vault", logger });
-    const connectors = connectFramed(ConnectorService, { address: config.connectorsAddress, tls, peerName: "connectors", logger });
+    const vault = connectFramed(VaultService, { address: config.vaultAddress, tls, peerName: "vault", metrics, logger });
+    const connectors = connectFramed(ConnectorService, { address: config.connectorsAddress, tls, peerName: "connectors", metrics, logger });
     const bus = config.natsUrl === "" ? undefined : await createJetStreamBus({ url: config.natsUrl, logger, metrics });
     const log = createLogWriter({ sql, metrics });
     const tail = createLogTail(sql);
@@ -82,6 +82,7 @@ runProcess({
       services: [createPaymentService({ parts, lists: createPaymentLists(sql), tracer }), createEventLogService({ tail, logger })],
       policy: callerPolicy,
       allowInsecure: config.environment !== "production",
+      metrics,
       logger,
       readiness: () => !isDraining(),
     });

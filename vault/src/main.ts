@@ -74,6 +74,7 @@ runProcess({
       services: [createVaultService(desk)],
       policy: callerPolicy,
       allowInsecure: config.environment !== "production",
+      metrics,
       logger,
       readiness: isReady,
     });

@@ -23,7 +23,7 @@ import {
 } from "@florin/gen/payments/v1/payments";
 import { AppError } from "@florin/kernel";
 import { type CallOptions, type Client, connectFramed, type FramedConnection } from "@florin/runtime/rpc";
-import type { Logger } from "@florin/runtime/telemetry";
+import type { Logger, Metrics } from "@florin/runtime/telemetry";
 import type { TlsSetting } from "@florin/runtime/tls";
 import type { ApiKey, KeyMode } from "../domain/api-key.ts";
 
@@ -112,6 +112,7 @@ export function connectPaymentSwitch(o: {
   address: string;
   tls: TlsSetting;
   commandsInFlightMax: number;
+  metrics?: Metrics;
   logger: Logger;
 }): PaymentSwitch & { readonly connection: FramedConnection } {
   const client = connectFramed(PaymentService, { ...o, peerName: "switch" });

@@ -46,6 +46,8 @@ export type ClientExchangeOptions = {
   readonly address: string;
   /** The peer accepted the stream. */
   readonly onOpen: () => void;
+  /** A frame with so many commands has been written. */
+  readonly onFrame: (commandCount: number) => void;
   /** The peer wants no more commands here. */
   readonly onGoingAway: () => void;
   /** The stream is over and every command settled. */
@@ -134,6 +136,7 @@ export class ClientExchange {
       position = this.#fillFrame(position, nowMs);
       // Empty when all that could have gone was settled meanwhile.
       if (this.#writer.isEmpty) continue;
+      if (this.#writer.commandCount > 0) this.#options.onFrame(this.#writer.commandCount);
       this.#outlet.write(this.#writer.take());
       this.#methodIndexes.clear();
     }

@@ -35,6 +35,8 @@ export type LinkOptions = {
   /** Opens a stream that waits until the peer can be reached. */
   readonly open: () => ClientDuplexStream<Buffer, Buffer>;
   readonly commandsInFlightMax?: number;
+  /** Told the number of commands of each frame written. */
+  readonly onFrame?: (commandCount: number) => void;
   readonly logger: Logger;
 };
 
@@ -57,7 +59,7 @@ export class FrameLink {
   #watchers = new Set<() => void>();
 
   constructor(options: LinkOptions) {
-    this.#options = { commandsInFlightMax: commandsInFlightDefault, ...options };
+    this.#options = { commandsInFlightMax: commandsInFlightDefault, onFrame: () => {}, ...options };
     this.#open();
   }
 
@@ -147,6 +149,7 @@ export class FrameLink {
       stream: this.#options.open(),
       address: this.#options.address,
       onOpen: () => this.#opened(exchange),
+      onFrame: this.#options.onFrame,
       onGoingAway: () => this.#goingAway(exchange),
       onEnd: (status) => {
         if (performance.now() - openedAtMs >= goodLifeMs) this.#backoff.reset();

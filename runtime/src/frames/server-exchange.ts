@@ -36,6 +36,8 @@ export type ServerExchangeOptions = {
   /** What the caller is told about a thrown value; logs what nobody foresaw. */
   readonly faultOf: (method: string, thrown: unknown) => AppError;
   readonly commandsInFlightMax: number;
+  /** Told the number of answers of each frame written. */
+  readonly onFrame: (answerCount: number) => void;
   readonly logger: Logger;
   readonly onClosed: () => void;
 };
@@ -222,6 +224,7 @@ export class ServerExchange {
     while (!this.#outlet.isBlocked) {
       const frame = this.#framesReady.shift();
       if (frame === undefined) return;
+      this.#options.onFrame(frame.answerCount);
       this.#outlet.write(frame.bytes);
       this.#answersUnwritten -= frame.answerCount;
     }

@@ -16,7 +16,9 @@ import {
 } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { bytesOf, commandsInFlightDefault, type FramedMethod, ServerExchange } from "../frames/index.ts";
+import type { Metrics } from "../telemetry/index.ts";
 import { type CallerPolicy, createPolicyCheck, type PolicyCheck } from "./caller-policy.ts";
+import { type FrameMetrics, observeFrames } from "./frame-metrics.ts";
 import { GrpcCallContext, streamingDeadlineAtMs, unaryDeadlineAtMs } from "./grpc-call-context.ts";
 import { toStatus } from "./grpc-status.ts";
 import { peerOf } from "./peer.ts";
@@ -26,6 +28,7 @@ export type CallHostOptions = {
   readonly policy: CallerPolicy;
   readonly isInsecure: boolean;
   readonly commandsInFlightMax?: number;
+  readonly metrics?: Metrics;
   readonly logger: Logger;
 };
 
@@ -36,6 +39,7 @@ export class CallHost {
   readonly #commandsInFlightMax: number;
   readonly #logger: Logger;
   readonly #check: PolicyCheck;
+  readonly #frameMetrics: FrameMetrics;
   /** The methods that frames may name. */
   readonly #framed = new Map<string, FramedMethod>();
   readonly #exchanges = new Set<ServerExchange>();
@@ -48,6 +52,7 @@ export class CallHost {
     this.#isInsecure = o.isInsecure;
     this.#commandsInFlightMax = o.commandsInFlightMax ?? commandsInFlightDefault;
     this.#logger = o.logger;
+    this.#frameMetrics = observeFrames(o.metrics, "server", () => [...this.#exchanges].reduce((sum, { inFlight }) => sum + inFlight, 0));
     this.#check = createPolicyCheck(o.policy, o.isInsecure);
   }
 
@@ -160,6 +165,7 @@ export class CallHost {
       resolve: (method) => this.#resolve(peer, method),
       faultOf: (method, thrown) => this.#faultOf(method, thrown),
       commandsInFlightMax: this.#commandsInFlightMax,
+      onFrame: this.#frameMetrics.onFrame,
       logger: this.#logger,
       onClosed: () => {
         this.#exchanges.delete(exchange);

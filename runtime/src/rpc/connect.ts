@@ -16,8 +16,10 @@ import { AppError } from "@florin/kernel";
 import { type CallOptions as GrpcCallOptions, type Client as GrpcClient, Metadata } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { bytesOf, type CallOptions, createBatchEncoder, FrameLink, type LinkMethod, timeoutMsMax } from "../frames/index.ts";
+import type { Metrics } from "../telemetry/index.ts";
 import type { TlsSetting } from "../tls/index.ts";
 import { openChannel } from "./channel.ts";
+import { observeFrames } from "./frame-metrics.ts";
 import { fromStatus } from "./grpc-status.ts";
 import { type Client, methodName, type StreamOptions } from "./service.ts";
 
@@ -29,6 +31,8 @@ export type ConnectOptions = {
   readonly peerName?: string;
   /** Framed only: commands without an answer, default 4,096. One more is answered `overloaded`, not_done. */
   readonly commandsInFlightMax?: number;
+  /** Framed only: where the link's commands are counted. */
+  readonly metrics?: Metrics;
   readonly logger: Logger;
 };
 
@@ -63,9 +67,11 @@ export function openFrameLink(o: ConnectOptions): SharedLink {
   // A stream is not a call that could be repeated, so grpc-js need not keep its messages.
   const grpc = openChannel(o, { "grpc.enable_retries": 0 });
   const metadata = new Metadata({ waitForReady: true });
+  const observed = observeFrames(o.metrics, "client", () => link.inFlight);
   const link = new FrameLink({
     address: o.address,
     open: () => grpc.makeBidiStreamRequest(pathOf(FrameService.method.exchange), asIs, asIs, metadata),
+    onFrame: observed.onFrame,
     logger: o.logger,
     ...(o.commandsInFlightMax === undefined ? {} : { commandsInFlightMax: o.commandsInFlightMax }),
   });
@@ -76,6 +82,7 @@ export function openFrameLink(o: ConnectOptions): SharedLink {
     inFlight: () => link.inFlight,
     close: async () => {
       await link.close();
+      observed.forget();
       grpc.close();
     },
   };

@@ -12,6 +12,7 @@ import { FrameService } from "@florin/gen/frames/v1/frames";
 import { assert } from "@florin/kernel";
 import { Server, type ServerCredentials, setLogger } from "@grpc/grpc-js";
 import type { Logger } from "pino";
+import type { Metrics } from "../telemetry/index.ts";
 import type { TlsSetting } from "../tls/index.ts";
 import { CallHost } from "./call-host.ts";
 import type { CallerPolicy } from "./caller-policy.ts";
@@ -32,6 +33,8 @@ export type RpcServerOptions = {
   readonly commandsInFlightMax?: number;
   /** Permits TLS off: benches only. */
   readonly allowInsecure: boolean;
+  /** Where the frames' commands are counted. */
+  readonly metrics?: Metrics;
   readonly logger: Logger;
   /** For health. Default: always ready. */
   readonly readiness?: () => boolean;

@@ -98,7 +98,7 @@ function attemptWith(parts: Parts, o: Attempt, { card, fingerprint }: TokenDescr
   const decide = async (stored: Payment | undefined, { counts, isDegraded }: DecideContext): Promise<Decision> => {
     const payment = stored ?? (o.draft as Payment);
     // Judged once, however often a faster writer makes us decide again: judging may count.
-    verdict ??= await parts.fraud.judge(who, payment, { counts, nowMs });
+    verdict ??= await judged(parts, who, payment, { counts, nowMs });
     const facts = { attemptId, token: attempt.token, card, fraudCheck: verdict, connector: parts.connector };
     const context = { nowMs: parts.now(), origin, idempotencyDegraded: isDegraded };
     return verdict.riskLevel === "blocked" ? blockAuthorization(payment, facts, context) : requestAuthorization(payment, facts, context);
@@ -122,6 +122,12 @@ function attemptWith(parts: Parts, o: Attempt, { card, fingerprint }: TokenDescr
         { nowMs: parts.now(), origin, authorizationLifetimeMs: parts.authorizationLifetimeMs },
       ),
   });
+}
+
+async function judged(parts: Parts, ...question: Parameters<Parts["fraud"]["judge"]>): Promise<FraudCheck> {
+  const verdict = await parts.fraud.judge(...question);
+  parts.metrics.count("switch_fraud_decisions_total", { level: verdict.riskLevel });
+  return verdict;
 }
 
 function hashOf({ payment, attempt }: CreateCommand): Buffer {
