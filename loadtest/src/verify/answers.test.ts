@@ -1,11 +1,11 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { temporaryFolder } from "@florin/runtime/testing";
 import { expect, test } from "vitest";
 import { readAnswers } from "./answers.ts";
 
 test("lines of the scenarios are summed up per payment, and other lines are passed over", async () => {
-  const file = join(mkdtempSync(join(tmpdir(), "florin-answers-")), "lines.txt");
+  const file = join(temporaryFolder(), "lines.txt");
   writeFileSync(
     file,
     [

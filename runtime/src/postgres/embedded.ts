@@ -13,7 +13,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isServerOf, otherKeeperOf, runningServer, stopServer } from "./postmaster.ts";
@@ -44,6 +43,8 @@ const pollMs = 20;
 /** Sized for the whole stack on one machine; durability settings are PostgreSQL's own defaults. */
 const settingsDefault: Readonly<Record<string, string>> = {
   listen_addresses: "127.0.0.1",
+  // Nobody here connects by socket, and its folder would be shared with other accounts.
+  unix_socket_directories: "",
   max_connections: "100",
   shared_buffers: "128MB",
   wal_level: "logical",
@@ -87,20 +88,19 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const running = runningServer(directory);
   const keeper = running === undefined ? undefined : otherKeeperOf(running.pid);
   if (keeper !== undefined) throw new Error(`${directory} is in use: the process ${keeper} runs a PostgreSQL on it`);
-  if (running !== undefined && running.port === options.port && running.ready) return handle(superuserUrl, running.pid, options, directory);
+  if (running !== undefined && running.port === options.port && running.ready) return handle(superuserUrl, running.pid, directory);
   if (running !== undefined) await stopServer(running.pid);
   else rmSync(join(directory, "postmaster.pid"), { force: true });
   const pid = await start({ directory, binary: binaries.postgres, account, options });
-  return handle(superuserUrl, pid, options, directory);
+  return handle(superuserUrl, pid, directory);
 }
 
-function handle(superuserUrl: string, pid: number, { port }: EmbeddedPostgresOptions, directory: string): EmbeddedPostgres {
+function handle(superuserUrl: string, pid: number, directory: string): EmbeddedPostgres {
   return {
     superuserUrl,
     pid,
     stop: async () => {
       if (isServerOf(pid, directory)) await stopServer(pid);
-      rmSync(socketFolder(port), { recursive: true, force: true });
     },
   };
 }
@@ -200,8 +200,7 @@ type StartOptions = {
 };
 
 async function start({ directory, binary, account, options }: StartOptions): Promise<number> {
-  const sockets = options.settings?.["unix_socket_directories"] ?? makeSocketFolder(options.port, account);
-  const settings = { ...settingsDefault, unix_socket_directories: sockets, ...options.settings };
+  const settings = { ...settingsDefault, ...options.settings };
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const log = options.onLog === undefined ? openSync(join(directory, "server.log"), "a", 0o600) : undefined;
   // A session of its own: Ctrl-C in the terminal must reach the supervisor only, which stops the database last.
@@ -240,16 +239,4 @@ async function start({ directory, binary, account, options }: StartOptions): Pro
 function lastLog(directory: string): string {
   const file = join(directory, "server.log");
   return existsSync(file) ? readFileSync(file, "utf8").slice(-2_000) : "no log";
-}
-
-/** Socket paths are limited to 107 bytes, so they do not live in the data folder. */
-function socketFolder(port: number): string {
-  return join(tmpdir(), `florin-postgres-${port}`);
-}
-
-function makeSocketFolder(port: number, account: Account | undefined): string {
-  const folder = socketFolder(port);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (account !== undefined) chownSync(folder, account.uid, account.gid);
-  return folder;
 }

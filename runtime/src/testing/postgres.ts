@@ -54,7 +54,6 @@ async function start(): Promise<TestPostgres> {
     directory: join(temporaryFolder(), "postgres"),
     port: await freePort(),
     initWithoutSync: true,
-    settings: { unix_socket_directories: "" },
   };
   let server = await startEmbeddedPostgres(options);
   let guard = killWithMe(server.pid, "QUIT");

@@ -3,7 +3,7 @@
  *
  * Removed when the process ends; what a killed test left is removed by the next one: the name holds the process id.
  */
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -27,8 +27,15 @@ export function temporaryFolder(): string {
 function removeLeftOvers(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = name.startsWith(prefix) ? Number(name.slice(prefix.length).split("-")[0]) : Number.NaN;
-    if (Number.isSafeInteger(pid) && pid > 1 && !isAlive(pid)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+    if (Number.isSafeInteger(pid) && pid > 1 && !isAlive(pid)) removeIfOurs(join(tmpdir(), name));
   }
+}
+
+/** What another account left is for that account to remove. */
+function removeIfOurs(folder: string): void {
+  const uid = process.getuid?.();
+  const owner = statSync(folder, { throwIfNoEntry: false })?.uid;
+  if (uid === undefined || uid === 0 || uid === owner) rmSync(folder, { recursive: true, force: true });
 }
 
 /** A process with this id runs, whoever owns it. */
