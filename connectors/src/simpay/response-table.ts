@@ -40,6 +40,7 @@ export const operationMeanings = {
   "declined 65": declined("card_velocity_exceeded"),
   "declined 91": declined("issuer_unavailable"),
   "declined 96": declined("processing_error"),
+  "declined 1A": declined("authentication_required"),
   "declined N7": declined("incorrect_cvc"),
   "declined R0": declined("revocation_of_authorization"),
 } as const satisfies Record<string, Meaning>;

@@ -15,6 +15,8 @@ export const responseCodes = {
   "51": { status: "declined", declineCode: "insufficient_funds" },
   "54": { status: "declined", declineCode: "expired_card" },
   "96": { status: "declined", declineCode: "processing_error" },
+  /** Visa: the issuer asks for authentication of the payer. */
+  "1A": { status: "declined", declineCode: "authentication_required" },
   /** Visa: CVV2 mismatch. */
   N7: { status: "declined", declineCode: "incorrect_cvc" },
 } as const satisfies Record<string, { readonly status: "approved" | "declined"; readonly declineCode: string }>;

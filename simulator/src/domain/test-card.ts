@@ -1,17 +1,16 @@
 /**
- * Stripe's published test card numbers, and what each makes the acquirer do.
+ * What the issuer does with each of the published test cards.
  *
- * A number that is not listed is approved as `unlisted` when its check digit is right. Nothing here is a real card, and no number
- * leaves this table: books keep the last four digits and the name.
+ * The table is total over the kernel's: a card that the vault takes and nobody here knows does not compile. A number that is not listed is
+ * approved as `unlisted` when its check digit is right. No number leaves this table: books keep the last four digits and the name.
  */
+import { testCards as numbers, type TestCardName, testCardNames } from "@florin/kernel";
 import type { ResponseCode } from "./response-code.ts";
 
 export type AvsAnswer = "match" | "mismatch" | "partial" | "unavailable" | "";
 export type CvvAnswer = "match" | "mismatch" | "unavailable" | "";
 
-export type TestCard = {
-  readonly number: string;
-  readonly name: string;
+type Behaviour = {
   readonly code: ResponseCode;
   /** Answers that this card gives whatever was sent; absent: as sent. */
   readonly avs?: AvsAnswer;
@@ -19,49 +18,57 @@ export type TestCard = {
   /** Refunds are accepted, and fail when they settle. */
   readonly refundsFail?: true;
 };
+export type TestCard = Behaviour & { readonly number: string; readonly name: TestCardName };
 
-const card = (number: string, name: string, code: ResponseCode = "00", more: Partial<TestCard> = {}): TestCard => ({
-  number,
-  name,
-  code,
-  ...more,
-});
+const approves = (more: Omit<Behaviour, "code"> = {}): Behaviour => ({ code: "00", ...more });
+const declines = (code: Exclude<ResponseCode, "00">, more: Omit<Behaviour, "code"> = {}): Behaviour => ({ code, ...more });
+/** The acquirer's API carries no proof of authentication, so cards that want one are told so, also those that are declined after it. */
+const wantsAuthentication = declines("1A");
 
-export const testCards: readonly TestCard[] = [
-  card("4242424242424242", "visa"),
-  card("4000056655665556", "visa_debit"),
-  card("5555555555554444", "mastercard"),
-  card("2223003122003222", "mastercard_2_series"),
-  card("5200828282828210", "mastercard_debit"),
-  card("5105105105105100", "mastercard_prepaid"),
-  card("378282246310005", "amex"),
-  card("371449635398431", "amex_second"),
-  card("6011111111111117", "discover"),
-  card("6011000990139424", "discover_second"),
-  card("30569309025904", "diners"),
-  card("38520000023237", "diners_14_digits"),
-  card("3566002020360505", "jcb"),
-  card("6200000000000005", "unionpay"),
-  card("4000000000000077", "available_at_once"),
-  card("4000000000000002", "declined_generic", "05"),
-  card("4000000000009995", "declined_insufficient_funds", "51"),
-  card("4000000000009987", "declined_lost_card", "41"),
-  card("4000000000009979", "declined_stolen_card", "43"),
-  card("4000000000000069", "declined_expired_card", "54"),
-  card("4000000000000127", "declined_incorrect_cvc", "N7", { cvv: "mismatch" }),
-  card("4000000000000119", "declined_processing_error", "96"),
-  card("4242424242424241", "declined_incorrect_number", "14"),
-  card("4000000000000341", "declined_after_attach", "05"),
-  card("4000000000000010", "avs_line1_and_postal_code_fail", "00", { avs: "mismatch" }),
-  card("4000000000000028", "avs_line1_fails", "00", { avs: "partial" }),
-  card("4000000000000036", "avs_postal_code_fails", "00", { avs: "partial" }),
-  card("4000000000000044", "avs_unavailable", "00", { avs: "unavailable" }),
-  card("4000000000000101", "cvc_check_fails", "00", { cvv: "mismatch" }),
-  card("4000000000005126", "refund_fails", "00", { refundsFail: true }),
-  card("4100000000000019", "fraud_always_blocked"),
-  card("4000000000004954", "fraud_highest_risk"),
-  card("4000000000009235", "fraud_elevated_risk"),
-];
+const behaviours: Readonly<Record<TestCardName, Behaviour>> = {
+  visa: approves(),
+  visa_debit: approves(),
+  mastercard: approves(),
+  mastercard_2_series: approves(),
+  mastercard_debit: approves(),
+  mastercard_prepaid: approves(),
+  amex: approves(),
+  amex_second: approves(),
+  discover: approves(),
+  discover_second: approves(),
+  diners: approves(),
+  diners_second: approves(),
+  jcb: approves(),
+  unionpay: approves(),
+  available_at_once: approves(),
+  declined_generic: declines("05"),
+  declined_insufficient_funds: declines("51"),
+  declined_lost_card: declines("41"),
+  declined_stolen_card: declines("43"),
+  declined_expired_card: declines("54"),
+  declined_incorrect_cvc: declines("N7", { cvv: "mismatch" }),
+  declined_processing_error: declines("96"),
+  declined_incorrect_number: declines("14"),
+  declined_after_attach: declines("05"),
+  avs_line1_and_postal_code_fail: approves({ avs: "mismatch" }),
+  avs_line1_fails: approves({ avs: "partial" }),
+  avs_postal_code_fails: approves({ avs: "partial" }),
+  avs_unavailable: approves({ avs: "unavailable" }),
+  cvc_check_fails: approves({ cvv: "mismatch" }),
+  refund_fails: approves({ refundsFail: true }),
+  disputed: approves(),
+  fraud_always_blocked: approves(),
+  fraud_highest_risk: approves(),
+  fraud_elevated_risk: approves(),
+  three_d_secure_always: wantsAuthentication,
+  three_d_secure_setup: wantsAuthentication,
+  three_d_secure_required: wantsAuthentication,
+  three_d_secure_required_second: wantsAuthentication,
+  three_d_secure_then_declined: wantsAuthentication,
+  three_d_secure_then_declined_second: wantsAuthentication,
+};
+
+export const testCards: readonly TestCard[] = testCardNames.map((name) => ({ name, number: numbers[name].number, ...behaviours[name] }));
 
 const byNumber: ReadonlyMap<string, TestCard> = new Map(testCards.map((entry) => [entry.number, entry]));
 
