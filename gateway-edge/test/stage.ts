@@ -13,6 +13,7 @@ import {
   PaymentService,
 } from "@florin/gen/payments/v1/payments";
 import { connectPostgres, createServiceDatabase } from "@florin/runtime/postgres";
+import type { BucketRate } from "@florin/runtime/rate-limit";
 import { type CallContext, implement, type RpcServer, startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
 import { testPostgres } from "@florin/runtime/testing";
@@ -22,7 +23,6 @@ import { createFailureLimit } from "../src/app/failure-limit.ts";
 import { createPayments } from "../src/app/payments.ts";
 import { createRateLimit } from "../src/app/rate-limit.ts";
 import { connectPaymentSwitch } from "../src/clients/payment-switch.ts";
-import type { BucketRate } from "../src/domain/token-bucket.ts";
 import { migrate } from "../src/migrate.ts";
 import { provisionMerchant } from "../src/provision.ts";
 import { buildApp, type EdgeApp } from "../src/rest/app.ts";

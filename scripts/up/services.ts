@@ -39,6 +39,14 @@ const sandboxVelocity: Readonly<Record<string, string>> = Object.fromEntries(
   ),
 );
 
+/** And they all hand in their cards from one address, thousands of them before a load. */
+const sandboxTokens: Readonly<Record<string, string>> = {
+  FLORIN_TOKENS_PER_ADDRESS_PER_MINUTE: "100000000",
+  FLORIN_TOKENS_PER_ADDRESS_BURST: "1000000",
+  FLORIN_TOKENS_PER_KEY_PER_MINUTE: "100000000",
+  FLORIN_TOKENS_PER_KEY_BURST: "1000000",
+};
+
 export function describeServices(stack: Stack): readonly Service[] {
   const { ports, secrets, databases } = stack;
   const redis = { FLORIN_REDIS_URL: stack.redisUrl ?? "" };
@@ -60,6 +68,7 @@ export function describeServices(stack: Stack): readonly Service[] {
       FLORIN_DATABASE_URL: databases.florin_vault.appUrl,
       FLORIN_API_KEY_PEPPER: secrets.apiKeyPepper,
       FLORIN_KEK: secrets.keyEncryptionKey,
+      ...sandboxTokens,
     }),
     service("connectors", "connectors", ports.connectorsAdmin, {
       FLORIN_GRPC_PORT: String(ports.connectorsGrpc),

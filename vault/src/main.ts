@@ -13,6 +13,7 @@ import { createCardDirectory } from "./app/card-directory.ts";
 import { createTokenMaker } from "./app/create-token.ts";
 import { loadDataKeys } from "./app/data-keys.ts";
 import { createSecurityCodes } from "./app/security-codes.ts";
+import { createTokenLimit } from "./app/token-limit.ts";
 import { vaultConfig } from "./config.ts";
 import { createSoftwareHsm } from "./hsm/software.ts";
 import { buildApp } from "./rest/app.ts";
@@ -64,6 +65,12 @@ runProcess({
       foundTtlMs: config.keyFoundTtlMs,
       unknownTtlMs: config.keyUnknownTtlMs,
     });
+    const tokenLimit = createTokenLimit({
+      addressRate: { burst: config.addressTokensBurst, perSecond: config.addressTokensPerMinute / 60 },
+      keyRate: { burst: config.keyTokensBurst, perSecond: config.keyTokensPerMinute / 60 },
+      now: monotonicNow,
+      metrics,
+    });
     metrics.gauge("batch_queue_depth", () => accessLog.depth, { batch: "access-log" });
 
     const isReady = () => accessLog.isHealthy() && !isDraining();
@@ -78,7 +85,7 @@ runProcess({
       logger,
       readiness: isReady,
     });
-    const app = buildApp({ authenticator, tokens, logger });
+    const app = buildApp({ authenticator, tokenLimit, tokens, trustedProxies: config.trustedProxies, logger });
     app.fastify.server.maxConnections = config.connectionsMax;
     await app.fastify.listen({ host: config.listenHost, port: config.httpPort });
     const admin = await startAdminServer({

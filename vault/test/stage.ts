@@ -79,6 +79,11 @@ export async function startVault(stage: Stage, env: Readonly<Record<string, stri
       FLORIN_HTTP_PORT: String(httpPort),
       FLORIN_GRPC_PORT: String(grpcPort),
       FLORIN_ADMIN_PORT: String(adminPort),
+      // One address hands in the cards of all tests.
+      FLORIN_TOKENS_PER_ADDRESS_PER_MINUTE: "100000000",
+      FLORIN_TOKENS_PER_ADDRESS_BURST: "1000000",
+      FLORIN_TOKENS_PER_KEY_PER_MINUTE: "100000000",
+      FLORIN_TOKENS_PER_KEY_BURST: "1000000",
       FLORIN_API_KEY_TTL_MS: "200",
       FLORIN_API_KEY_UNKNOWN_TTL_MS: "200",
       FLORIN_LOG_LEVEL: "debug",

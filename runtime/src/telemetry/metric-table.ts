@@ -147,6 +147,12 @@ export const metricTable = {
     help: "Cards opened for a connector.",
     labels: { result: ["ok", "not_found", "refused", "fault"] },
   },
+  vault_rate_limited_total: {
+    kind: "counter",
+    unit: "{request}",
+    help: "Cards refused because an address or a publishable key handed in too many.",
+    labels: { by: ["address", "key"] },
+  },
   vault_seals_total: { kind: "counter", unit: "{card}", help: "Cards sealed under a data key.", labels: {} },
 
   // Ledger.

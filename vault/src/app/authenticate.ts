@@ -6,7 +6,7 @@
  */
 import { AppError, invalid } from "@florin/kernel";
 import { LRUCache } from "lru-cache";
-import { type PublishableKey, parseBearer } from "../domain/publishable-key.ts";
+import { holdsSecretKey, type PublishableKey, parseBearer } from "../domain/publishable-key.ts";
 import type { PublishableKeyStore } from "../store/publishable-keys.ts";
 import { keyHash } from "./key-hash.ts";
 
@@ -50,6 +50,7 @@ export function createAuthenticator(o: {
   return {
     async authenticate(authorization) {
       if (authorization === undefined) throw invalid("api_key_missing", "send your publishable key as Authorization: Bearer pk_…");
+      if (holdsSecretKey(authorization)) throw secretKeyShown();
       const presented = parseBearer(authorization);
       if (presented === undefined) throw refused();
       const { publishableKey, mode } = presented;
@@ -61,7 +62,15 @@ export function createAuthenticator(o: {
   };
 }
 
-/** One answer for a key that never was, was revoked, or is of another kind. */
+/** One answer for a key that never was, was revoked, or is of another mode. */
 function refused(): AppError {
-  return invalid("api_key_invalid", "the key is not a publishable key (pk_…) that is known here; a secret key must never be in a page");
+  return invalid("api_key_invalid", "the key is not a publishable key (pk_…) that is known here");
+}
+
+/** The same for every secret key, whether it exists or not: nothing is looked up. */
+function secretKeyShown(): AppError {
+  return invalid(
+    "api_key_invalid",
+    "this is a secret key (sk_…): cards take the publishable key (pk_…). If a page sent it, everybody has seen it: revoke it now",
+  );
 }

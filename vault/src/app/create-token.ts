@@ -17,9 +17,12 @@ export type CreateTokenResult =
   | { readonly kind: "created"; readonly created: CreatedToken }
   | { readonly kind: "refused"; readonly fault: AppError };
 
+/** Whose card it is. */
+type Owner = Pick<PublishableKey, "merchantId" | "mode">;
+
 export interface TokenMaker {
   /** Takes the card over: number and code are wiped when it settles. Rejects with AppError when a part is away; then there is no token. */
-  create(key: PublishableKey, card: CardInput): Promise<CreateTokenResult>;
+  create(key: Owner, card: CardInput): Promise<CreateTokenResult>;
   /** Waits for what is being stored. */
   close(): Promise<void>;
 }
@@ -49,7 +52,7 @@ export function createTokenMaker(o: {
     concurrencyMax: batchesInFlightMax,
   });
 
-  const sealCard = async ({ merchantId, mode }: PublishableKey, card: CardInput, facts: CardFacts): Promise<StoredCard> => {
+  const sealCard = async ({ merchantId, mode }: Owner, card: CardInput, facts: CardFacts): Promise<StoredCard> => {
     const { epoch, key } = await o.dataKeys.takeSealingKey(merchantId);
     const token = makeToken(randomBytes(tokenRandomBytes));
     const { expMonth, expYear } = facts;

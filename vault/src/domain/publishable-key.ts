@@ -9,8 +9,14 @@ import type { Mode } from "./token.ts";
 export type PresentedKey = { readonly mode: Mode; readonly publishableKey: string };
 
 /** What a publishable key grants, once it was found. */
-export type PublishableKey = { readonly merchantId: string; readonly mode: Mode };
+export type PublishableKey = {
+  /** Tells keys apart without holding one: its keyed hash in hex. */
+  readonly keyId: string;
+  readonly merchantId: string;
+  readonly mode: Mode;
+};
 
+const secretKey = /^bearer +sk_/i;
 const bearerKey = /^bearer +(pk_(test|live)_[0-9a-hjkmnp-tv-z]{26})$/i;
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 const bodyLength = 26;
@@ -24,6 +30,11 @@ export function parseBearer(authorization: string): PresentedKey | undefined {
   const [, publishableKey = "", mode = ""] = match;
   if (publishableKey !== publishableKey.toLowerCase()) return undefined;
   return { mode: mode === "live" ? "live" : "test", publishableKey };
+}
+
+/** True when the header holds what looks like a secret key. */
+export function holdsSecretKey(authorization: string): boolean {
+  return secretKey.test(authorization);
 }
 
 export function makePublishableKey(mode: Mode, random: Uint8Array): string {

@@ -1,7 +1,7 @@
 /**
  * The vault's own origin, built without listening: `POST /v1/tokens`, callable from any page (the publishable key is public), and nothing else.
  *
- * Order: key, content type, body (bytes, wiped), card, token. Fastify routes and keeps connections; the body never passes through it. Nothing of a
+ * Order: address, key, content type, body (bytes, wiped), card, token. Fastify routes and keeps connections; the body never passes through it. Nothing of a
  * request is logged but its id, and never anything that was sent.
  *
  * Not here: TLS, which ends in front of this port, in the card data environment.
@@ -13,6 +13,7 @@ import type { Logger } from "@florin/runtime/telemetry";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Authenticator } from "../app/authenticate.ts";
 import type { CreatedToken, TokenMaker } from "../app/create-token.ts";
+import type { TokenLimit } from "../app/token-limit.ts";
 import type { CardInput } from "../domain/card.ts";
 import { limits } from "../domain/limits.ts";
 import { faultAnswer, toOriginFault } from "./error-answer.ts";
@@ -27,6 +28,8 @@ export type OriginApp = {
 
 const tokensPath = "/v1/tokens";
 const requestTimeoutMs = 10_000;
+/** How often connections are looked at for slow senders. */
+const slowCheckEveryMs = 5_000;
 const keepAliveTimeoutMs = 75_000;
 const paramLengthMax = 64;
 const corsMaxAgeS = 86_400;
@@ -44,7 +47,14 @@ const constantHeaders = {
 /** Only on the one path that pages call. */
 const corsHeaders = { "access-control-allow-origin": "*", "access-control-expose-headers": "request-id, retry-after" } as const;
 
-export function buildApp(o: { authenticator: Authenticator; tokens: TokenMaker; logger: Logger }): OriginApp {
+export function buildApp(o: {
+  authenticator: Authenticator;
+  tokenLimit: TokenLimit;
+  tokens: TokenMaker;
+  /** Whose X-Forwarded-For is believed; "": nobody's. */
+  trustedProxies: string;
+  logger: Logger;
+}): OriginApp {
   let isDraining = false;
   const fastify = Fastify({
     logger: false,
@@ -53,7 +63,8 @@ export function buildApp(o: { authenticator: Authenticator; tokens: TokenMaker; 
     routerOptions: { maxParamLength: paramLengthMax },
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
-    http: { maxHeaderSize: limits.headerBytesMax, headersTimeout: requestTimeoutMs },
+    http: { maxHeaderSize: limits.headerBytesMax, headersTimeout: requestTimeoutMs, connectionsCheckingInterval: slowCheckEveryMs },
+    ...(o.trustedProxies === "" ? {} : { trustProxy: o.trustedProxies }),
     return503OnClosing: false,
     forceCloseConnections: "idle",
     exposeHeadRoutes: false,
@@ -90,7 +101,9 @@ export function buildApp(o: { authenticator: Authenticator; tokens: TokenMaker; 
   fastify.options(tokensPath, (request, reply) => send(request, reply, 204, "", preflightHeaders));
   fastify.post(tokensPath, async (request, reply) => {
     try {
+      o.tokenLimit.takeAddress(request.ip);
       const key = await o.authenticator.authenticate(request.headers.authorization);
+      o.tokenLimit.takeKey(key);
       checkContentType(request.headers["content-type"]);
       const result = await o.tokens.create(key, await readCard(request));
       if (result.kind === "refused") sendFault(request, reply, result.fault);

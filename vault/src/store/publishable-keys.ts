@@ -16,7 +16,8 @@ export function createPublishableKeyStore(sql: Sql): PublishableKeyStore {
         // Index: publishable_keys_pkey (key_hash).
         const [row] = await sql<{ merchant_id: string; mode: Mode }[]>`
           SELECT merchant_id::text AS merchant_id, mode FROM publishable_keys WHERE key_hash = ${keyHash} AND revoked_at IS NULL`;
-        return row === undefined ? undefined : { merchantId: idFromHex("merchant", row.merchant_id), mode: row.mode };
+        if (row === undefined) return undefined;
+        return { keyId: Buffer.from(keyHash).toString("hex"), merchantId: idFromHex("merchant", row.merchant_id), mode: row.mode };
       } catch (thrown) {
         throw toDatabaseFault(thrown);
       }

@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { createKeyedBuckets } from "./keyed-buckets.ts";
+
+const rate = { burst: 2, perSecond: 1 };
+
+test("each name has a bucket of its own", () => {
+  const buckets = createKeyedBuckets({ rate, namesMax: 10, now: () => 0 });
+  expect([buckets.take("a"), buckets.take("a"), buckets.take("a"), buckets.take("b")]).toEqual([0, 0, 1_000, 0]);
+});
+
+test("a name comes back when time has passed, or when its token is given back", () => {
+  let nowMs = 0;
+  const buckets = createKeyedBuckets({ rate, namesMax: 10, now: () => nowMs });
+  for (let taken = 0; taken < 2; taken++) buckets.take("a");
+  expect(buckets.take("a")).toBe(1_000);
+  nowMs = 1_000;
+  expect([buckets.take("a"), buckets.take("a")]).toEqual([0, 1_000]);
+  buckets.giveBack("a");
+  expect([buckets.take("a"), buckets.take("a")]).toEqual([0, 1_000]);
+});
+
+test("more names than the bound push out the least used one only, so memory does not grow", () => {
+  const buckets = createKeyedBuckets({ rate, namesMax: 3, now: () => 0 });
+  for (const name of ["old", "old", "busy", "busy"]) buckets.take(name);
+  for (let index = 0; index < 1_000; index++) {
+    buckets.take(`flood ${index}`);
+    expect(buckets.take("busy")).toBe(1_000);
+  }
+  expect(buckets.take("old")).toBe(0);
+});

@@ -1,0 +1,33 @@
+/**
+ * One token bucket per name (a key, an address), for at most `namesMax` names: the least used is dropped first and begins anew.
+ *
+ * Per process and in memory: `n` processes give a name `n` times the rate. A limit over all of them costs a round trip per request.
+ */
+import { LRUCache } from "lru-cache";
+import { type BucketRate, fullBucket, returnToken, type TokenBucket, takeToken } from "./token-bucket.ts";
+
+export interface KeyedBuckets {
+  /** Takes one token: 0. None left: milliseconds, at least 1, until there is one; nothing is taken. */
+  take(name: string): number;
+  /** Gives back a token that was taken for something that turned out not to count. */
+  giveBack(name: string): void;
+}
+
+/** `now`: milliseconds. */
+export function createKeyedBuckets(o: { rate: BucketRate; namesMax: number; now: () => number }): KeyedBuckets {
+  const buckets = new LRUCache<string, TokenBucket>({ max: o.namesMax });
+  const bucketOf = (name: string, nowMs: number): TokenBucket => {
+    const known = buckets.get(name);
+    if (known !== undefined) return known;
+    const fresh = fullBucket(o.rate, nowMs);
+    buckets.set(name, fresh);
+    return fresh;
+  };
+  return {
+    take(name) {
+      const nowMs = o.now();
+      return takeToken(bucketOf(name, nowMs), o.rate, nowMs);
+    },
+    giveBack: (name) => returnToken(bucketOf(name, o.now()), o.rate),
+  };
+}
