@@ -14,5 +14,5 @@ export {
 } from "./error-code.ts";
 export { type IdKind, idFromHex, idPrefixes, idTimeMs, idToHex, isId, makeId } from "./id.ts";
 export { add, allocate, amountMinorMax, type Money } from "./money.ts";
-export { Secret } from "./secret.ts";
+export { makeSecretBytes, Secret } from "./secret.ts";
 export { type TestCard, type TestCardName, testCardNames, testCards } from "./test-card.ts";

@@ -5,6 +5,16 @@
  */
 import { inspect } from "node:util";
 
+/**
+ * `length` zero bytes for a secret, outside of the engine's heap.
+ *
+ * An array of at most 64 bytes that is made in another way, a Buffer too, lies inside the heap, where the collector copies it about and leaves
+ * behind what `wipe` does not reach.
+ */
+export function makeSecretBytes(length: number): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(length));
+}
+
 export class Secret {
   readonly #bytes: Uint8Array;
   readonly #mask: string;

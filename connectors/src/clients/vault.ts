@@ -15,7 +15,7 @@ export type OpenedCard =
   | { readonly kind: "unavailable" };
 
 export type OpenCardRequest = { readonly merchantId: string; readonly paymentId: string; readonly token: string };
-/** Never rejects. Whoever opens a card wipes it when the processor has answered. */
+/** Never rejects. Whoever opens a card wipes it when the call has ended. */
 export type OpenCard = (request: OpenCardRequest, call: ConnectorCall) => Promise<OpenedCard>;
 
 export function createCardOpener(o: { client: Client<typeof VaultService>; timeoutMs: number; logger: Logger }): OpenCard {

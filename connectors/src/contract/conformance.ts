@@ -155,6 +155,30 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
       });
     });
 
+    describe("a card", () => {
+      const digitsOf = ({ number, securityCode }: Card) => [...number.expose(), ...(securityCode?.expose() ?? [])];
+
+      test("is wiped once it is in the request, while the processor still thinks", async () => {
+        const asked = command();
+        const card = world.card("approved");
+        await world.fail(asked.reference, "timeout_after_charge");
+        let isAnswered = false;
+        const outcome = world.connector.authorize(asked, card, call(5 * patienceMs)).finally(() => {
+          isAnswered = true;
+        });
+        await expect.poll(() => world.effects(asked.reference)).toBe(1);
+        expect(digitsOf(card).every((byte) => byte === 0)).toBe(true);
+        expect(isAnswered).toBe(false);
+        expect(await outcome).toMatchObject({ kind: "unknown" });
+      });
+
+      test("is wiped although nothing was sent", async () => {
+        const card = world.card("approved");
+        expect(await world.unreachable.authorize(command(), card, call())).toMatchObject({ kind: "not_sent" });
+        expect(digitsOf(card).every((byte) => byte === 0)).toBe(true);
+      });
+    });
+
     describe("when nothing left our house", () => {
       test("a refused connection is not_sent", async () => {
         const outcome = await world.unreachable.authorize(command(), world.card("approved"), call());

@@ -27,7 +27,7 @@ export type Capabilities = {
   readonly authorizationHours: number;
 };
 
-/** An open card. Whoever opened it wipes it when the call has ended. */
+/** An open card. A connector wipes it as soon as its digits are in the request; whoever opened it wipes it in any case when the call has ended. */
 export type Card = {
   /** ASCII digits. */
   readonly number: Secret;
@@ -86,7 +86,7 @@ export interface Connector {
   /** Registry name: lower case letters, digits and underscores. Stored with payments, so it stays for ever. */
   readonly name: string;
   readonly capabilities: Capabilities;
-  /** Repeating a command with its reference has one effect where `capabilities.idempotent` holds. */
+  /** Takes the card over and wipes it. Repeating a command with its reference has one effect where `capabilities.idempotent` holds. */
   authorize(command: AuthorizeCommand, card: Card, call: ConnectorCall): Promise<Outcome>;
   capture(command: CaptureCommand, call: ConnectorCall): Promise<Outcome>;
   void(command: VoidCommand, call: ConnectorCall): Promise<Outcome>;

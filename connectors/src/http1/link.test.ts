@@ -88,6 +88,36 @@ describe("answers", () => {
   });
 });
 
+describe("a request that has left", () => {
+  test("may be wiped before its answer comes", async () => {
+    const received: string[] = [];
+    const { url } = await serve((socket, _connection, turn) => {
+      received.push(String(turn));
+      // The answer waits for the wiping.
+      if (turn === 1) afterWiping = () => socket.write(answer("late"));
+    });
+    let afterWiping = () => {};
+    const own = Buffer.from(request);
+    const wiped = Promise.withResolvers<void>();
+    const asked = link(url).exchange(own, soon(), read, () => {
+      own.fill(0);
+      wiped.resolve();
+    });
+    await wiped.promise;
+    await expect.poll(() => received).toEqual(["1"]);
+    afterWiping();
+    expect(await asked).toMatchObject({ kind: "answered", value: { text: "late" } });
+  });
+
+  test("is told of once for each request, also when its connection is lost", async () => {
+    const { url } = await serve((socket, _connection, turn) => (turn === 1 ? socket.write(answer("x")) : socket.destroy()));
+    const http = link(url);
+    let written = 0;
+    for (let turn = 0; turn < 2; turn++) await http.exchange(request, soon(), read, () => (written += 1));
+    await expect.poll(() => written).toBe(2);
+  });
+});
+
 describe("not_sent and unknown", () => {
   test("nobody listens: not_sent, and the link is down until somebody does", async () => {
     const { server, url } = await serve((socket) => socket.write(answer("x")));

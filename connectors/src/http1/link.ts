@@ -37,8 +37,11 @@ export type HttpLinkOptions = {
 };
 
 export type HttpLink = {
-  /** `request` is a whole HTTP/1.1 request. It must not change until the promise settles; it never rejects. */
-  exchange<T extends object>(request: Buffer, deadlineAtMs: number, read: ReadAnswer<T>): Promise<LinkAnswer<T>>;
+  /**
+   * `request` is a whole HTTP/1.1 request. It must not change until `onWritten` is called or the promise settles; it never rejects.
+   * `onWritten`: the operating system has all of the request, or will never get the rest. It may come after the promise has settled.
+   */
+  exchange<T extends object>(request: Buffer, deadlineAtMs: number, read: ReadAnswer<T>, onWritten?: () => void): Promise<LinkAnswer<T>>;
   /** False after a failed connection attempt, until one succeeds. */
   isUp(): boolean;
   readonly connections: number;
@@ -53,6 +56,7 @@ type Exchange = {
   readonly request: Buffer;
   readonly deadlineAtMs: number;
   readonly read: ReadAnswer<object>;
+  readonly onWritten: (() => void) | undefined;
   readonly settle: (answer: LinkAnswer<object>) => void;
 };
 
@@ -90,7 +94,7 @@ class Link implements HttpLink {
     return this.#isUp;
   }
 
-  exchange<T extends object>(request: Buffer, deadlineAtMs: number, read: ReadAnswer<T>): Promise<LinkAnswer<T>> {
+  exchange<T extends object>(request: Buffer, deadlineAtMs: number, read: ReadAnswer<T>, onWritten?: () => void): Promise<LinkAnswer<T>> {
     if (this.#isClosing) return Promise.resolve({ kind: "not_sent", cause: "closing" });
     if (deadlineAtMs <= Date.now()) return Promise.resolve({ kind: "not_sent", cause: "deadline_exceeded" });
     return new Promise((resolve) => {
@@ -98,7 +102,7 @@ class Link implements HttpLink {
       const settle = resolve as (answer: LinkAnswer<object>) => void;
       this.#exchangeCount += 1;
       this.#sweeper ??= setInterval(() => this.#sweep(), sweepMs);
-      this.#place({ request, deadlineAtMs, read, settle });
+      this.#place({ request, deadlineAtMs, read, onWritten, settle });
     });
   }
 
@@ -220,7 +224,7 @@ class Connection {
 
   start(exchange: Exchange): void {
     this.#exchange = exchange;
-    this.#socket.write(exchange.request);
+    this.#socket.write(exchange.request, exchange.onWritten);
   }
 
   /** Only while idle. */

@@ -80,7 +80,8 @@ function move({ link, writer, call }: Means, movement: Movement, expected: Expec
 }
 
 async function operate(link: HttpLink, request: WrittenRequest, expected: Expected, call: ConnectorCall): Promise<Outcome> {
-  const answer = await link.exchange(request.bytes, call.deadlineAtMs, (status, body) => readOutcome(status, body, expected));
+  const read = (status: number, body: Buffer) => readOutcome(status, body, expected);
+  const answer = await link.exchange(request.bytes, call.deadlineAtMs, read, request.wipe);
   request.release();
   return answer.kind === "answered" ? answer.value : answer.kind === "not_sent" ? notSent(answer.cause) : unknown(answer.cause);
 }

@@ -68,6 +68,25 @@ describe("an authorization on the wire", () => {
     expect(body["card"]).not.toHaveProperty("cvc");
   });
 
+  test("the card is wiped when it is in the request", () => {
+    const written = card();
+    const { bytes } = writer.authorize(command, written, call());
+    expect(bytes.includes("4242424242424242")).toBe(true);
+    expect([...written.number.expose(), ...(written.securityCode?.expose() ?? [1])].every((byte) => byte === 0)).toBe(true);
+  });
+
+  test("a request can be wiped before it is released, and not afterwards, when its buffer is another request's", () => {
+    const request = writer.authorize(command, card(), call());
+    request.wipe();
+    expect(request.bytes.every((byte) => byte === 0)).toBe(true);
+    request.release();
+    const next = writer.authorize(command, card(), call());
+    expect(next.bytes.buffer).toBe(request.bytes.buffer);
+    request.wipe();
+    expect(next.bytes.includes("4242424242424242")).toBe(true);
+    next.release();
+  });
+
   test("a released request is wiped", () => {
     const request = writer.authorize(command, card(), call());
     expect(request.bytes.includes("4242424242424242")).toBe(true);

@@ -1,7 +1,7 @@
 /**
  * simpay's requests as HTTP/1.1 bytes: head and body in one buffer, one write.
  *
- * A card number goes from the vault's bytes into the buffer and never becomes a string. References and ids were checked where they came
+ * A card number goes from the vault's bytes into the buffer, is wiped there, and never becomes a string. References and ids were checked where they came
  * in; whatever else may hold any character goes through JSON's escapes, so nothing can break out of a header or a field.
  */
 import { assert } from "@florin/kernel";
@@ -11,11 +11,14 @@ import { giveBack, takeBuffer } from "../http1/request-buffer.ts";
 export type WrittenRequest = {
   /** Exactly the request. */
   readonly bytes: Buffer;
-  /** Wipes the bytes; call it once, when the exchange is over. */
+  /** Overwrites the bytes, as soon as they have left. Does nothing after `release`, when the buffer may be another request's. */
+  readonly wipe: () => void;
+  /** Wipes the bytes and gives their buffer back; call it once, when the exchange is over. */
   readonly release: () => void;
 };
 
 export type RequestWriter = {
+  /** Wipes the card: from here on its digits are in the request only. */
   authorize(command: AuthorizeCommand, card: Card, call: ConnectorCall): WrittenRequest;
   /** `path` under the authorization; `body` is JSON. */
   post(path: string, reference: string, body: string, call: ConnectorCall): WrittenRequest;
@@ -94,6 +97,8 @@ function write(head: string, fields: string, card: Card | undefined): WrittenReq
     at = append(buffer, number, at);
     if (code !== undefined) at = append(buffer, code, append(buffer, codeBefore, at));
     at = append(buffer, cardAfter, at);
+    card?.number.wipe();
+    card?.securityCode?.wipe();
   }
   assert(at === total, "a request is as long as its head says");
   return finished(buffer, total);
@@ -105,5 +110,15 @@ function append(buffer: Buffer, bytes: Uint8Array, at: number): number {
 }
 
 function finished(buffer: Buffer, usedBytes: number): WrittenRequest {
-  return { bytes: buffer.subarray(0, usedBytes), release: () => giveBack(buffer, usedBytes) };
+  let isReleased = false;
+  return {
+    bytes: buffer.subarray(0, usedBytes),
+    wipe() {
+      if (!isReleased) buffer.fill(0, 0, usedBytes);
+    },
+    release() {
+      isReleased = true;
+      giveBack(buffer, usedBytes);
+    },
+  };
 }

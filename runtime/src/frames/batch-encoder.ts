@@ -15,6 +15,8 @@ import { required } from "@florin/kernel";
 /** Bodies in the order of the values; an Error where a value cannot be encoded. */
 export interface BodyEncoder<T> {
   encodeAll(values: readonly T[]): readonly (Uint8Array | Error)[];
+  /** Present when values hold secrets: overwrites those of a value that was not encoded. Whoever has a body wipes it, too. Safe to repeat. */
+  readonly wipe?: (value: T) => void;
 }
 
 /** For values that are bytes already. */

@@ -68,7 +68,8 @@ test("a frame of answers is byte for byte what the generated code writes, and is
         if ("fault" in one) writer.addFault(one.id, create(FaultSchema, one.fault));
         else writer.addBody(one.id, one.body);
       }
-      const bytes = writer.take();
+      const { bytes, isSecret } = writer.take();
+      expect(isSecret).toBe(false);
       const message = create(ExchangeResponseSchema, frame);
       expect(new Uint8Array(bytes)).toEqual(toBinary(ExchangeResponseSchema, message));
       const read: { id: number; body: Uint8Array; fault: Fault | undefined }[] = [];
@@ -77,6 +78,27 @@ test("a frame of answers is byte for byte what the generated code writes, and is
       expect(read.map(({ body }) => body)).toEqual(message.answers.map(({ body }) => body));
       expect(read.map(({ fault }) => fault)).toEqual(message.answers.map(({ fault }) => fault));
     }),
+  );
+});
+
+test("secret answers are in the frame and nowhere else, behind the others", () => {
+  const writer = new ResponseFrameWriter();
+  fc.assert(
+    fc.property(
+      response,
+      fc.array(fc.tuple(fc.integer({ min: 1, max: 2 ** 32 - 1 }), fc.uint8Array({ maxLength: 300 }))),
+      (frame, secrets) => {
+        const bodies = secrets.map(([, body]) => Uint8Array.from(body));
+        for (const [index, [id]] of secrets.entries()) writer.addSecretBody(id, bodies[index] ?? expect.fail());
+        for (const one of frame.answers) if ("body" in one) writer.addBody(one.id, one.body);
+        const { bytes, isSecret } = writer.take();
+        const plain = frame.answers.filter((one) => "body" in one);
+        const answers = [...plain, ...secrets.map(([id, body]) => ({ id, body }))];
+        expect(new Uint8Array(bytes)).toEqual(toBinary(ExchangeResponseSchema, create(ExchangeResponseSchema, { answers })));
+        expect(isSecret).toBe(secrets.length > 0);
+        for (const body of bodies) expect(body.every((byte) => byte === 0)).toBe(true);
+      },
+    ),
   );
 });
 

@@ -8,6 +8,7 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { type Fault, FaultSchema } from "@florin/gen/frames/v1/frames";
+import { makeSecretBytes } from "@florin/kernel";
 
 const varint = 0;
 const lengthDelimited = 2;
@@ -98,9 +99,16 @@ export class RequestFrameWriter {
   }
 }
 
+type SecretAnswer = { readonly id: number; readonly body: Uint8Array; readonly size: number };
+
+/** Secret bodies are in `bytes` only and can be wiped there. */
+export type ResponseFrame = { readonly bytes: Buffer; readonly isSecret: boolean };
+
 /** Builds one frame of answers after the other. */
 export class ResponseFrameWriter {
   readonly #writer = new BinaryWriter();
+  /** Answers that never go through a buffer of the library. */
+  #secrets: SecretAnswer[] = [];
   answerCount = 0;
   byteCount = 0;
 
@@ -109,6 +117,13 @@ export class ResponseFrameWriter {
     const writer = this.#writer.uint32(responseAnswersTag).uint32(size);
     if (id !== 0) writer.uint32(answerIdTag).uint32(id);
     if (body.length !== 0) writer.uint32(answerBodyTag).bytes(body);
+    this.#added(size);
+  }
+
+  /** Takes `body` over and wipes it when the frame is made. */
+  addSecretBody(id: number, body: Uint8Array): void {
+    const size = scalarSize(id) + bytesSize(body.length);
+    this.#secrets.push({ id, body, size });
     this.#added(size);
   }
 
@@ -122,16 +137,49 @@ export class ResponseFrameWriter {
     this.#added(size);
   }
 
-  take(): Buffer {
+  take(): ResponseFrame {
     this.answerCount = 0;
     this.byteCount = 0;
-    return asBuffer(this.#writer.finish());
+    const plain = this.#writer.finish();
+    const secrets = this.#secrets;
+    if (secrets.length === 0) return { bytes: asBuffer(plain), isSecret: false };
+    this.#secrets = [];
+    const bytes = makeSecretBytes(secrets.reduce((total, { size }) => total + 1 + varintSize(size) + size, plain.length));
+    bytes.set(plain);
+    let at = plain.length;
+    for (const secret of secrets) at = writeSecret(bytes, at, secret);
+    return { bytes: asBuffer(bytes), isSecret: true };
   }
 
   #added(size: number): void {
     this.answerCount += 1;
     this.byteCount += size + 4;
   }
+}
+
+/** Writes an answer at `start`, wipes its body, and returns where the next one begins. */
+function writeSecret(bytes: Uint8Array, start: number, { id, body, size }: SecretAnswer): number {
+  bytes[start] = responseAnswersTag;
+  let at = writeVarint(bytes, start + 1, size);
+  if (id !== 0) {
+    bytes[at] = answerIdTag;
+    at = writeVarint(bytes, at + 1, id);
+  }
+  if (body.length !== 0) {
+    bytes[at] = answerBodyTag;
+    at = writeVarint(bytes, at + 1, body.length);
+  }
+  bytes.set(body, at);
+  body.fill(0);
+  return at + body.length;
+}
+
+function writeVarint(bytes: Uint8Array, start: number, value: number): number {
+  let at = start;
+  let left = value;
+  for (; left >= 0x80; left >>>= 7) bytes[at++] = (left & 0x7f) | 0x80;
+  bytes[at++] = left;
+  return at;
 }
 
 /** A frame of commands as parallel columns; index i of each is one command. */

@@ -4,4 +4,5 @@ export type { CallContext } from "./context.ts";
 export { fromFault, toFault } from "./fault.ts";
 export { commandsInFlightDefault, messageBytesMax, timeoutMsMax } from "./limits.ts";
 export { type CallOptions, FrameLink, type LinkMethod, type LinkOptions } from "./link.ts";
+export { createSecretEncoder } from "./secret-encoder.ts";
 export { type FramedMethod, ServerExchange, type ServerExchangeOptions } from "./server-exchange.ts";

@@ -3,6 +3,8 @@
  *
  * grpc-js counts messages (`write` says false from 16 on), which for frames of hundreds of kilobytes would be megabytes of memory; so the
  * bytes handed over and not yet taken by HTTP/2 are counted too. Who writes although it is blocked loses nothing, but breaks the bound.
+ *
+ * A secret frame is wiped when it was written, and so is the copy of it that grpc-js makes behind a head of its own.
  */
 import { unwrittenBytesMax } from "./limits.ts";
 
@@ -16,6 +18,8 @@ export class FrameOutlet {
   readonly #onFree: () => void;
   #unwrittenBytes = 0;
   #isSinkFull = false;
+  /** Secret frames that are not written yet; each wipes itself and its copies. */
+  readonly #unwrittenSecrets = new Set<() => void>();
 
   /** `onFree` is called each time a blocked outlet takes frames again. */
   constructor(sink: FrameSink, onFree: () => void) {
@@ -34,6 +38,24 @@ export class FrameOutlet {
     if (!isTaken) this.#isSinkFull = true;
   }
 
+  writeSecret(frame: Buffer): void {
+    const wipe = wiperOf(frame);
+    this.#unwrittenSecrets.add(wipe);
+    this.#unwrittenBytes += frame.length;
+    const onWritten = () => {
+      this.#unwrittenSecrets.delete(wipe);
+      wipe();
+      this.#change(() => this.#written(frame.length));
+    };
+    if (!this.#sink.write(frame, onWritten)) this.#isSinkFull = true;
+  }
+
+  /** When the sink is over: what it did not take leaves nothing behind. */
+  wipeSecrets(): void {
+    for (const wipe of this.#unwrittenSecrets) wipe();
+    this.#unwrittenSecrets.clear();
+  }
+
   #drained(): void {
     this.#isSinkFull = false;
   }
@@ -47,4 +69,17 @@ export class FrameOutlet {
     apply();
     if (wasBlocked && !this.isBlocked) this.#onFree();
   }
+}
+
+/** Wipes the frame and what was copied from it by its own `copy`, which is how grpc-js puts a message behind its head. */
+function wiperOf(frame: Buffer): () => void {
+  const copies: Uint8Array[] = [];
+  frame.copy = (target, ...range) => {
+    copies.push(target);
+    return Buffer.prototype.copy.call(frame, target, ...range);
+  };
+  return () => {
+    frame.fill(0);
+    for (const copy of copies) copy.fill(0);
+  };
 }

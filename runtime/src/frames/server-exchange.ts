@@ -7,13 +7,14 @@
  *   sends and never reads cannot fill our memory;
  * - a command whose deadline has passed is not started; one that is started is answered exactly once, unless it was cancelled;
  * - answers leave at the end of the event-loop turn, in any order.
+ * - an answer with secrets is wiped when it has left, or when nobody wants it any more;
  * - a peer that breaks the protocol (malformed frame, id 0, id in use, too many commands or methods) loses its stream.
  */
 import { AppError } from "@florin/kernel";
 import { type ServerDuplexStream, status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { type BodyEncoder, encodeEach } from "./batch-encoder.ts";
-import { bytesOf, type RequestFrame, ResponseFrameWriter, readRequestFrame } from "./codec.ts";
+import { bytesOf, type RequestFrame, type ResponseFrame, ResponseFrameWriter, readRequestFrame } from "./codec.ts";
 import type { CallContext } from "./context.ts";
 import { DeadlineSweep } from "./deadline-sweep.ts";
 import { toFault } from "./fault.ts";
@@ -43,7 +44,7 @@ export type ServerExchangeOptions = {
 };
 
 type DoneCommand = { readonly id: number; readonly value: unknown; readonly encoder: BodyEncoder<unknown> };
-type ReadyFrame = { readonly bytes: Buffer; readonly answerCount: number };
+type ReadyFrame = ResponseFrame & { readonly answerCount: number };
 
 /** Commands that were under way when the drain began are still taken for so long; later ones are answered `unavailable`. */
 const drainGraceMs = 1_000;
@@ -178,6 +179,7 @@ export class ServerExchange {
   #finish(id: number, context: CommandContext, value: unknown, encoder: BodyEncoder<unknown>): void {
     this.#running.delete(id);
     if (!context.isAnswerWanted) {
+      encoder.wipe?.(value);
       this.#endIfDone();
       return;
     }
@@ -225,15 +227,17 @@ export class ServerExchange {
       const frame = this.#framesReady.shift();
       if (frame === undefined) return;
       this.#options.onFrame(frame.answerCount);
-      this.#outlet.write(frame.bytes);
+      if (frame.isSecret) this.#outlet.writeSecret(frame.bytes);
+      else this.#outlet.write(frame.bytes);
       this.#answersUnwritten -= frame.answerCount;
     }
   }
 
   #encode(answers: readonly DoneCommand[]): void {
-    encodeEach<unknown, DoneCommand>(answers, ({ id }, body) => {
+    encodeEach<unknown, DoneCommand>(answers, ({ id, encoder }, body) => {
       if (body instanceof Error) this.#writer.addFault(id, toFault(this.#options.faultOf("an answer's encoding", body)));
       else if (body.length > bodyBytesMax) this.#writer.addFault(id, tooLarge);
+      else if (encoder.wipe !== undefined) this.#writer.addSecretBody(id, body);
       else this.#writer.addBody(id, body);
       this.#closeFrameIfFull();
     });
@@ -245,7 +249,7 @@ export class ServerExchange {
 
   #closeFrame(): void {
     const { answerCount } = this.#writer;
-    this.#framesReady.push({ bytes: this.#writer.take(), answerCount });
+    this.#framesReady.push({ ...this.#writer.take(), answerCount });
   }
 
   #onFree(): void {
@@ -291,8 +295,11 @@ export class ServerExchange {
       context.isAnswerWanted = false;
       context.abort(new AppError("cancelled", "the caller was lost", { work: "unknown" }));
     }
+    for (const { bytes, isSecret } of this.#framesReady) if (isSecret) bytes.fill(0);
     this.#framesReady = [];
+    for (const { value, encoder } of this.#done) encoder.wipe?.(value);
     this.#done.length = 0;
+    this.#outlet.wipeSecrets();
     this.#options.onClosed();
   }
 }

@@ -14,7 +14,14 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { AppError, assert } from "@florin/kernel";
-import { type BodyEncoder, type CallContext, type CallOptions, createBatchEncoder, type FramedMethod } from "../frames/index.ts";
+import {
+  type BodyEncoder,
+  type CallContext,
+  type CallOptions,
+  createBatchEncoder,
+  createSecretEncoder,
+  type FramedMethod,
+} from "../frames/index.ts";
 
 type Handler<M> =
   M extends DescMethodUnary<infer I, infer O>
@@ -54,7 +61,9 @@ export type ServiceImplementation = { readonly service: DescService; readonly me
 type LooseUnary = (request: MessageShape<DescMessage>, context: CallContext) => Promise<MessageInitShape<DescMessage>>;
 type LooseStreaming = (request: MessageShape<DescMessage>, context: CallContext) => AsyncIterable<MessageInitShape<DescMessage>>;
 
-/** Binds handlers to a service. Throws when a method has no handler or is client-streaming (we have none). */
+/**
+ * Binds handlers to a service. The bytes of answer fields that the proto marks `debug_redact` are wiped once they are encoded, so a handler answers
+ * with bytes of their own. Throws when a method has no handler or is client-streaming (we have none). */
 export function implement<S extends DescService>(service: S, handlers: Handlers<S>): ServiceImplementation {
   const loose = handlers as Record<string, LooseUnary | LooseStreaming | undefined>;
   const methods = service.methods.map((method) => {
@@ -78,7 +87,7 @@ function unaryEntry(method: DescMethod, handler: LooseUnary): UnaryEntry {
     kind: "unary",
     name: methodName(method),
     run: async (body, context) => create(output, await handler(decode(input, body), context)),
-    encoder: createBatchEncoder(output) as BodyEncoder<unknown>,
+    encoder: (createSecretEncoder(output) ?? createBatchEncoder(output)) as BodyEncoder<unknown>,
   };
 }
 

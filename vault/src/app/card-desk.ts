@@ -1,6 +1,6 @@
 /** What the other processes may ask: what a token is, and, for connectors, the card behind it. */
 import type { KeyObject } from "node:crypto";
-import { AppError, required } from "@florin/kernel";
+import { AppError, makeSecretBytes, required } from "@florin/kernel";
 import type { Metrics } from "@florin/runtime/telemetry";
 import { LRUCache } from "lru-cache";
 import { clearDigits, type DescribedCard } from "../domain/card.ts";
@@ -15,6 +15,7 @@ import type { DataKeys } from "./data-keys.ts";
 import type { SecurityCodes } from "./security-codes.ts";
 
 export type OpenedAnswer = {
+  /** Bytes of this answer alone; the caller wipes them, and those of the code. */
   readonly number: Uint8Array;
   readonly expMonth: number;
   readonly expYear: number;
@@ -106,7 +107,7 @@ export function createCardDesk(o: {
 
   /** Well-known tokens have a code for every authorization. */
   const codeOf = (entry: DirectoryEntry, token: string): Uint8Array => {
-    if (entry.kind === "well_known") return Buffer.from(wellKnownCode(entry.card.brand), "latin1");
+    if (entry.kind === "well_known") return secretDigits(wellKnownCode(entry.card.brand));
     return codes.take(token)?.expose() ?? noCode;
   };
 
@@ -155,7 +156,14 @@ export function createCardDesk(o: {
 
 /** Only the expiry: well-known tokens have no billing address. */
 function openWellKnown({ number }: WellKnownCard): Omit<OpenedAnswer, "securityCode"> {
-  return { ...wellKnownExpiry, number: Buffer.from(number, "latin1"), postalCode: "", addressLine1: "" };
+  return { ...wellKnownExpiry, number: secretDigits(number), postalCode: "", addressLine1: "" };
+}
+
+/** Bytes of their own for every answer: whoever answers wipes them. */
+function secretDigits(digits: string): Uint8Array {
+  const bytes = makeSecretBytes(digits.length);
+  for (let index = 0; index < digits.length; index++) bytes[index] = digits.charCodeAt(index);
+  return bytes;
 }
 
 /** What is no token is not written down as it came: it might be a card number in the wrong field. */

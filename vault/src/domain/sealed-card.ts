@@ -5,7 +5,7 @@
  * Bound to (associated data): token, merchant, epoch, mode and expiry. A row whose sealed bytes were swapped with another's, or whose
  * expiry or mode was changed in the database, does not open.
  */
-import { AssertionError, assert, idToHex } from "@florin/kernel";
+import { AssertionError, assert, idToHex, makeSecretBytes } from "@florin/kernel";
 import type { CardInput } from "./card.ts";
 import { type Mode, tokenToHex } from "./token.ts";
 
@@ -48,7 +48,7 @@ export function bindingBytes(binding: SealBinding): Buffer {
 export function encodeCard(card: Pick<CardInput, "number" | "postalCode" | "addressLine1" | "name">): Buffer {
   const texts = [card.postalCode, card.addressLine1, card.name].map((text) => Buffer.from(text, "utf8"));
   const fields = [card.number.expose(), ...texts];
-  const bytes = Buffer.alloc(1 + fields.reduce((total, field) => total + 2 + field.length, 0));
+  const bytes = Buffer.from(makeSecretBytes(1 + fields.reduce((total, field) => total + 2 + field.length, 0)).buffer);
   let at = bytes.writeUInt8(version, 0);
   for (const field of fields) {
     at = bytes.writeUInt16BE(field.length, at);

@@ -9,7 +9,7 @@
  * Deliberately not here: arrays, null and booleans; no request of the vault has them.
  */
 import { isUtf8 } from "node:buffer";
-import { type AppError, invalid } from "@florin/kernel";
+import { type AppError, invalid, makeSecretBytes } from "@florin/kernel";
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -109,8 +109,7 @@ export class JsonReader {
     this.#at = isAllDigits ? end + 1 : this.#stringEnd(start) + 1;
     const length = end - start;
     if (!isAllDigits || length < lengthMin || length > lengthMax) return undefined;
-    // Memory of its own: a pooled buffer would share its page with others.
-    const digits = new Uint8Array(length);
+    const digits = makeSecretBytes(length);
     digits.set(this.#bytes.subarray(start, end));
     return digits;
   }
