@@ -16,6 +16,7 @@ import { createSecurityCodes } from "./app/security-codes.ts";
 import { createTokenLimit } from "./app/token-limit.ts";
 import { vaultConfig } from "./config.ts";
 import { createSoftwareHsm } from "./hsm/software.ts";
+import { createTracedHsm } from "./hsm/traced.ts";
 import { buildApp } from "./rest/app.ts";
 import { callerPolicy } from "./rpc/policy.ts";
 import { createVaultService } from "./rpc/vault-service.ts";
@@ -39,9 +40,10 @@ runProcess({
   name: "vault",
   logger,
   async start({ isDraining }) {
-    const hsm = createSoftwareHsm({ kek: config.kek, environment: config.environment });
+    const software = createSoftwareHsm({ kek: config.kek, environment: config.environment });
     const telemetry = startTelemetry({ service: "vault", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
-    const { metrics } = telemetry;
+    const { metrics, tracer } = telemetry;
+    const hsm = createTracedHsm(software, tracer);
     const sql = connectPostgres({ url: config.databaseUrl, name: "florin-vault", connectionsMax: config.databaseConnectionsMax });
     const cards = createCardStore(sql);
     const accesses = createAccessStore(sql);
@@ -78,14 +80,14 @@ runProcess({
       host: config.listenHost,
       port: config.grpcPort,
       tls: loadTls(config.tlsDir, "vault"),
-      services: [createVaultService(desk)],
+      services: [createVaultService(desk, tracer)],
       policy: callerPolicy,
       allowInsecure: config.environment !== "production",
       metrics,
       logger,
       readiness: isReady,
     });
-    const app = buildApp({ authenticator, tokenLimit, tokens, trustedProxies: config.trustedProxies, logger });
+    const app = buildApp({ authenticator, tokenLimit, tokens, tracer, trustedProxies: config.trustedProxies, logger });
     app.fastify.server.maxConnections = config.connectionsMax;
     await app.fastify.listen({ host: config.listenHost, port: config.httpPort });
     const admin = await startAdminServer({

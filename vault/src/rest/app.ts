@@ -2,14 +2,15 @@
  * The vault's own origin, built without listening: `POST /v1/tokens`, callable from any page (the publishable key is public), and nothing else.
  *
  * Order: address, key, content type, body (bytes, wiped), card, token. Fastify routes and keeps connections; the body never passes through it. Nothing of a
- * request is logged but its id, and never anything that was sent.
+ * request is logged but its id, and never anything that was sent. Each request for a token begins a trace: a page's own is not followed, because
+ * anybody could then have every request recorded.
  *
  * Not here: TLS, which ends in front of this port, in the card data environment.
  */
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import { type AppError, type ErrorCode, invalid, makeId } from "@florin/kernel";
-import type { Logger } from "@florin/runtime/telemetry";
+import { AppError, type ErrorCode, invalid, makeId } from "@florin/kernel";
+import type { Logger, Tracer } from "@florin/runtime/telemetry";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Authenticator } from "../app/authenticate.ts";
 import type { CreatedToken, TokenMaker } from "../app/create-token.ts";
@@ -51,6 +52,7 @@ export function buildApp(o: {
   authenticator: Authenticator;
   tokenLimit: TokenLimit;
   tokens: TokenMaker;
+  tracer: Pick<Tracer, "startSpan">;
   /** Whose X-Forwarded-For is believed; "": nobody's. */
   trustedProxies: string;
   logger: Logger;
@@ -100,16 +102,14 @@ export function buildApp(o: {
   fastify.addContentTypeParser("*", (_request, _payload, done) => done(null));
   fastify.options(tokensPath, (request, reply) => send(request, reply, 204, "", preflightHeaders));
   fastify.post(tokensPath, async (request, reply) => {
-    try {
-      o.tokenLimit.takeAddress(request.ip);
-      const key = await o.authenticator.authenticate(request.headers.authorization);
-      o.tokenLimit.takeKey(key);
-      checkContentType(request.headers["content-type"]);
-      const result = await o.tokens.create(key, await readCard(request));
-      if (result.kind === "refused") sendFault(request, reply, result.fault);
-      else send(request, reply, 201, tokenBody(result.created));
-    } catch (thrown) {
-      sendFault(request, reply, toOriginFault(thrown));
+    const span = o.tracer.startSpan("vault.tokenize", { kind: "server" });
+    const answer = await tokenize(o, request).catch((thrown: unknown) => toOriginFault(thrown));
+    if (answer instanceof AppError) {
+      sendFault(request, reply, answer);
+      span.end(reply.statusCode < 500 ? "refused" : "fault", { "florin.request_id": request.id, "florin.error_code": answer.code });
+    } else {
+      send(request, reply, 201, tokenBody(answer));
+      span.end("ok", { "florin.request_id": request.id, "florin.mode": answer.mode, "florin.brand": answer.facts.brand });
     }
     return reply;
   });
@@ -134,6 +134,19 @@ const preflightHeaders = {
   "access-control-max-age": String(corsMaxAgeS),
   vary: "access-control-request-method, access-control-request-headers",
 };
+
+/** The token of the card in the request, or why there is none. Rejects with what went wrong on the way. */
+async function tokenize(
+  o: { authenticator: Authenticator; tokenLimit: TokenLimit; tokens: TokenMaker },
+  request: FastifyRequest,
+): Promise<CreatedToken | AppError> {
+  o.tokenLimit.takeAddress(request.ip);
+  const key = await o.authenticator.authenticate(request.headers.authorization);
+  o.tokenLimit.takeKey(key);
+  checkContentType(request.headers["content-type"]);
+  const result = await o.tokens.create(key, await readCard(request));
+  return result.kind === "refused" ? result.fault : result.created;
+}
 
 async function readCard(request: FastifyRequest): Promise<CardInput> {
   const bytes = await readBody(request.raw);
