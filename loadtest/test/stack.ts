@@ -36,7 +36,7 @@ export async function startStack(o: {
   const directory = mkdtempSync(join(tmpdir(), "florin-stack-"));
   const common = ["--directory", directory];
   await florin(["up", "--detach", "--profile", o.profile, "--port", String(o.port), ...common], o.env);
-  const up = JSON.parse(readFileSync(join(directory, "up.json"), "utf8")) as UpFile;
+  const up = readUpFile(directory);
   return {
     ...up,
     directory,
@@ -47,7 +47,12 @@ export async function startStack(o: {
   };
 }
 
-async function florin(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<void> {
+export function readUpFile(directory: string): UpFile {
+  return JSON.parse(readFileSync(join(directory, "up.json"), "utf8")) as UpFile;
+}
+
+/** A command of the repository as users type it. Throws with its output when it does not end with 0. */
+export async function florin(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
   const child = spawn(process.execPath, ["scripts/bootstrap.mjs", ...words], {
     cwd: root,
     env: { ...process.env, ...env },
@@ -57,6 +62,7 @@ async function florin(words: readonly string[], env: Readonly<Record<string, str
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => output.push(chunk.toString()));
   const code = await new Promise<number | null>((resolve) => child.on("exit", resolve));
   if (code !== 0) throw new Error(`florin ${words.join(" ")} ended with ${code}:\n${output.join("")}`);
+  return output.join("");
 }
 
 /** One REST call as a merchant makes it. A fresh idempotency key unless one is given. */
