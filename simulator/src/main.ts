@@ -19,7 +19,7 @@ runProcess({
     if (latency === undefined) throw new Error("FLORIN_SIMULATOR_LATENCY is none, 20 or a range like 300-1200 (ms)");
     const telemetry = startTelemetry({ service: "simulator", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
     const sql = connectPostgres({ url: config.databaseUrl, name: "florin-simulator", connectionsMax: config.databaseConnectionsMax });
-    const app = buildSimulator({ sql, apiKey: config.apiKey, latency, refundDelayMs: config.refundDelayMs, logger });
+    const app = buildSimulator({ sql, apiKey: config.apiKey, latency, refundDelayMs: config.refundDelayMs, logger, telemetry });
     await app.listen({ host: config.listenHost, port: config.httpPort });
     const admin = await startAdminServer({
       host: config.listenHost,

@@ -1,7 +1,7 @@
 /** A simulator on a free port with books of its own, and a caller for it. */
 import { Secret } from "@florin/kernel";
 import { connectPostgres, createServiceDatabase } from "@florin/runtime/postgres";
-import { createLogger } from "@florin/runtime/telemetry";
+import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
 import { testPostgres } from "@florin/runtime/testing";
 import { parseLatency } from "../src/domain/latency.ts";
 import { migrate } from "../src/migrate.ts";
@@ -27,6 +27,7 @@ export async function startSimulator(options: { latency?: string } = {}) {
     latency,
     refundDelayMs: 50,
     logger: createLogger({ service: "simulator", level: "error" }),
+    telemetry: startTelemetry({ service: "simulator", otlpUrl: "", traceRatio: 0 }),
   });
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
   const call = async (method: string, path: string, body?: unknown, key?: string): Promise<Reply> => {

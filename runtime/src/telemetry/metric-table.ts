@@ -165,6 +165,35 @@ export const metricTable = {
   ledger_position_lag_events: { kind: "gauge", unit: "{position}", help: "Log positions known of and not posted yet.", labels: {} },
   ledger_batch_size: { kind: "histogram", unit: "{event}", help: "Events posted by one transaction.", labels: {}, buckets: sizeBuckets },
 
+  // Simulator.
+  simulator_requests_total: {
+    kind: "counter",
+    unit: "{request}",
+    help: "Requests of the acquirer's API, by what its books did; not_reached: a fault came before them.",
+    labels: {
+      operation: ["authorization", "capture", "void", "refund", "query"],
+      result: ["booked", "repeated", "found", "refused", "not_reached"],
+    },
+  },
+  simulator_faults_total: {
+    kind: "counter",
+    unit: "{fault}",
+    help: "Faults that a rule made happen.",
+    labels: {
+      fault: [
+        "timeout_before_charge",
+        "timeout_after_charge",
+        "reset_after_approval",
+        "duplicate_answer",
+        "garbage",
+        "outage",
+        "slow_drip",
+        "unmapped_code",
+        "delay",
+      ],
+    },
+  },
+
   // Every process.
   rpc_commands_in_flight: {
     kind: "gauge",

@@ -6,14 +6,16 @@
 import { timingSafeEqual } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Secret } from "@florin/kernel";
+import type { Tracer } from "@florin/runtime/telemetry";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Acquirer, AcquirerAnswer } from "../app/acquirer.ts";
-import type { FaultRules, Rule } from "../app/fault-rules.ts";
-import type { RequestFacts } from "../domain/fault-rule.ts";
+import type { FaultRules } from "../app/fault-rules.ts";
+import type { Fault, OperationName, RequestFacts } from "../domain/fault-rule.ts";
 import { drawLatencyMs, type Latency } from "../domain/latency.ts";
 import { parseProcessorId } from "../domain/operation.ts";
 import { sendError } from "./answer-body.ts";
-import { answerFaultily, delayMsDefault, holdAndCut } from "./faulty-answer.ts";
+import { answerFaultily, delayMsDefault, type FaultTimes, holdAndCut } from "./faulty-answer.ts";
+import type { RequestMeter, RequestResult } from "./request-meter.ts";
 import {
   type AuthorizationBody,
   authorizationParams,
@@ -30,6 +32,10 @@ export type AcquirerRoutesOptions = {
   readonly rules: FaultRules;
   readonly apiKey: Secret;
   readonly latency: () => Latency;
+  readonly meter: RequestMeter;
+  readonly tracer: Pick<Tracer, "withSpan">;
+  /** Aborted when the acquirer ends. */
+  readonly ending: AbortSignal;
 };
 
 type Answer = { readonly status: number; readonly body: object };
@@ -145,29 +151,53 @@ function errorAnswer(code: "idempotency_key_reuse" | "authorization_not_found" |
 
 type Exchange = { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly facts: RequestFacts };
 
-async function answer(options: AcquirerRoutesOptions, exchange: Exchange, work: () => Promise<Answer>): Promise<unknown> {
-  const { reply } = exchange;
-  const rule = options.rules.take(exchange.facts);
-  if (rule?.fault === "outage") return sendError(reply, "outage");
-  if (rule?.fault === "timeout_before_charge") {
-    reply.hijack();
-    holdAndCut(reply.raw, rule.delayMs);
-    return reply;
+/** One operation, in the caller's trace: faults, books, latency. */
+function answer(options: AcquirerRoutesOptions, exchange: Exchange, work: () => Promise<Answer>): Promise<unknown> {
+  const { traceparent } = exchange.request.headers;
+  const parent = typeof traceparent === "string" ? traceparent : undefined;
+  return options.tracer.withSpan(`simulator.${exchange.facts.operation}`, { parent, kind: "server" }, () =>
+    answerByRule(options, exchange, work),
+  );
+}
+
+async function answerByRule(options: AcquirerRoutesOptions, exchange: Exchange, work: () => Promise<Answer>): Promise<unknown> {
+  const { reply, facts } = exchange;
+  const { meter, ending } = options;
+  const rule = options.rules.take(facts);
+  const times = { delayMs: rule?.delayMs, ending };
+  if (rule !== undefined) meter.fault(rule.fault);
+  if (rule?.fault === "outage" || rule?.fault === "timeout_before_charge") {
+    meter.request(facts.operation, "not_reached");
+    return answerUnbooked(reply, rule.fault, times);
   }
   const latencyMs = drawLatencyMs(options.latency(), Math.random()) + (rule?.fault === "delay" ? (rule.delayMs ?? delayMsDefault) : 0);
   const startedAtMs = performance.now();
   const { status, body } = await work();
+  meter.request(facts.operation, resultOf(facts.operation, status));
   const leftMs = latencyMs - (performance.now() - startedAtMs);
   if (leftMs >= 1) await sleep(leftMs);
-  if (rule !== undefined && rule.fault !== "delay") return answerBadly(exchange, rule, { status, body });
+  if (rule !== undefined && rule.fault !== "delay") return answerBadly(exchange, rule.fault, { status, body }, times);
   return reply.code(status).send(body);
 }
 
-async function answerBadly({ reply }: Exchange, rule: Rule, { status, body }: Answer): Promise<unknown> {
-  if (rule.fault === "unmapped_code")
-    return reply.code(status).send({ ...body, status: "referred", response_code: "ZZ", decline_code: "" });
-  if (rule.fault === "outage" || rule.fault === "timeout_before_charge" || rule.fault === "delay") return reply;
+/** The faults that come before the books. */
+function answerUnbooked(reply: FastifyReply, fault: "outage" | "timeout_before_charge", times: FaultTimes): FastifyReply {
+  if (fault === "outage") return sendError(reply, "outage");
   reply.hijack();
-  await answerFaultily(reply.raw, rule.fault, { status, body }, rule.delayMs);
+  holdAndCut(reply.raw, times);
+  return reply;
+}
+
+function resultOf(operation: OperationName, status: number): RequestResult {
+  if (status >= 400) return "refused";
+  if (operation === "query") return "found";
+  return status === 201 ? "booked" : "repeated";
+}
+
+async function answerBadly({ reply }: Exchange, fault: Fault, { status, body }: Answer, times: FaultTimes): Promise<unknown> {
+  if (fault === "unmapped_code") return reply.code(status).send({ ...body, status: "referred", response_code: "ZZ", decline_code: "" });
+  if (fault === "outage" || fault === "timeout_before_charge" || fault === "delay") return reply;
+  reply.hijack();
+  await answerFaultily(reply.raw, fault, { status, body }, times);
   return reply;
 }

@@ -1,7 +1,9 @@
 /** The simulator's HTTP server: the acquirer's API and the admin API. Builds, does not listen. */
+import { setMaxListeners } from "node:events";
+import type { Server } from "node:http";
 import { AppError, type Secret } from "@florin/kernel";
 import type { Sql } from "@florin/runtime/postgres";
-import type { Logger } from "@florin/runtime/telemetry";
+import type { Logger, Telemetry } from "@florin/runtime/telemetry";
 import { type FastifyInstance, fastify } from "fastify";
 import { createAcquirer } from "../app/acquirer.ts";
 import { createFaultRules } from "../app/fault-rules.ts";
@@ -10,11 +12,15 @@ import { acquirerRoutes } from "./acquirer-routes.ts";
 import { type AdminState, adminRoutes } from "./admin-routes.ts";
 import { sendError } from "./answer-body.ts";
 import { booksRoutes } from "./books-routes.ts";
+import { createRequestMeter } from "./request-meter.ts";
 
 const bodySizeBytesMax = 16_384;
 /** Longer than any caller keeps an idle connection, so the caller and not the acquirer ends it. */
 const keepAliveTimeoutMs = 75_000;
 const connectionsMax = 16_384;
+/** How long answers under way may take when the acquirer ends, ms. Longer than its slowest usual day. */
+const drainMsMax = 3_000;
+const idleSweepMs = 50;
 
 export type SimulatorOptions = {
   readonly sql: Sql;
@@ -22,6 +28,7 @@ export type SimulatorOptions = {
   readonly latency: Latency;
   readonly refundDelayMs: number;
   readonly logger: Logger;
+  readonly telemetry: Pick<Telemetry, "metrics" | "tracer">;
 };
 
 export function buildSimulator(options: SimulatorOptions): FastifyInstance {
@@ -32,11 +39,15 @@ export function buildSimulator(options: SimulatorOptions): FastifyInstance {
     refundDelayMs: options.refundDelayMs,
     refundDelayMsAtStart: options.refundDelayMs,
   };
+  const { metrics, tracer } = options.telemetry;
+  const meter = createRequestMeter(metrics);
+  const ending = new AbortController();
+  setMaxListeners(connectionsMax, ending.signal);
   const acquirer = createAcquirer(options.sql, { refundDelayMs: () => state.refundDelayMs });
   const app = fastify({
     bodyLimit: bodySizeBytesMax,
     keepAliveTimeout: keepAliveTimeoutMs,
-    forceCloseConnections: true,
+    forceCloseConnections: "idle",
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   });
   app.server.maxConnections = connectionsMax;
@@ -48,14 +59,36 @@ export function buildSimulator(options: SimulatorOptions): FastifyInstance {
   });
   app.setNotFoundHandler((_request, reply) => sendError(reply, "route_unknown"));
   app.register(async (scope) =>
-    acquirerRoutes(scope, { acquirer, rules: state.rules, apiKey: options.apiKey, latency: () => state.latency }),
+    acquirerRoutes(scope, {
+      acquirer,
+      rules: state.rules,
+      apiKey: options.apiKey,
+      latency: () => state.latency,
+      meter,
+      tracer,
+      ending: ending.signal,
+    }),
   );
   app.register(async (scope) => {
     adminRoutes(scope, state);
     booksRoutes(scope, options.sql);
   });
+  app.addHook("preClose", async () => {
+    ending.abort();
+    closeWhenAnswered(app.server);
+  });
   app.addHook("onClose", () => acquirer.close());
   return app;
+}
+
+/** Answers under way are still given, and their connections closed then; what a caller does not read is cut. */
+function closeWhenAnswered(server: Server): void {
+  const sweeper = setInterval(() => server.closeIdleConnections(), idleSweepMs);
+  const cutter = setTimeout(() => server.closeAllConnections(), drainMsMax);
+  server.once("close", () => {
+    clearInterval(sweeper);
+    clearTimeout(cutter);
+  });
 }
 
 /** Bad JSON, a body that is too large, a schema that does not fit. Validation messages are not passed on: they may quote what was sent. */

@@ -1,7 +1,7 @@
 /**
  * Answers as they come from a bad day: cut, doubled, mangled, slow. What the books say was decided before.
  *
- * A held connection is cut after its delay, so nothing is held for ever; timers do not keep the process alive.
+ * A held connection is cut after its delay, or when the acquirer ends, so nothing is held for ever; timers do not keep the process alive.
  */
 import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,12 +13,20 @@ export const delayMsDefault = 1_000;
 
 type Answer = { readonly status: number; readonly body: unknown };
 
+/** How long a fault lasts, ms, when its rule says so; and when everything that is held is cut. */
+export type FaultTimes = { readonly delayMs: number | undefined; readonly ending: AbortSignal };
+
 /** Keeps silent, then cuts the connection. */
-export function holdAndCut(response: ServerResponse, delayMs: number | undefined): void {
+export function holdAndCut(response: ServerResponse, { delayMs, ending }: FaultTimes): void {
   const { socket } = response;
   if (socket === null) return;
-  const timer = setTimeout(() => socket.destroy(), delayMs ?? holdMsDefault).unref();
-  socket.once("close", () => clearTimeout(timer));
+  const cut = () => socket.destroy();
+  const timer = setTimeout(cut, delayMs ?? holdMsDefault).unref();
+  ending.addEventListener("abort", cut);
+  socket.once("close", () => {
+    clearTimeout(timer);
+    ending.removeEventListener("abort", cut);
+  });
 }
 
 /** `response` is hijacked: nobody else answers. Faults that are ordinary answers (outage, unmapped_code, delay) are not made here. */
@@ -26,14 +34,14 @@ export async function answerFaultily(
   response: ServerResponse,
   fault: Exclude<Fault, "timeout_before_charge" | "outage" | "unmapped_code" | "delay">,
   answer: Answer,
-  delayMs: number | undefined,
+  times: FaultTimes,
 ): Promise<void> {
   const bytes = encode(answer.status, JSON.stringify(answer.body));
   const { socket } = response;
   if (socket === null || socket.destroyed) return;
   switch (fault) {
     case "timeout_after_charge":
-      holdAndCut(response, delayMs);
+      holdAndCut(response, times);
       return;
     case "reset_after_approval":
       socket.resetAndDestroy();
@@ -46,15 +54,15 @@ export async function answerFaultily(
       socket.end(encode(200, '\u0000{"id":"sp_00}}\u00ff<html>'));
       return;
     case "slow_drip":
-      await drip(socket, bytes, delayMs ?? dripMsDefault);
+      await drip(socket, bytes, times);
   }
 }
 
-async function drip(socket: NonNullable<ServerResponse["socket"]>, bytes: Buffer, delayMs: number): Promise<void> {
+async function drip(socket: NonNullable<ServerResponse["socket"]>, bytes: Buffer, { delayMs, ending }: FaultTimes): Promise<void> {
   for (const byte of bytes) {
-    if (socket.destroyed) return;
+    if (socket.destroyed || ending.aborted) break;
     socket.write(Buffer.of(byte));
-    await sleep(delayMs, undefined, { ref: false });
+    await sleep(delayMs ?? dripMsDefault, undefined, { ref: false });
   }
   socket.end();
 }
