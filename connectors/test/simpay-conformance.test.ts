@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { makeId, Secret } from "@florin/kernel";
 import { freePort } from "@florin/runtime/testing";
-import { connectorConformance } from "../src/contract/conformance.ts";
+import { expect, test } from "vitest";
+import { conformanceFaults, connectorConformance } from "../src/contract/conformance.ts";
 import { createSimpay } from "../src/simpay/simpay.ts";
 import { testCard } from "./cards.ts";
 import { refundDelayMs, simpayApiKey, startSimulator } from "./start-simulator.ts";
@@ -38,4 +39,11 @@ connectorConformance("simpay", async () => {
       await simulator.stop();
     },
   };
+});
+
+test("every fault that the simulator can make is in the suite", async () => {
+  const simulator = await startSimulator();
+  const { faults } = await simulator.call("GET", "/admin/faults");
+  await simulator.stop();
+  expect(Object.keys(faults as object).toSorted()).toEqual(conformanceFaults.toSorted());
 });

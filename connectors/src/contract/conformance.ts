@@ -6,17 +6,26 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { AuthorizeCommand, Card, Connector, ConnectorCall } from "./connector.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Outcome, UnknownCause } from "./outcome.ts";
 
-export type ConformanceFault =
-  | "timeout_before_charge"
-  | "timeout_after_charge"
-  | "reset_after_approval"
-  | "duplicate_answer"
-  | "garbage"
-  | "outage"
-  | "slow_drip"
-  | "unmapped_code";
+/** What nobody can know after each fault: why the outcome is unknown, and whether the processor's books have the operation. */
+const unclearFaults = {
+  timeout_before_charge: { cause: "timeout", effects: 0 },
+  timeout_after_charge: { cause: "timeout", effects: 1 },
+  reset_after_approval: { cause: "connection_lost", effects: 1 },
+  garbage: { cause: "garbage", effects: 1 },
+  slow_drip: { cause: "timeout", effects: 1 },
+  delay: { cause: "timeout", effects: 1 },
+  unmapped_code: { cause: "unmapped_response", effects: 1 },
+  outage: { cause: "processor_fault", effects: 0 },
+} as const satisfies Readonly<Record<string, { readonly cause: UnknownCause; readonly effects: 0 | 1 }>>;
+
+type UnclearFault = keyof typeof unclearFaults;
+export type ConformanceFault = UnclearFault | "duplicate_answer";
+
+const unclear = Object.keys(unclearFaults) as UnclearFault[];
+/** Every fault that a world must be able to make. */
+export const conformanceFaults: readonly ConformanceFault[] = [...unclear, "duplicate_answer"];
 
 export type ConformanceWorld = {
   readonly connector: Connector;
@@ -117,22 +126,27 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
     });
 
     describe("when nobody can say what happened", () => {
-      test.each([
-        ["timeout_before_charge", "timeout", 0],
-        ["timeout_after_charge", "timeout", 1],
-        ["reset_after_approval", "connection_lost", 1],
-        ["garbage", "garbage", 1],
-        ["slow_drip", "timeout", 1],
-        ["unmapped_code", "unmapped_response", 1],
-        ["outage", "processor_fault", 0],
-      ] as const)("%s is unknown (%s), and a query tells whether there was a charge", async (fault, cause, effects) => {
+      test.each(unclear)("%s is unknown, and a query tells whether there was a charge", async (fault) => {
+        const { cause, effects } = unclearFaults[fault];
         const asked = command();
         await world.fail(asked.reference, fault);
+        const startedAtMs = performance.now();
         expect(await world.connector.authorize(asked, world.card("approved"), call(patienceMs))).toMatchObject({ kind: "unknown", cause });
+        // Whatever the processor does, the caller's deadline holds; a dripped answer would take far longer.
+        expect(performance.now() - startedAtMs).toBeLessThan(10 * patienceMs);
         expect(await world.effects(asked.reference)).toBe(effects);
         const answer = await queried(asked.reference);
         if (effects === 0) expect(answer).toBe("not_found");
         else expect(answer).toMatchObject({ kind: "approved", isFinal: true });
+      });
+
+      test.each(unclear)("a query that meets %s has not said no", async (fault) => {
+        const asked = command();
+        await world.connector.authorize(asked, world.card("approved"), call());
+        await world.fail(asked.reference, fault);
+        const answer = await world.connector.query(asked.reference, call(patienceMs));
+        expect(answer).toMatchObject({ kind: "found", outcome: { kind: "unknown", cause: unclearFaults[fault].cause } });
+        expect(await queried(asked.reference)).toMatchObject({ kind: "approved" });
       });
 
       test("asking again with the same reference after an unknown outcome charges once", async () => {
@@ -143,7 +157,24 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
         expect(await world.effects(asked.reference)).toBe(1);
       });
 
-      test("an answer that comes twice is taken once and never meets another request", async () => {
+      test("an answer that comes twice is one approval of one charge", async () => {
+        const asked = command();
+        await world.fail(asked.reference, "duplicate_answer");
+        expect(await world.connector.authorize(asked, world.card("approved"), call())).toMatchObject({ kind: "approved", isFinal: true });
+        expect(await world.effects(asked.reference)).toBe(1);
+        // The second copy is nobody's answer.
+        const next = command();
+        expect(await world.connector.authorize(next, world.card("insufficient_funds"), call())).toMatchObject({ kind: "declined" });
+        expect(await world.effects(next.reference)).toBe(0);
+      });
+
+      test("a late answer within the deadline is an answer", async () => {
+        const asked = command();
+        await world.fail(asked.reference, "delay");
+        expect(await world.connector.authorize(asked, world.card("approved"), call(20_000))).toMatchObject({ kind: "approved" });
+      });
+
+      test("answers that come twice never meet another request", async () => {
         const asked = Array.from({ length: 20 }, () => command());
         for (const one of asked.slice(0, 5)) await world.fail(one.reference, "duplicate_answer");
         const outcomes = await Promise.all(asked.map((one) => world.connector.authorize(one, world.card("approved"), call())));
@@ -151,7 +182,10 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
         const references = outcomes.map((outcome) => (outcome.kind === "approved" ? outcome.words.processorReference : ""));
         const known = references.filter((reference) => reference !== "");
         expect(new Set(known).size).toBe(known.length);
-        for (const one of asked) expect(await queried(one.reference)).toMatchObject({ kind: "approved" });
+        for (const one of asked) {
+          expect(await queried(one.reference)).toMatchObject({ kind: "approved" });
+          expect(await world.effects(one.reference)).toBe(1);
+        }
       });
     });
 
@@ -231,14 +265,34 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
         expect(await world.connector.capture({ ...link, ...more }, call())).toMatchObject({ kind: "declined" });
       });
 
-      test("a repeated capture takes the money once", async () => {
-        const link = await authorized();
-        const capture = { ...link, reference: world.newReference("capture"), amount: 400n, currency: "EUR" };
-        await world.fail(capture.reference, "timeout_after_charge");
-        expect(await world.connector.capture(capture, call(patienceMs))).toMatchObject({ kind: "unknown", cause: "timeout" });
-        expect(await world.connector.capture(capture, call())).toMatchObject({ kind: "approved" });
-        expect(await world.effects(capture.reference)).toBe(1);
-        expect(await queried(capture.reference)).toMatchObject({ kind: "approved" });
+      const movements = {
+        capture: async (reference: string) => {
+          const capture = { ...(await authorized()), reference, amount: 400n, currency: "EUR" };
+          return (patience: ConnectorCall) => world.connector.capture(capture, patience);
+        },
+        void: async (reference: string) => {
+          const release = { ...(await authorized()), reference };
+          return (patience: ConnectorCall) => world.connector.void(release, patience);
+        },
+        refund: async (reference: string) => {
+          const refund = { ...(await authorized({ capture: true })), reference, amount: 400n, currency: "EUR", reason: "returned" };
+          return (patience: ConnectorCall) => world.connector.refund(refund, patience);
+        },
+      } as const;
+      const unclearMovements = (["capture", "void", "refund"] as const).flatMap((movement) =>
+        (["timeout_after_charge", "reset_after_approval", "garbage", "outage"] as const).map((fault) => [movement, fault] as const),
+      );
+
+      test.each(unclearMovements)("a %s that meets %s is unknown, and asked again it has one effect", async (movement, fault) => {
+        const { cause, effects } = unclearFaults[fault];
+        const reference = world.newReference(movement);
+        const ask = await movements[movement](reference);
+        await world.fail(reference, fault);
+        expect(await ask(call(patienceMs))).toMatchObject({ kind: "unknown", cause });
+        expect(await world.effects(reference)).toBe(effects);
+        expect(await ask(call())).toMatchObject({ kind: "approved" });
+        expect(await world.effects(reference)).toBe(1);
+        expect(await queried(reference)).toMatchObject({ kind: "approved" });
       });
 
       test("a void releases the hold once; afterwards there is nothing to capture", async () => {

@@ -1,0 +1,31 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { loadConfig } from "@florin/runtime/config";
+import { expect, test } from "vitest";
+import { connectorsConfig } from "../src/config.ts";
+import { createRegistry } from "../src/registry.ts";
+
+/** Settings with which every connector is there. */
+const everything = {
+  FLORIN_TLS_DIR: "off",
+  FLORIN_VAULT_ADDRESS: "127.0.0.1:1",
+  FLORIN_SIMPAY_URL: "http://127.0.0.1:1",
+  FLORIN_SIMPAY_API_KEY: "simpay_test",
+};
+
+test("every connector that can be registered has its name's conformance test", async () => {
+  const registry = createRegistry(loadConfig(connectorsConfig, everything));
+  // One folder per processor, beside the rooms that all share: a new one has to be in the registry and in the settings above.
+  const rooms = new Set(["app", "clients", "contract", "http1", "rpc", "workers"]);
+  const folders = readdirSync(new URL("../src/", import.meta.url), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  expect([...registry.keys()]).toEqual(folders.map((folder) => folder.name).filter((name) => !rooms.has(name)));
+  for (const name of registry.keys()) {
+    const file = new URL(`./${name}-conformance.test.ts`, import.meta.url);
+    expect([name, existsSync(file) && readFileSync(file, "utf8").includes(`connectorConformance("${name}"`)]).toEqual([name, true]);
+  }
+  for (const connector of registry.values()) await connector.close();
+});
+
+test("what is not configured is not there", () => {
+  const { FLORIN_SIMPAY_URL: _url, ...without } = everything;
+  expect(createRegistry(loadConfig(connectorsConfig, without)).size).toBe(0);
+});
