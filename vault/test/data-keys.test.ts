@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { open, seal } from "../src/app/card-cipher.ts";
 import { type DataKeys, loadDataKeys } from "../src/app/data-keys.ts";
 import { createSoftwareHsm } from "../src/hsm/software.ts";
-import { createDataKeyStore } from "../src/store/data-keys.ts";
+import { createDataKeyStore, type DataKeyStore } from "../src/store/data-keys.ts";
 import { newId, openStage, type Stage, startVault } from "./stage.ts";
 
 const kekBytes = randomBytes(32);
@@ -32,10 +32,12 @@ afterAll(async () => {
   await stage?.close();
 });
 
-function load(o: { sealsPerEpochMax?: number; epochLifeMs?: number; kek?: Buffer; now?: () => number } = {}): Promise<DataKeys> {
+type LoadOptions = { sealsPerEpochMax?: number; epochLifeMs?: number; kek?: Buffer; now?: () => number; store?: DataKeyStore };
+
+function load(o: LoadOptions = {}): Promise<DataKeys> {
   return loadDataKeys({
     hsm: hsmOf(o.kek ?? kekBytes),
-    store: createDataKeyStore(sql),
+    store: o.store ?? createDataKeyStore(sql),
     epochLifeMs: o.epochLifeMs ?? hourMs,
     now: o.now ?? (() => performance.now()),
     ...(o.sealsPerEpochMax === undefined ? {} : { sealsPerEpochMax: o.sealsPerEpochMax }),
@@ -52,6 +54,25 @@ describe("data keys", () => {
     expect([sealing.epoch, other.epoch]).toEqual([1, 1]);
     expect(open(await second.openingKey(merchantId, 1), binding, seal(sealing.key, binding, plain))).toEqual(plain);
     expect(first.fingerprintKey(merchantId).equals(second.fingerprintKey(merchantId))).toBe(true);
+  });
+
+  test("a process that finds no epoch takes the one that another makes meanwhile, and makes no second one", async () => {
+    const faster = await load();
+    const store = createDataKeyStore(sql);
+    const slower = await load({
+      store: {
+        ...store,
+        async reserveSeals(wanted) {
+          const block = await store.reserveSeals(wanted);
+          // Between its question and what it makes of the answer.
+          if (block === undefined) await faster.takeSealingKey(merchantId);
+          return block;
+        },
+      },
+    });
+    expect((await slower.takeSealingKey(merchantId)).epoch).toBe(1);
+    const [row] = await stage.sql<{ epochs: number }[]>`SELECT count(*)::int AS epochs FROM data_keys WHERE purpose = 'card'`;
+    expect(row?.epochs).toBe(1);
   });
 
   test("are other ones for every merchant, epoch and purpose", async () => {

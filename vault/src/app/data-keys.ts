@@ -141,6 +141,8 @@ class KeyRing implements DataKeys {
       "an epoch has at least one block and at most 2^31 seals",
     );
     for (let tries = 0; tries < epochTriesMax; tries++) {
+      // Read first: an epoch that another process makes after this question has the number that we would give ours, and there is one only.
+      const newest = (await store.list("card")).at(-1);
       const block = await store.reserveSeals({ seals: sealBlockSize, sealsPerEpochMax, lifeMsMax: epochLifeMs });
       if (block !== undefined) {
         if (!this.#roots.has(block.epoch)) await this.#loadRoot(block.epoch);
@@ -148,7 +150,6 @@ class KeyRing implements DataKeys {
         this.#sealsLeft = block.seals;
         return;
       }
-      const newest = (await store.list("card")).at(-1);
       await addKey(this.#options, "card", (newest?.epoch ?? 0) + 1);
     }
     throw new AppError("unavailable", "no data key can be had", { work: "not_done" });
