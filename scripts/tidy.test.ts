@@ -200,6 +200,8 @@ describe("the tidy test itself", () => {
     expect(breaches("switch/src/domain/a.ts", 'import { b } from "../app/b.ts";')).toBe(1);
     expect(breaches("switch/src/domain/a.ts", 'import { b } from "node:crypto";')).toBe(1);
     expect(breaches("switch/src/domain/a.ts", 'import { b } from "@florin/kernel";')).toBe(0);
+    expect(breaches("vault/src/domain/a.ts", 'import { b } from "@florin/kernel/test-cards";')).toBe(0);
+    expect(breaches("switch/src/domain/a.ts", 'import { b } from "@florin/kernel/test-cards";')).toBe(1);
     expect(breaches("switch/src/store/a.ts", 'import { b } from "@florin/gen/events/v1/events";')).toBe(1);
     expect(breaches("switch/src/store/event-body.ts", 'import { b } from "@florin/gen/events/v1/events";')).toBe(0);
     expect(breaches("switch/src/rpc/a.ts", 'import { b } from "../store/b.ts";')).toBe(1);

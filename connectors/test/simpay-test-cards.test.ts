@@ -1,6 +1,7 @@
 /** The published test cards, one by one, through the connector: what the acquirer says about a card reaches the switch in the kernel's words. */
 import { randomBytes } from "node:crypto";
-import { makeId, Secret, testCardNames, testCards } from "@florin/kernel";
+import { makeId, Secret } from "@florin/kernel";
+import { testCardNames, testCards } from "@florin/kernel/test-cards";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Card, Connector } from "../src/contract/connector.ts";
 import { createSimpay } from "../src/simpay/simpay.ts";

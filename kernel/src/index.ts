@@ -15,4 +15,3 @@ export {
 export { type IdKind, idFromHex, idPrefixes, idTimeMs, idToHex, isId, makeId } from "./id.ts";
 export { add, allocate, amountMinorMax, type Money } from "./money.ts";
 export { makeSecretBytes, Secret } from "./secret.ts";
-export { type TestCard, type TestCardName, testCardNames, testCards } from "./test-card.ts";

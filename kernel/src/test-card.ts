@@ -3,7 +3,8 @@
  *
  * One table, because two processes that never import each other need it: what the vault takes, the simulator must know. None of them is a
  * real card, which is why they may stand in clear here and nowhere else. Names say what a card is for and never change: they are part of
- * well-known tokens and of the acquirer's books. Not here: what each does at the acquirer (the simulator's affair).
+ * well-known tokens and of the acquirer's books. An entry of its own (`@florin/kernel/test-cards`): whoever loads the kernel must not have them
+ * in memory. Not here: what each does at the acquirer (the simulator's affair).
  */
 
 export type TestCard = {

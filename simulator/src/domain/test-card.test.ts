@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { testCards as numbers, testCardNames } from "@florin/kernel";
+import { testCards as numbers, testCardNames } from "@florin/kernel/test-cards";
 import { describe, expect, test } from "vitest";
 import { decideAuthorization, type PresentedCard } from "./decide-authorization.ts";
 import { declineCodeOf, responseCodes } from "./response-code.ts";

@@ -4,7 +4,7 @@
  * The table is total over the kernel's: a card that the vault takes and nobody here knows does not compile. A number that is not listed is
  * approved as `unlisted` when its check digit is right. No number leaves this table: books keep the last four digits and the name.
  */
-import { testCards as numbers, type TestCardName, testCardNames } from "@florin/kernel";
+import { testCards as numbers, type TestCardName, testCardNames } from "@florin/kernel/test-cards";
 import type { ResponseCode } from "./response-code.ts";
 
 export type AvsAnswer = "match" | "mismatch" | "partial" | "unavailable" | "";

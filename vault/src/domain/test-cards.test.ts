@@ -1,4 +1,5 @@
-import { brandOf, testCardNames, testCards } from "@florin/kernel";
+import { brandOf } from "@florin/kernel";
+import { testCardNames, testCards } from "@florin/kernel/test-cards";
 import { describe, expect, test } from "vitest";
 import { findTestCard, wellKnownTokens } from "./test-cards.ts";
 

@@ -5,7 +5,8 @@
  * only, so that a first payment needs no card fields. Tests keep both names unique. The table itself is the kernel's, because the acquirer of
  * the sandbox must know every card that is taken here.
  */
-import { brandOf, type CardBrand, type TestCard, type TestCardName, testCardNames, testCards } from "@florin/kernel";
+import { brandOf, type CardBrand } from "@florin/kernel";
+import { type TestCard, type TestCardName, testCardNames, testCards } from "@florin/kernel/test-cards";
 
 /** The test card of this number (ASCII digits). */
 export function findTestCard(number: Uint8Array): TestCard | undefined {
