@@ -2,7 +2,9 @@
 import { checkSteps } from "./check/check-steps.ts";
 import { runSteps, vitestStep } from "./check/steps.ts";
 import { installTools } from "./check/tools.ts";
+import { installServers } from "./test/install-servers.ts";
 
 await installTools();
+await installServers(["redis-server", "nats-server"]);
 const counts = await runSteps([...checkSteps(), vitestStep("tests on real servers (vitest)", "servers", process.argv.slice(2))]);
 process.exitCode = counts.failed === 0 ? 0 : 1;

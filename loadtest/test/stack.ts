@@ -8,6 +8,10 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findProgram } from "@florin/runtime/testing";
+
+/** With CI=true a missing server is an error here. */
+export const hasFullProfile = findProgram("redis-server") !== undefined && findProgram("nats-server") !== undefined;
 
 const root = new URL("../../", import.meta.url).pathname;
 
@@ -36,7 +40,7 @@ export async function startStack(o: {
   const directory = mkdtempSync(join(tmpdir(), "florin-stack-"));
   const common = ["--directory", directory];
   await florin(["up", "--detach", "--profile", o.profile, "--port", String(o.port), ...common], o.env);
-  const up = readUpFile(directory);
+  const up = JSON.parse(readFileSync(join(directory, "up.json"), "utf8")) as UpFile;
   return {
     ...up,
     directory,
@@ -47,12 +51,7 @@ export async function startStack(o: {
   };
 }
 
-export function readUpFile(directory: string): UpFile {
-  return JSON.parse(readFileSync(join(directory, "up.json"), "utf8")) as UpFile;
-}
-
-/** A command of the repository as users type it. Throws with its output when it does not end with 0. */
-export async function florin(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
+async function florin(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<void> {
   const child = spawn(process.execPath, ["scripts/bootstrap.mjs", ...words], {
     cwd: root,
     env: { ...process.env, ...env },
@@ -62,7 +61,6 @@ export async function florin(words: readonly string[], env: Readonly<Record<stri
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => output.push(chunk.toString()));
   const code = await new Promise<number | null>((resolve) => child.on("exit", resolve));
   if (code !== 0) throw new Error(`florin ${words.join(" ")} ended with ${code}:\n${output.join("")}`);
-  return output.join("");
 }
 
 /** One REST call as a merchant makes it. A fresh idempotency key unless one is given. */

@@ -64,8 +64,7 @@ describe("a process", () => {
 
   test("a signal during start drains as soon as the start is through", async () => {
     const child = life("slow-start");
-    // The handlers are in place before start runs; wait for the process to have got there.
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await child.logged("starting slowly");
     child.process.kill("SIGTERM");
     expect(await child.ended).toEqual({ code: 0, signal: null });
     expect(stopped(child)).toHaveLength(5);

@@ -12,7 +12,10 @@ runProcess({
   drainTimeoutMs: mode === "hangs" ? 300 : 5_000,
   start: async ({ isDraining }) => {
     if (mode === "cannot-start") throw new Error("no database");
-    if (mode === "slow-start") await sleep(500);
+    if (mode === "slow-start") {
+      logger.info("starting slowly");
+      await sleep(500);
+    }
     if (mode === "bug") setTimeout(() => void Promise.reject(new Error("a bug")), 50);
     const telemetry = startTelemetry({ service: "life", otlpUrl: "", traceRatio: 0 });
     const admin = await startAdminServer({
