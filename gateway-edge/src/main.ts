@@ -12,7 +12,7 @@ import { createRateLimit } from "./app/rate-limit.ts";
 import { connectPaymentSwitch } from "./clients/payment-switch.ts";
 import { edgeConfig } from "./config.ts";
 import { buildApp } from "./rest/app.ts";
-import { connectPlugin } from "./rpc/payment-service.ts";
+import { connectPlugin } from "./rpc/connect-plugin.ts";
 import { createApiKeyStore } from "./store/api-keys.ts";
 
 /** How long a start waits for the switch before it listens anyway; readiness tells when it is there (ms). */
@@ -29,9 +29,13 @@ runProcess({
     const telemetry = startTelemetry({ service: "edge", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
     const { metrics, tracer } = telemetry;
     const sql = connectPostgres({ url: config.databaseUrl, name: "florin-edge", connectionsMax: config.databaseConnectionsMax });
+    const tls = loadTls(config.tlsDir, "edge");
+    // Without it anybody on the path could be the switch. The other processes refuse it when they listen; this one only dials.
+    if (config.environment === "production" && tls.kind === "off")
+      throw new Error("mutual TLS is off, and production refuses that: set FLORIN_TLS_DIR to the folder of the certificates");
     const paymentSwitch = connectPaymentSwitch({
       address: config.switchAddress,
-      tls: loadTls(config.tlsDir, "edge"),
+      tls,
       commandsInFlightMax: config.commandsInFlightMax,
       metrics,
       logger,

@@ -1,7 +1,9 @@
 /** API keys on real PostgreSQL: proving, revoking, the two worlds, tenancy, limits, and a database that is away. */
+import { loadConfig } from "@florin/runtime/config";
 import { connectPostgres } from "@florin/runtime/postgres";
 import { freePort, untilTrue } from "@florin/runtime/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { edgeConfig } from "../src/config.ts";
 import { migrate } from "../src/migrate.ts";
 import { revokeApiKey } from "../src/provision.ts";
 import { authorizedPayment } from "../src/rest/payment-samples.ts";
@@ -77,6 +79,24 @@ describe("keys", () => {
     const answers = await Promise.all(Array.from({ length: 200 }, () => authorize(secretKey)));
     expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([201]));
     expect((await lookups("database")) - before).toBe(1);
+  });
+
+  test("300 requests at once with one good key are not taken for guesses, by the limits that a new installation has", async () => {
+    const { failuresBurst, failuresPerMinute } = loadConfig(edgeConfig, {
+      FLORIN_TLS_DIR: "x",
+      FLORIN_DATABASE_URL: "postgres://x",
+      FLORIN_SWITCH_ADDRESS: "x",
+      FLORIN_API_KEY_PEPPER: "0".repeat(64),
+    });
+    expect(failuresBurst).toBeLessThan(300);
+    const fresh = await stage.startEdge({ failureRate: { burst: failuresBurst, perSecond: failuresPerMinute / 60 }, foundTtlMs: 20 });
+    // Twice, because an entry of the cache that has grown old is proven again.
+    for (const round of [1, 2]) {
+      const answers = await Promise.all(Array.from({ length: 300 }, () => authorize(own.secretKey, fresh)));
+      expect([round, new Set(answers.map(({ status }) => status))]).toEqual([round, new Set([201])]);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+    await fresh.stop();
   });
 
   test("a database that is away: a proven key works on, an unproven one is 503 and not 401", async () => {

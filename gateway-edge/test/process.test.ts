@@ -1,6 +1,7 @@
 /** The process itself: `node gateway-edge/src/main.ts`, its health, and that a drain leaves no request unanswered. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { Agent, request as httpRequest } from "node:http";
+import { connect } from "node:net";
 import { freePort, untilTrue } from "@florin/runtime/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { authorizeBody, call, done, openStage, pepper, type Stage } from "./stage.ts";
@@ -62,6 +63,36 @@ describe("the process", () => {
     expect(await edge.ended).not.toBe(0);
     for (const name of ["FLORIN_API_KEY_PEPPER", "FLORIN_SWITCH_ADDRESS", "FLORIN_RATE_PER_KEY_BURST"])
       expect(edge.output()).toContain(name);
+  });
+
+  test("does not start in production without mutual TLS to the switch, and starts with it", async () => {
+    const bare = await startProcess({ FLORIN_ENVIRONMENT: "production", FLORIN_TLS_DIR: "off" });
+    expect(await bare.ended).not.toBe(0);
+    expect(bare.output()).toContain("mutual TLS is off");
+    const guarded = await startProcess({ FLORIN_ENVIRONMENT: "production" });
+    await untilTrue(isReady(guarded), 20_000);
+  });
+
+  test("takes no more connections than it may", async () => {
+    const edge = await startProcess({ FLORIN_HTTP_CONNECTIONS_MAX: "2" });
+    await untilTrue(isReady(edge), 20_000);
+    const port = Number(new URL(edge.url).port);
+    const open = () => {
+      const socket = connect({ host: "127.0.0.1", port });
+      return { socket, closed: new Promise((resolve) => socket.once("close", () => resolve("closed")).once("error", () => undefined)) };
+    };
+    const [first, second] = [open(), open()];
+    await Promise.all([first, second].map(({ socket }) => new Promise((resolve) => socket.once("connect", resolve))));
+    expect(await open().closed).toBe("closed");
+    // One that goes makes room for another.
+    first.socket.destroy();
+    const isServed = () =>
+      call(edge, "GET", "/openapi.json", { headers: { connection: "close" } }).then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+    await untilTrue(isServed, 5_000);
+    second.socket.destroy();
   });
 
   test("is ready while the switch is there, degraded without its database, and measures itself", async () => {

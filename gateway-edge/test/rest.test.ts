@@ -241,6 +241,9 @@ describe("the status rules of idempotency", () => {
     [null, "idempotency_key_missing"],
     ["k".repeat(256), "idempotency_key_invalid"],
     ["k\u00e9", "idempotency_key_invalid"],
+    ["k\tk", "idempotency_key_invalid"],
+    ["", "idempotency_key_missing"],
+    ["  ", "idempotency_key_missing"],
   ])("a mutation with the key %j is refused before the switch sees it", async (key, code) => {
     const answer = await post("/v1/payments/authorize", authorizeBody, { key });
     expect([answer.status, answer.body.error.code]).toEqual([400, code]);
@@ -348,6 +351,23 @@ describe("every answer", () => {
       expect(headers.get("content-type")).toBe("application/json; charset=utf-8");
       expect(Number(headers.get("content-length"))).toBeGreaterThan(2);
     }
+  });
+
+  test("gives back what the caller calls its request, when that is printable and short", async () => {
+    const own = async (id: string) => (await get2(id)).headers.get("x-request-id");
+    const get2 = (id: string) => call(edge, "GET", "/v1/payments", { secretKey, headers: { "x-request-id": id } });
+    expect([await own("checkout-7f/1"), await own("i".repeat(128)), await own("i".repeat(129)), await own("a b"), await own("é")]).toEqual([
+      "checkout-7f/1",
+      "i".repeat(128),
+      null,
+      null,
+      null,
+    ]);
+    // Ours stays ours: it is what the audit trail has.
+    const answer = await call(edge, "GET", "/v1/nothing", { headers: { "request-id": "mine", "x-request-id": "mine" } });
+    expect(answer.headers.get("x-request-id")).toBe("mine");
+    expect(answer.body.error.request_id).toMatch(/^req_/);
+    expect(lastRequest()?.request["caller"]).toMatchObject({ requestId: expect.stringMatching(/^req_/) });
   });
 
   test("carries the merchant's trace to the switch, or begins one", async () => {

@@ -25,9 +25,9 @@ import { createRateLimit } from "../src/app/rate-limit.ts";
 import { connectPaymentSwitch } from "../src/clients/payment-switch.ts";
 import { migrate } from "../src/migrate.ts";
 import { provisionMerchant } from "../src/provision.ts";
-import { buildApp, type EdgeApp } from "../src/rest/app.ts";
+import { buildApp, type EdgeApp, type Patience } from "../src/rest/app.ts";
 import { authorizedPayment } from "../src/rest/payment-samples.ts";
-import { connectPlugin } from "../src/rpc/payment-service.ts";
+import { connectPlugin } from "../src/rpc/connect-plugin.ts";
 import { createApiKeyStore } from "../src/store/api-keys.ts";
 
 export const pepper = randomBytes(32).toString("hex");
@@ -64,6 +64,7 @@ export type EdgeOptions = Partial<Pick<AuthenticatorOptions, "foundTtlMs" | "unk
   readonly mutationTimeoutMs?: number;
   readonly commandsInFlightMax?: number;
   readonly databaseUrl?: string;
+  readonly patience?: Patience;
 };
 export type Edge = { readonly url: string; readonly port: number; readonly app: EdgeApp; scrape(): Promise<string>; stop(): Promise<void> };
 
@@ -144,7 +145,13 @@ async function startEdge(o: EdgeOptions & { databaseUrl: string; address: string
   const rateLimit = createRateLimit({ rate: o.rate ?? { burst: 100_000, perSecond: 100_000 }, now, metrics });
   const parts = { payments, authenticator, rateLimit, metrics, logger };
   const openapi = readFileSync(new URL("../openapi.json", import.meta.url), "utf8");
-  const app = buildApp({ ...parts, openapi, trustedProxies: "", mount: connectPlugin(parts) });
+  const app = buildApp({
+    ...parts,
+    openapi,
+    trustedProxies: "",
+    mount: connectPlugin(parts),
+    ...(o.patience === undefined ? {} : { patience: o.patience }),
+  });
   await app.fastify.listen({ host: "127.0.0.1", port: 0 });
   const [address] = app.fastify.addresses();
   const port = typeof address === "object" ? address.port : 0;

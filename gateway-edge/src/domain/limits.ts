@@ -19,6 +19,9 @@ export const limits = {
   tokenLengthMax: 68,
   customerIpLengthMax: 45,
   cursorLengthMax: 512,
+  /** The last millisecond of the year 9999: what RFC 3339 can say. */
+  timeMsMax: 253_402_300_799_999,
+  callerRequestIdLengthMax: 128,
   pageSizeMax: 100,
   pageSizeDefault: 20,
   timelinePageSizeDefault: 100,

@@ -9,9 +9,17 @@ import { limits } from "./limits.ts";
 
 const token = /^tok_[0-9a-z_]{1,64}$/;
 const printable = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
+const cursorCharacters = /^[\x21-\x7e]*$/;
 const ipCharacters = /^[0-9a-fA-F.:]{2,45}$/;
 
 type PaymentMethodRequest = { readonly type: string; readonly token: string };
+type ListRequest = {
+  readonly limit: number;
+  readonly merchantReference: string;
+  readonly createdFromMs: bigint;
+  readonly createdToMs: bigint;
+  readonly cursor: string;
+};
 type CreateRequest = {
   readonly amount: bigint;
   readonly currency: string;
@@ -57,6 +65,9 @@ export function problemOfAmount(amount: bigint | undefined): AppError | undefine
   return invalid("amount_invalid", amountSentence, "amount");
 }
 
+/** Of a parameter that is a time. The plus sign is what everybody forgets: in a query it means a space. */
+export const timeSentence = 'must be an RFC 3339 time, for example 2026-11-21T00:00:00Z (in a URL, write "+" as %2B)';
+
 export const amountSentence = "amount must be an integer number of minor units from 1 to 999,999,999,999";
 
 export function problemOfCurrency(currency: string): AppError | undefined {
@@ -74,9 +85,12 @@ export function problemOfPaymentMethod(method: PaymentMethodRequest | undefined)
 }
 
 export function problemOfReason(reason: string): AppError | undefined {
-  if (reason.trim() === "") return invalid("parameter_missing", "reason is required: it is the evidence in a dispute", "reason");
-  return problemOfText(reason, "reason", limits.reasonLengthMax);
+  if (reason === "") return invalid("parameter_missing", "reason is required: it is the evidence in a dispute", "reason");
+  if (reason.trim() !== "" && problemOfText(reason, "reason", limits.reasonLengthMax) === undefined) return undefined;
+  return invalid("parameter_invalid", `reason ${reasonSentence}`, "reason");
 }
+
+export const reasonSentence = `must say something, in at most ${limits.reasonLengthMax} characters without control characters`;
 
 export function problemOfCustomerIp(address: string): AppError | undefined {
   return address === "" || isIpAddress(address)
@@ -88,6 +102,28 @@ export function problemOfCustomerIp(address: string): AppError | undefined {
 export function problemOfPage(limit: number): AppError | undefined {
   if (limit <= limits.pageSizeMax) return undefined;
   return invalid("parameter_invalid", `limit must be from 1 to ${limits.pageSizeMax}`, "limit");
+}
+
+/** Filters that are empty or 0 are not there. */
+export function problemOfList(request: ListRequest): AppError | undefined {
+  return (
+    problemOfPage(request.limit) ??
+    problemOfText(request.merchantReference, "merchant_reference", limits.merchantReferenceLengthMax) ??
+    problemOfTime(request.createdFromMs, "created_from_ms") ??
+    problemOfTime(request.createdToMs, "created_to_ms") ??
+    problemOfCursor(request.cursor)
+  );
+}
+
+/** Whether this list made it is for the switch to say. */
+function problemOfCursor(cursor: string): AppError | undefined {
+  if (cursor.length <= limits.cursorLengthMax && cursorCharacters.test(cursor)) return undefined;
+  return invalid("parameter_invalid", "cursor is not in the allowed form", "cursor");
+}
+
+function problemOfTime(timeMs: bigint, param: string): AppError | undefined {
+  if (timeMs >= 0 && timeMs <= limits.timeMsMax) return undefined;
+  return invalid("parameter_invalid", `${param} must be Unix milliseconds of the years 1970 to 9999`, param);
 }
 
 /** A malformed id is answered like an unknown one: nobody learns what an id looks like, or whose it is. */
@@ -104,19 +140,25 @@ function problemOfText(text: string, param: string, lengthMax: number, code: Err
   return invalid(code, `${param} must be at most ${lengthMax.toLocaleString("en")} characters without control characters`, param);
 }
 
-function problemOfMetadata(metadata: Readonly<Record<string, string>>): AppError | undefined {
+/** A value at fault is named by its key. A key at fault is not repeated: it may be anything, of any length. */
+export function problemOfMetadata(metadata: unknown): AppError | undefined {
+  if (typeof metadata !== "object" || metadata === null || Array.isArray(metadata))
+    return invalid("parameter_invalid", "metadata must be an object of text", "metadata");
   const pairs = Object.entries(metadata);
   if (pairs.length > limits.metadataPairsMax)
     return invalid("parameter_invalid", `metadata must have at most ${limits.metadataPairsMax} pairs`, "metadata");
   for (const [key, value] of pairs) {
-    const isKeyFine = key !== "" && key !== "__proto__" && problemOfText(key, "metadata", limits.metadataKeyLengthMax) === undefined;
-    if (!isKeyFine || problemOfText(value, "metadata", limits.metadataValueLengthMax) !== undefined)
-      return invalid("parameter_invalid", metadataSentence, "metadata");
+    if (key === "" || key === "__proto__" || problemOfText(key, "metadata", limits.metadataKeyLengthMax) !== undefined)
+      return invalid("parameter_invalid", metadataKeySentence, "metadata");
+    const param = `metadata.${key}`;
+    if (typeof value !== "string") return invalid("parameter_invalid", `${param} must be text`, param);
+    const problem = problemOfText(value, param, limits.metadataValueLengthMax);
+    if (problem !== undefined) return problem;
   }
   return undefined;
 }
 
-export const metadataSentence = `metadata keys must be 1 to ${limits.metadataKeyLengthMax} characters, values at most ${limits.metadataValueLengthMax}, without control characters`;
+const metadataKeySentence = `metadata keys must be 1 to ${limits.metadataKeyLengthMax} characters without control characters`;
 
 /** C0 and DEL: they forge log lines, and PostgreSQL cannot keep a NUL. */
 function hasControls(text: string): boolean {

@@ -5,9 +5,11 @@
  * is logged at debug. A 500 is always logged, with its cause, and so is an outcome that is unknown to the merchant; a refusal for want of
  * room (429, 503) is counted only, because a flood of them must not become a flood of lines.
  */
+import type { ServerResponse } from "node:http";
 import type { AppError } from "@florin/kernel";
 import type { BoundCounter, BoundHistogram, Logger, Metrics } from "@florin/runtime/telemetry";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { limits } from "../domain/limits.ts";
 import { type ErrorAnswer, faultAnswer } from "./error-answer.ts";
 
 export type Answer = {
@@ -23,6 +25,8 @@ export interface Answering {
   /** `route` names the operation in metrics and logs. */
   send(request: FastifyRequest, reply: FastifyReply, answer: Answer, route: string): void;
   sendFault(request: FastifyRequest, reply: FastifyReply, fault: AppError): void;
+  /** Sets the headers that every answer has, on an answer that somebody else will write. */
+  prepare(request: FastifyRequest, response: ServerResponse): void;
   /** From here on every answer asks the client to close its connection. */
   beginDraining(): void;
 }
@@ -38,6 +42,20 @@ const constantHeaders = [
   "content-security-policy",
   "default-src 'none'; frame-ancestors 'none'",
 ] as const;
+
+/** Where the content type ends in `constantHeaders`: who writes an answer knows that best. */
+const contentTypeEnd = 2;
+
+const callerRequestIdForm = new RegExp(`^[\\x21-\\x7e]{1,${limits.callerRequestIdLengthMax}}$`);
+
+/**
+ * What the caller calls this request, given back so that it finds its own logs. Printable and bounded, or not given back at all. It is no
+ * more than that: the id in answers, logs and the audit trail is ours, because a caller's may repeat.
+ */
+function callerRequestId({ headers }: FastifyRequest): string | undefined {
+  const id = headers["x-request-id"];
+  return typeof id === "string" && callerRequestIdForm.test(id) ? id : undefined;
+}
 
 /** Route of what matches none, in metrics and logs. */
 export const unknownRoute = "unknown";
@@ -68,6 +86,8 @@ export function createAnswering(o: { metrics: Metrics; logger: Logger }): Answer
     if (answer.retryAfterS !== undefined) headers.push("retry-after", answer.retryAfterS);
     if (answer.isReplayed === true) headers.push("idempotent-replayed", "true");
     if (answer.allow !== undefined) headers.push("allow", answer.allow);
+    const callersId = callerRequestId(request);
+    if (callersId !== undefined) headers.push("x-request-id", callersId);
     if (status === 401) headers.push("www-authenticate", "Bearer");
     // What was not read would be taken for the next request, or has to be read for nothing.
     if (isDraining || status === 413 || status === 431) headers.push("connection", "close");
@@ -82,7 +102,16 @@ export function createAnswering(o: { metrics: Metrics; logger: Logger }): Answer
     durations[index]?.record(durationMs / 1_000);
     counts[index]?.add();
     if (logger.isLevelEnabled("debug"))
-      logger.debug({ request_id: request.id, route, status, duration_ms: Math.round(durationMs * 1_000) / 1_000 }, "request answered");
+      logger.debug(
+        {
+          request_id: request.id,
+          caller_request_id: callersId,
+          route,
+          status,
+          duration_ms: Math.round(durationMs * 1_000) / 1_000,
+        },
+        "request answered",
+      );
   };
 
   return {
@@ -94,6 +123,14 @@ export function createAnswering(o: { metrics: Metrics; logger: Logger }): Answer
       else if (fault.work === "unknown")
         logger.warn({ request_id: request.id, route, code: fault.code }, "outcome unknown to the merchant");
       send(request, reply, answer, route);
+    },
+    prepare(request, response) {
+      for (let index = contentTypeEnd; index < constantHeaders.length; index += 2)
+        response.setHeader(constantHeaders[index] as string, constantHeaders[index + 1] as string);
+      response.setHeader("request-id", request.id);
+      const callersId = callerRequestId(request);
+      if (callersId !== undefined) response.setHeader("x-request-id", callersId);
+      if (isDraining) response.setHeader("connection", "close");
     },
     beginDraining() {
       isDraining = true;

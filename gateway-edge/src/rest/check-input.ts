@@ -3,11 +3,11 @@
  *
  * The check is compiled once per schema; the list of problems is only made for input that fails.
  */
-import { type AppError, type ErrorCode, invalid } from "@florin/kernel";
+import { type AppError, invalid } from "@florin/kernel";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
-import { amountSentence } from "../domain/payment-rules.ts";
-import type { JsonFault } from "./strict-json.ts";
+import { isAmountPath } from "../domain/json-fault.ts";
+import { amountSentence, problemOfMetadata, reasonSentence, timeSentence } from "../domain/payment-rules.ts";
 
 type Problem = {
   readonly keyword: string;
@@ -23,12 +23,12 @@ export type InputCheck = (value: unknown) => void;
 export function compileCheck(schema: TSchema, subject: "body" | "query"): InputCheck {
   const validator = Compile(schema);
   return (value) => {
-    if (!validator.Check(value)) throw toFault(validator.Errors(value) as readonly Problem[], subject);
+    if (!validator.Check(value)) throw toFault(value, validator.Errors(value) as readonly Problem[], subject);
   };
 }
 
 /** Spelling mistakes come first: they are the usual cause of what seems to be missing. */
-function toFault(problems: readonly Problem[], subject: string): AppError {
+function toFault(value: unknown, problems: readonly Problem[], subject: string): AppError {
   const unknown = problems.find((problem) => problem.keyword === "additionalProperties" && problem.instancePath !== "/metadata");
   const unknownField = listOf(unknown?.params["additionalProperties"])[0];
   if (unknown !== undefined && unknownField !== undefined) {
@@ -44,38 +44,12 @@ function toFault(problems: readonly Problem[], subject: string): AppError {
   const wrong = problems[0];
   const param = wrong === undefined ? "" : fieldOf(wrong);
   if (param === "") return invalid("parameter_invalid", `the ${subject} ${wrong?.message ?? "is not valid"}`);
-  if (isAmount(param)) return invalid("amount_invalid", amountSentence, param);
+  if (isAmountPath(param)) return invalid("amount_invalid", amountSentence, param);
   if (param === "currency") return invalid("currency_unknown", "currency must be an active ISO 4217 code in capital letters", param);
-  if (param === "metadata" || param.startsWith("metadata."))
-    return invalid(
-      "parameter_invalid",
-      "metadata must be at most 50 pairs of text: keys of 1 to 40 characters, values of at most 500",
-      "metadata",
-    );
-  return invalid("parameter_invalid", `${param} ${sentenceOf(wrong)}`, param);
-}
-
-/** What strict JSON refuses, with the code of the field where the spelling of a number is at fault. */
-export function toJsonFault(fault: JsonFault): AppError {
-  const { kind, path } = fault;
-  const param = path === "" ? undefined : path;
-  if (kind === "number_not_integer") {
-    const code: ErrorCode = isAmount(path) ? "amount_invalid" : "parameter_invalid";
-    return invalid(code, isAmount(path) ? amountSentence : "numbers must be written as plain integers", param);
-  }
-  return invalid("invalid_json", jsonSentences[kind], param);
-}
-
-const jsonSentences: Record<Exclude<JsonFault["kind"], "number_not_integer">, string> = {
-  malformed: "the body is not valid JSON",
-  too_deep: "the body is nested too deep",
-  duplicate_key: "a key occurs twice in one object",
-  forbidden_key: "this key is not allowed",
-  lone_surrogate: "a string holds half a surrogate pair",
-};
-
-function isAmount(path: string): boolean {
-  return path === "amount" || path.endsWith(".amount");
+  // A key may hold what separates a path, so the schema's path is not enough: the rule itself says which pair it is.
+  const inMetadata = param === "metadata" || param.startsWith("metadata.") ? problemOfMetadata(metadataOf(value)) : undefined;
+  if (inMetadata !== undefined) return inMetadata;
+  return invalid("parameter_invalid", `${param} ${param === "reason" ? reasonSentence : sentenceOf(wrong)}`, param);
 }
 
 /** "/payment_method/token" → "payment_method.token" (RFC 6901 escapes undone). */
@@ -91,7 +65,12 @@ function listOf(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
 }
 
+function metadataOf(value: unknown): unknown {
+  return typeof value === "object" && value !== null && "metadata" in value ? value.metadata : undefined;
+}
+
 /** A pattern tells a person nothing; the OpenAPI document tells what is allowed. */
 function sentenceOf(problem: Problem | undefined): string {
-  return problem === undefined || problem.keyword === "pattern" ? "is not in the allowed form" : problem.message;
+  if (problem === undefined || problem.keyword === "pattern") return "is not in the allowed form, or has control characters";
+  return problem.keyword === "format" ? timeSentence : problem.message;
 }

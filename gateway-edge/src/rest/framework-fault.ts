@@ -13,6 +13,8 @@ const sentences: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["parameter_invalid", "the body is not as long as Content-Length says"],
   FST_ERR_BAD_URL: ["route_unknown", "There is no such path. See /openapi.json."],
   HPE_HEADER_OVERFLOW: ["header_too_large", `the headers must be at most ${limits.headerBytesMax} bytes`],
+  // The merchant hung up before its body was whole, or Node closed the connection because of what came in: no fault of ours.
+  ECONNRESET: ["parameter_invalid", "the request broke off before its end"],
   ERR_HTTP_REQUEST_TIMEOUT: ["parameter_invalid", "the request was not received in time"],
 };
 

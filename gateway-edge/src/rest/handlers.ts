@@ -13,6 +13,7 @@ import {
   problemOfCustomerIp,
   problemOfPaymentId,
   problemOfUniqueReference,
+  timeSentence,
 } from "../domain/payment-rules.ts";
 import type { Answer } from "./answer.ts";
 import { api, type OperationId } from "./api.ts";
@@ -190,7 +191,7 @@ function integerOf(text: string | undefined, param: string, { min, max, fallback
 function timeOf(text: string | undefined, param: string): bigint {
   if (text === undefined) return 0n;
   const time = parseIsoTime(text);
-  if (time === undefined) throw invalid("parameter_invalid", `${param} must be an RFC 3339 time, for example 2026-11-21T00:00:00Z`, param);
+  if (time === undefined) throw invalid("parameter_invalid", `${param} ${timeSentence}`, param);
   return time;
 }
 

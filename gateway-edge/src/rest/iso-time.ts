@@ -34,12 +34,13 @@ export function isoTimeOrNull(timeMs: bigint): string {
 
 const rfc3339 = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
 
-/** Unix milliseconds of an RFC 3339 time, or undefined. Fractions beyond milliseconds are cut; a leap second is refused. */
+/** Unix milliseconds of an RFC 3339 time, or undefined. "T" and "Z" may be small. Fractions beyond milliseconds are cut; a leap second is refused. */
 export function parseIsoTime(text: string): bigint | undefined {
-  const match = rfc3339.exec(text);
+  const upper = text.toUpperCase();
+  const match = rfc3339.exec(upper);
   if (match === null) return undefined;
   const [, year = "", month = "", day = ""] = match;
-  const time = Date.parse(text);
+  const time = Date.parse(upper);
   // The engine rolls 30 February over into March; a day that does not exist is a mistake.
   const lastDay = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
   if (!Number.isFinite(time) || time < 0 || Number(day) > lastDay || Number(day) < 1) return undefined;

@@ -138,7 +138,7 @@ describe("what only JSON can get wrong", () => {
     ["null as an amount", { ...good, amount: null }, "amount_invalid", "amount"],
     ["an amount beyond int64", { ...good, amount: 2 ** 70 }, "amount_invalid", "amount"],
     ["a number as currency", { ...good, currency: 978 }, "currency_unknown", "currency"],
-    ["a number in metadata", { ...good, metadata: { a: 1 } }, "parameter_invalid", "metadata"],
+    ["a number in metadata", { ...good, metadata: { a: 1 } }, "parameter_invalid", "metadata.a"],
     ["a list as metadata", { ...good, metadata: [] }, "parameter_invalid", "metadata"],
     ["another capture mode", { ...good, capture_mode: "later" }, "parameter_invalid", "capture_mode"],
     ["text as a boolean", { ...good, unique_reference: "true" }, "parameter_invalid", "unique_reference"],

@@ -2,7 +2,6 @@
  * Faults on the Connect side: the catalogue's gRPC status as a Connect code, and a `Refusal` as detail, which clients branch on (the text of an
  * error is not a contract, and some gRPC clients show it escaped).
  */
-
 import { Code, ConnectError } from "@connectrpc/connect";
 import { RefusalSchema } from "@florin/gen/payments/v1/payments";
 import { type AppError, errorCatalogue, type GrpcStatus } from "@florin/kernel";
@@ -23,10 +22,10 @@ const codes: Record<GrpcStatus, Code> = {
 };
 
 /** The cause stays inside. A fault of ours says nothing but that it is one. */
-export function toConnectError(fault: AppError, requestId: string): ConnectError {
+export function toConnectError(fault: AppError): ConnectError {
   const { grpc, help, http } = errorCatalogue[fault.code];
   const message = fault.code === "internal" ? help : fault.message;
-  const headers: Record<string, string> = { "request-id": requestId };
+  const headers: Record<string, string> = {};
   if (http === 503 || http === 429) headers["retry-after"] = String(Math.max(1, Math.ceil((fault.retryAfterMs ?? 1_000) / 1_000)));
   const detail = { desc: RefusalSchema, value: { code: fault.code, message, param: fault.param ?? "" } };
   return new ConnectError(message, codes[grpc], headers, [detail]);

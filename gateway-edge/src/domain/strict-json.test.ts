@@ -54,7 +54,8 @@ describe("strict JSON", () => {
     ['{"a":"\\ud800"}', "lone_surrogate", "a"],
     ['{"a":"\\udc00x"}', "lone_surrogate", "a"],
     ['{"a":"x\ud800"}', "lone_surrogate", "a"],
-    ['{"\\ud800":1}', "lone_surrogate", "\ud800"],
+    ['{"\\ud800":1}', "lone_surrogate", ""],
+    ['{"a":{"x\\ud800":1}}', "lone_surrogate", "a"],
   ])("%s is refused as %s", (text, kind, path) => {
     expect(faultOf(text)).toEqual({ kind, path });
   });

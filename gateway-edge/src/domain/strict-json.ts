@@ -11,7 +11,7 @@
 export type JsonFault = {
   /** `malformed` has no path. */
   readonly kind: "malformed" | "too_deep" | "duplicate_key" | "forbidden_key" | "lone_surrogate" | "number_not_integer";
-  /** "payment_method.token", "list.0"; empty at the top. */
+  /** "payment_method.token", "list.0"; empty at the top. Of a name that is no text: the object it stands in. */
   readonly path: string;
 };
 export type JsonResult = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly fault: JsonFault };
@@ -70,7 +70,8 @@ function scan(text: string, depthMax: number): JsonFault | undefined {
         const key = isEscaped ? (JSON.parse(text.slice(index, end + 1)) as string) : text.slice(index + 1, end);
         top.at = key;
         const kind = keyFault(top, key);
-        if (kind !== undefined) return { kind, path: pathOf(frames) };
+        // A broken name is not repeated: the path is that of the object it stands in.
+        if (kind !== undefined) return { kind, path: pathOf(kind === "lone_surrogate" ? frames.slice(0, -1) : frames) };
       } else if ((isEscaped || hasHalves) && !(JSON.parse(text.slice(index, end + 1)) as string).isWellFormed()) {
         return { kind: "lone_surrogate", path: pathOf(frames) };
       }
