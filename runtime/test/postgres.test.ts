@@ -1,5 +1,6 @@
-import { rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -14,6 +15,8 @@ import {
   startEmbeddedPostgres,
   toDatabaseFault,
 } from "../src/postgres/index.ts";
+import { accountToRunAs } from "../src/postgres/account.ts";
+import { findBinaries, reachableBinaries } from "../src/postgres/binaries.ts";
 import { freePort, type TestPostgres, temporaryFolder, testPostgres, untilTrue } from "../src/testing/index.ts";
 import { startChild } from "./child.ts";
 
@@ -157,8 +160,9 @@ describe.skipIf((process.env["FLORIN_TEST_DATABASE_URL"] ?? "") !== "")("startEm
     const before = connectPostgres({ url: first.superuserUrl, name: "x", connectionsMax: 1 });
     await before`CREATE TABLE kept (x int)`;
     const [settings] =
-      await before`SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS commit, current_setting('max_wal_size') AS wal`;
-    expect(settings).toEqual({ fsync: "on", commit: "on", wal: "4GB" });
+      await before`SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS commit, current_setting('max_wal_size') AS wal, current_setting('unix_socket_directories') AS sockets`;
+    // No socket: its folder would be a shared one, and what one account left there would keep another's server from starting.
+    expect(settings).toEqual({ fsync: "on", commit: "on", wal: "4GB", sockets: "" });
     await before.end();
     await first.stop();
     await first.stop();
@@ -211,6 +215,25 @@ describe.skipIf((process.env["FLORIN_TEST_DATABASE_URL"] ?? "") !== "")("startEm
     const second = await startEmbeddedPostgres({ directory, port });
     expect(second.pid).not.toBe(process.pid);
     await second.stop();
+  });
+
+  // Only root needs an account of its own for PostgreSQL.
+  test.runIf(process.getuid?.() === 0)("PostgreSQL's account runs the programs of a checkout that it may not enter", async () => {
+    const account = accountToRunAs();
+    const closed = join(temporaryFolder(), "closed");
+    const source = dirname(dirname(dirname((await findBinaries()).postgres)));
+    const home = join(closed, "package");
+    cpSync(source, home, { recursive: true, verbatimSymlinks: true });
+    chmodSync(closed, 0o700);
+    const inside = { initdb: join(home, "native", "bin", "initdb"), postgres: join(home, "native", "bin", "postgres") };
+    const copy = reachableBinaries(inside, account, temporaryFolder());
+    const data = join(temporaryFolder(), "data");
+    mkdirSync(data, { mode: 0o700 });
+    chownSync(data, account?.uid ?? 0, account?.gid ?? 0);
+    const run = (file: string): Buffer => execFileSync(file, ["--no-sync", "-D", data], { ...account, cwd: data, stdio: "pipe" });
+    expect(() => run(inside.initdb)).toThrow(/EACCES/);
+    run(copy.initdb);
+    expect(existsSync(join(data, "PG_VERSION"))).toBe(true);
   });
 
   test("data of another major version is refused with a way out", async () => {

@@ -1,12 +1,11 @@
 /**
  * PostgreSQL for the stack: the one of DATABASE_URL, or our own from npm; in it one database per service, migrated.
  */
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createServiceDatabase, dropServiceDatabase, startEmbeddedPostgres } from "@florin/runtime/postgres";
 import { rootFolder } from "../root-folder.ts";
+import { isApart, makeDataPlace } from "./data-place.ts";
 import type { StackSecrets } from "./secrets.ts";
 
 /** Database → the workspace whose `src/migrate.ts` makes its tables. */
@@ -34,9 +33,8 @@ export async function startPostgres(o: {
   if (o.databaseUrl !== undefined && o.databaseUrl !== "") {
     return { superuserUrl: o.databaseUrl, pid: undefined, description: "PostgreSQL of DATABASE_URL" };
   }
-  const place = dataPlace(o.directory);
-  if (place !== join(o.directory, "postgres"))
-    o.notice(`PostgreSQL runs as the account postgres, which may not enter ${o.directory}: its data is in ${place}`);
+  const place = makeDataPlace(o.directory);
+  if (isApart(place, o.directory)) o.notice(`PostgreSQL runs as the account postgres, which may not enter ${o.directory}: its data is in ${place}`);
   const postgres = await startEmbeddedPostgres({ directory: place, port: o.port });
   return { superuserUrl: postgres.superuserUrl, pid: postgres.pid, description: "PostgreSQL from npm" };
 }
@@ -61,24 +59,4 @@ async function migrate(workspace: string, ownerUrl: string): Promise<void> {
   const file = join(rootFolder, workspace, "src", "migrate.ts");
   const module = (await import(pathToFileURL(file).href)) as { migrate: (ownerUrl: string) => Promise<void> };
   await module.migrate(ownerUrl);
-}
-
-/**
- * Where the data folder goes. PostgreSQL refuses to run as root and then runs as another account, which must be able to enter every
- * folder above its data; a stack below a closed home keeps its data in /var/lib instead.
- */
-export function dataPlace(directory: string): string {
-  const beside = join(directory, "postgres");
-  if (process.getuid?.() !== 0 || areParentsOpen(beside)) return beside;
-  const name = createHash("sha256").update(directory).digest("hex").slice(0, 16);
-  const parent = "/var/lib/florin";
-  mkdirSync(parent, { recursive: true, mode: 0o755 });
-  return join(parent, name);
-}
-
-function areParentsOpen(path: string): boolean {
-  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
-    if (existsSync(folder) && (statSync(folder).mode & 0o001) === 0) return false;
-  }
-  return true;
 }

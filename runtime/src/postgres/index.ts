@@ -1,3 +1,4 @@
+export { mayPostgresEnter } from "./account.ts";
 export { arrayLiteral, byteaArrayLiteral } from "./array-literal.ts";
 export { connectPostgres, type Sql } from "./connect.ts";
 export { DatabaseFault, toDatabaseFault } from "./database-fault.ts";
