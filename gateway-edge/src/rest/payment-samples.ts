@@ -75,6 +75,14 @@ export const paymentSamples: Readonly<Record<string, Payment>> = {
     processorResponse: { connector: "simpay", code: "51" },
     decline: { reason: "insufficient_funds", declineCode: "retry_allowed", message: "The card has insufficient funds." },
   }),
+  expired: authorizedPayment({ status: PaymentStatus.EXPIRED, amountRemaining: 0n, authorizationExpiresAtMs: 0n, amountReleased: 10_000n }),
+  "partially-captured": authorizedPayment({
+    status: PaymentStatus.PARTIALLY_CAPTURED,
+    amountCaptured: 4_000n,
+    amountRemaining: 6_000n,
+    captures: [capture, { ...capture, id: "cap_01hf7yat00000g40r40m30e280", status: "unknown" }],
+    resolvesByMs: createdAtMs + dayMs,
+  }),
   "partially-refunded": authorizedPayment({
     status: PaymentStatus.PARTIALLY_REFUNDED,
     amountCaptured: 4_000n,

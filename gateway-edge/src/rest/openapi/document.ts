@@ -41,7 +41,7 @@ export function openApiDocument(): Json {
       title: "Florin",
       version: "1",
       summary: "Take payments.",
-      description: `Amounts are plain integers in minor units of the currency. Times are RFC 3339, UTC. Bodies are strict JSON of at most ${limits.bodyBytesMax} bytes: duplicate keys, unknown fields and amounts with a point or an exponent are refused. Every mutation takes an \`Idempotency-Key\` that names the intent: repeat it as often as you like, it happens once. Codes that any path may answer with: ${everywhere.map((code) => `\`${code}\``).join(", ")}.`,
+      description: `Amounts are plain integers in minor units of the currency. Times are RFC 3339, UTC. Bodies are strict JSON of at most ${limits.bodyBytesMax} bytes: duplicate keys, unknown fields, amounts with a point or an exponent, control characters in text and any Content-Encoding are refused. Every mutation takes an \`Idempotency-Key\` that names the intent: repeat it as often as you like, it happens once. Codes that any path may answer with: ${everywhere.map((code) => `\`${code}\``).join(", ")}.`,
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
@@ -59,6 +59,7 @@ export function openApiDocument(): Json {
 
 const headerComponents = {
   "Request-Id": { description: "Names this request; quote it when you ask us.", required: true, schema: { type: "string" } },
+  "X-Request-Id": { description: "What you called the request.", schema: { type: "string" } },
   "Retry-After": { description: "Seconds to wait before asking again.", schema: { type: "integer", minimum: 1 } },
   "Idempotent-Replayed": { description: "true: this is the stored answer of the first request with this key.", schema: { const: "true" } },
 } as const;
@@ -91,12 +92,20 @@ const traceparent = {
   schema: { type: "string" },
 } as const;
 
+const callerRequestId = {
+  name: "X-Request-Id",
+  in: "header",
+  description: "What you call this request; given back as it came. Anything longer, or not printable, is left out.",
+  schema: { type: "string", minLength: 1, maxLength: limits.callerRequestIdLengthMax, pattern: "^[\\x21-\\x7e]+$" },
+} as const;
+
 function describeOperation(operationId: string, operation: Operation): Json {
   const parameters = [
     ...(operation.path.includes("{id}") ? [paymentId] : []),
     ...(operation.method === "POST" ? [idempotencyKey] : []),
     ...queryParameters(operation.query),
     traceparent,
+    callerRequestId,
   ];
   return {
     operationId,
@@ -121,7 +130,10 @@ function queryParameters(query: TSchema | undefined): Json[] {
   });
 }
 
-const always = { "Request-Id": { $ref: "#/components/headers/Request-Id" } } as const;
+const always = {
+  "Request-Id": { $ref: "#/components/headers/Request-Id" },
+  "X-Request-Id": { $ref: "#/components/headers/X-Request-Id" },
+} as const;
 const replayed = { "Idempotent-Replayed": { $ref: "#/components/headers/Idempotent-Replayed" } } as const;
 const later = { "Retry-After": { $ref: "#/components/headers/Retry-After" } } as const;
 
