@@ -3,8 +3,7 @@
  * cost in CPU here and in PostgreSQL? Run: `node switch/bench/log-writer.bench.ts [--json]`. PostgreSQL as it comes: fsync and
  * synchronous_commit on.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { makeId } from "@florin/kernel";
+import { makeId, required } from "@florin/kernel";
 import { connectPostgres, createServiceDatabase } from "@florin/runtime/postgres";
 import { createRandomPool } from "@florin/runtime/random";
 import { startTelemetry } from "@florin/runtime/telemetry";
@@ -13,12 +12,13 @@ import { draft, recordAuthorization, requestAuthorization, type Transition } fro
 import { sampleAttempt, sampleCreate, sampleLifetimeMs, sampleOrigin, sampleOutcomes } from "../src/domain/payment/samples.ts";
 import { migrate } from "../src/migrate.ts";
 import { createLogWriter, type LogWriter } from "../src/store/log-writer.ts";
+import { serverMicros } from "./cpu.ts";
 
 const roundMs = 4_000;
 const inFlightSteps = [1, 64, 256, 1_024, 4_096];
-const ticksPerSecond = 100;
 
 const postgres = await testPostgres();
+const postgresPid = required(postgres.pid, "a PostgreSQL of our own, whose processes can be counted");
 const { ownerUrl, appUrl } = await createServiceDatabase({
   superuserUrl: postgres.superuserUrl,
   database: "florin_switch",
@@ -31,23 +31,6 @@ const { metrics } = startTelemetry({ service: "switch", otlpUrl: "", traceRatio:
 const writer = createLogWriter({ sql, metrics });
 const random = createRandomPool();
 const merchantId = makeId("merchant", Date.now(), random(10));
-
-/** CPU seconds of every PostgreSQL process on this machine, dead children included. */
-function postgresCpuS(): number {
-  let ticks = 0;
-  for (const entry of readdirSync("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    try {
-      const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
-      if (!stat.includes("(postgres")) continue;
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      ticks += Number(fields[11]) + Number(fields[12]);
-    } catch {
-      // The process ended while we looked.
-    }
-  }
-  return ticks / ticksPerSecond;
-}
 
 function appended(answer: { kind: string; transition?: Transition }): Transition {
   if (answer.transition === undefined) throw new Error(answer.kind);
@@ -76,7 +59,7 @@ async function authorizeOnce(log: LogWriter): Promise<void> {
 async function round(inFlight: number) {
   const endMs = performance.now() + roundMs;
   const ownBefore = process.cpuUsage();
-  const postgresBefore = postgresCpuS();
+  const postgresBefore = serverMicros(postgresPid);
   const startedMs = performance.now();
   let done = 0;
   const worker = async () => {
@@ -92,7 +75,7 @@ async function round(inFlight: number) {
     in_flight: inFlight,
     authorizations_per_s: Math.round(done / seconds),
     writer_cpu_us: Number(((own.user + own.system) / done).toFixed(1)),
-    postgres_cpu_us: Number((((postgresCpuS() - postgresBefore) * 1e6) / done).toFixed(1)),
+    postgres_cpu_us: Number(((serverMicros(postgresPid) - postgresBefore) / done).toFixed(1)),
   };
 }
 
