@@ -1,14 +1,17 @@
 /**
- * Lists of payments, newest first, straight from the log: first rows by partial index, each with its newest row beside it.
+ * Lists of payments, newest first, straight from the log: what is committed is listed, there is nothing that lags behind.
  *
- * A filter by status looks at newest rows, so a rare status is searched in bounded steps: a page may be short although more exist, and
- * its cursor goes on from where the search stopped.
+ * - A cursor is a payment's id, and pages only ever go down from it. Whatever is created or changes its status between two pages, no
+ *   payment comes twice, and none that was of the list all the time is passed over.
+ * - A page looks at `examinedMax` payments at most. So a page may be short, or empty, although more exist (a rare status): its cursor
+ *   goes on from where the search stopped, and only an empty cursor is the end.
  */
-import { AppError, idFromHex, idToHex, isId, makeId } from "@florin/kernel";
+import { AppError, assert, idFromHex, idToHex, isId, makeId } from "@florin/kernel";
 import type { Sql } from "@florin/runtime/postgres";
 import type { Mode, Payment, Status } from "../domain/payment/index.ts";
 import { decodeTransition } from "./event-body.ts";
 import { guarded } from "./guarded.ts";
+import { type ListRow, type ListStatement, listStatement, walkInOrder } from "./list-statement.ts";
 
 export type ListQuery = {
   readonly merchantId: string;
@@ -32,55 +35,63 @@ export interface PaymentLists {
   list(query: ListQuery): Promise<PaymentPage>;
 }
 
-/** First rows looked at for one page when a status is asked for. */
-const examinedMax = 1_000;
+const limitMax = 100;
 const cursorPrefix = "c1.";
 const lowest = "0".repeat(32);
 const highest = "f".repeat(32);
 const noRandom = new Uint8Array(10);
 const timeMsMax = 2 ** 48 - 1;
 
-/** `body` is null when the newest row has another status than the one asked for. */
-type Row = { readonly payment_id: string; readonly body: Uint8Array | null };
-
 export function createPaymentLists(sql: Sql): PaymentLists {
   return {
     async list(query) {
-      const examined = query.status === undefined ? query.limit + 1 : examinedMax;
-      const rows = await read(sql, query, examined);
-      const matching = rows.filter((row): row is Row & { readonly body: Uint8Array } => row.body !== null);
+      const rows = await read(sql, statementFor(query));
+      const matching = rows.filter((row): row is MatchingRow => row.body !== null);
       const page = matching.slice(0, query.limit);
-      const hasMoreMatching = matching.length > query.limit;
-      const isEnd = rows.length < examined && !hasMoreMatching;
-      const last = hasMoreMatching ? page.at(-1) : rows.at(-1);
+      // One match more than asked for says that the page is not the last; else the search ended where it had to, or at the end.
+      const last = matching.length > query.limit ? page.at(-1) : rows.find((row) => row.is_last_examined);
       return {
         payments: page.map((row) => decodeTransition(row.body).payment),
-        nextCursor: isEnd || last === undefined ? "" : cursorAfter(last.payment_id),
+        nextCursor: last === undefined ? "" : cursorAfter(last.payment_id),
       };
     },
   };
 }
 
-async function read(sql: Sql, query: ListQuery, limit: number): Promise<readonly Row[]> {
+type MatchingRow = ListRow & { readonly body: Uint8Array };
+
+async function read(sql: Sql, { text, parameters }: ListStatement): Promise<readonly ListRow[]> {
+  const reading = sql.begin("READ ONLY", async (transaction) => {
+    // Sent together: the second does not wait for the first one's answer.
+    const [, rows] = await Promise.all([
+      transaction.unsafe(walkInOrder),
+      transaction.unsafe<ListRow[]>(text, parameters, { prepare: true }),
+    ]);
+    return rows;
+  });
+  return guarded(reading);
+}
+
+function statementFor(query: ListQuery): ListStatement {
+  const { limit } = query;
+  assert(Number.isInteger(limit) && limit >= 1 && limit <= limitMax, "a page has 1 to 100 payments");
   const cursor = query.cursor === "" ? highest : positionOf(query.cursor);
   const to = boundAt(query.createdToMs, highest);
-  const from = boundAt(query.createdFromMs, lowest);
-  const merchant = idToHex(query.merchantId);
-  const reference = query.merchantReference === undefined ? sql`` : sql`AND merchant_reference = ${query.merchantReference}`;
-  const body = query.status === undefined ? sql`body` : sql`CASE WHEN status = ${query.status} THEN body END AS body`;
-  // index: payment_events_first_by_reference when a reference is given, else payment_events_first_by_merchant; then payment_events_pkey
-  return guarded(sql<Row[]>`
-      SELECT first.payment_id, newest.body
-      FROM (
-        SELECT payment_id FROM payment_events
-        WHERE seq = 1 AND merchant_id = ${merchant}::uuid AND is_live = ${query.mode === "live"}
-          AND payment_id < ${cursor}::uuid AND payment_id < ${to}::uuid AND payment_id >= ${from}::uuid ${reference}
-        ORDER BY payment_id DESC LIMIT ${limit}
-      ) first
-      CROSS JOIN LATERAL (
-        SELECT ${body} FROM payment_events e WHERE e.payment_id = first.payment_id AND e.merchant_id = ${merchant}::uuid ORDER BY seq DESC LIMIT 1
-      ) newest
-      ORDER BY first.payment_id DESC`);
+  return listStatement({
+    merchantUuid: idToHex(query.merchantId),
+    isLive: query.mode === "live",
+    beforeUuid: lowerOf(cursor, to),
+    fromUuid: boundAt(query.createdFromMs, lowest),
+    status: query.status,
+    merchantReference: query.merchantReference,
+    matchesMax: limit + 1,
+  });
+}
+
+/** Lower-case hex of one length: the order of the text is the order of the ids. */
+function lowerOf(left: string, right: string): string {
+  if (left < right) return left;
+  return right;
 }
 
 /** The lowest id of a moment. */
