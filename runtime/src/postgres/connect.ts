@@ -31,13 +31,7 @@ export function connectPostgres(options: { url: string; name: string; connection
     max_lifetime: null,
     backoff: (attempts: number) => Math.min(0.05 * 2 ** attempts, reconnectDelaySMax),
     types: { bigint: postgres.BigInt },
-    connection: {
-      application_name: options.name,
-      statement_timeout: options.statementTimeoutMs ?? statementTimeoutMsDefault,
-      // Each statement of ours has its index, and a prepared statement keeps its plan. One that was planned while a table was nearly
-      // empty would go on reading the whole table when it has grown.
-      enable_seqscan: false,
-    },
+    connection: { application_name: options.name, statement_timeout: options.statementTimeoutMs ?? statementTimeoutMsDefault },
     onnotice: () => {},
   });
 }
