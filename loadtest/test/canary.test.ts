@@ -19,7 +19,7 @@ const onStack = test.skipIf(!hasFullProfile);
 beforeAll(async () => {
   if (!hasFullProfile) return;
   const snapshots = { NODE_OPTIONS: "--heapsnapshot-signal=SIGUSR2" };
-  stack = await startStack({ profile: "full", port: 18_300, env: snapshots });
+  stack = await startStack({ profile: "full", env: snapshots });
   for (const number of canaries) {
     const token = await tokenize(stack, number, canaryCode);
     const answer = await call(stack, "POST", "/v1/payments/authorize", authorizeBody({ payment_method: { type: "card", token } }));

@@ -9,7 +9,7 @@ import { type Answer, authorizeBody, call, type Stack, startStack, untilTrue } f
 let stack: Stack;
 
 beforeAll(async () => {
-  stack = await startStack({ profile: "embedded", port: 18_500 });
+  stack = await startStack({ profile: "embedded" });
 });
 afterAll(async () => {
   await stack?.stop();

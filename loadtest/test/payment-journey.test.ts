@@ -3,17 +3,12 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { authorizeBody, call, callUntilDecided, hasFullProfile, type Stack, startStack, tokenize } from "./stack.ts";
 
-const profiles = [
-  { profile: "embedded", port: 18_100 },
-  { profile: "full", port: 18_200 },
-] as const;
-
-for (const { profile, port } of profiles)
+for (const profile of ["embedded", "full"] as const)
   describe.skipIf(profile === "full" && !hasFullProfile)(`in the ${profile} profile`, () => {
     let stack: Stack;
 
     beforeAll(async () => {
-      stack = await startStack({ profile, port });
+      stack = await startStack({ profile });
     });
     afterAll(async () => {
       await stack?.stop();

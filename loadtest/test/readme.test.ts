@@ -9,7 +9,7 @@ const root = new URL("../../", import.meta.url).pathname;
 let stack: Stack;
 
 beforeAll(async () => {
-  stack = await startStack({ profile: "embedded", port: 18_400 });
+  stack = await startStack({ profile: "embedded" });
 });
 afterAll(async () => {
   await stack?.stop();

@@ -8,7 +8,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findProgram } from "@florin/runtime/testing";
+import { findProgram, freePortBlock } from "@florin/runtime/testing";
 
 /** With CI=true a missing server is an error here. */
 export const hasFullProfile = findProgram("redis-server") !== undefined && findProgram("nats-server") !== undefined;
@@ -31,15 +31,17 @@ export type Stack = UpFile & { readonly directory: string; stop(): Promise<void>
 
 export type Answer = { readonly status: number; readonly headers: Headers; readonly text: string; readonly body: Record<string, unknown> };
 
+/** Its edge's, and what follows from it. */
+const portsOfStack = 40;
+
 /** Starts a stack and waits until it took its first payment. `env` reaches every process. */
 export async function startStack(o: {
   readonly profile: "embedded" | "full";
-  readonly port: number;
   readonly env?: Readonly<Record<string, string>>;
 }): Promise<Stack> {
   const directory = mkdtempSync(join(tmpdir(), "florin-stack-"));
   const common = ["--directory", directory];
-  await florin(["up", "--detach", "--profile", o.profile, "--port", String(o.port), ...common], o.env);
+  await florin(["up", "--detach", "--profile", o.profile, "--port", String(await freePortBlock(portsOfStack)), ...common], o.env);
   const up = JSON.parse(readFileSync(join(directory, "up.json"), "utf8")) as UpFile;
   return {
     ...up,

@@ -1,4 +1,4 @@
-export { freePort } from "./free-port.ts";
+export { freePort, freePortBlock } from "./free-port.ts";
 export { findProgram } from "./local-server.ts";
 export { type TestNats, testNats } from "./nats.ts";
 export { type TestPostgres, testPostgres } from "./postgres.ts";
