@@ -16,7 +16,10 @@ const modules = join(root, "node_modules");
 const lockfile = join(root, "package-lock.json");
 const marker = join(modules, ".florin-installed");
 const installLock = join(root, ".florin-install.lock");
-const nodeMajorMin = 24;
+/** For this file, and for npm. */
+const nodeMajorMin = 20;
+/** For everything else: it runs TypeScript as it is. */
+const sourcesNodeMajorMin = 24;
 const installWaitMs = 900_000;
 
 /** Command → the file that does it. */
@@ -88,9 +91,11 @@ async function install() {
     const npm = process.env.npm_execpath;
     const node = process.env.npm_node_execpath;
     const usable = npm?.endsWith(".js") && node !== undefined && !node.startsWith(modules) && existsSync(node);
-    const [file, words] = usable ? [node, [npm, "ci"]] : ["npm", ["ci"]];
+    // Warnings about the engines of packages are about the Node of npm, which is not the one that will run them.
+    const words = ["ci", "--loglevel=error"];
+    const [file, first] = usable ? [node, [npm]] : ["npm", []];
     // To stderr: the output of the command itself stays clean.
-    const code = await run(file, words, { stdio: ["ignore", 2, 2], shell: !usable && process.platform === "win32" });
+    const code = await run(file, [...first, ...words], { stdio: ["ignore", 2, 2], shell: !usable && process.platform === "win32" });
     if (code !== 0) throw new Error(`npm ci ended with ${code}`);
     writeFileSync(marker, lockfileHash());
   } finally {
@@ -102,10 +107,15 @@ async function install() {
 function findNode() {
   const installed = join(modules, ".bin", process.platform === "win32" ? "node.cmd" : "node");
   if (existsSync(installed)) return installed;
-  if (Number(process.versions.node.split(".")[0]) >= nodeMajorMin) return process.execPath;
+  if (nodeMajor() >= sourcesNodeMajorMin) return process.execPath;
   throw new Error(
-    `npm has no Node ${nodeMajorMin} for ${process.platform}-${process.arch}: run this with a Node >= ${nodeMajorMin} of your own`,
+    `npm brought no Node ${sourcesNodeMajorMin} for ${process.platform}-${process.arch}, and this is Node ${process.versions.node}: use a Node >= ${sourcesNodeMajorMin} of your own. ` +
+      "(For linux-x64, linux-arm64, darwin-x64 and win32-x64 npm has one, unless it was told to omit optional dependencies.)",
   );
+}
+
+function nodeMajor() {
+  return Number(process.versions.node.split(".")[0]);
 }
 
 /** Exit code of the child; signals are passed on, and it is the child that decides when to end. */
@@ -136,6 +146,7 @@ async function main() {
   const [command, ...words] = process.argv.slice(2);
   const file = Object.hasOwn(commands, command ?? "") ? commands[command] : undefined;
   if (file === undefined) throw new Error(`usage: node scripts/bootstrap.mjs ${Object.keys(commands).join("|")} [arguments]`);
+  if (nodeMajor() < nodeMajorMin) throw new Error(`Florin needs Node >= ${nodeMajorMin}; this is ${process.versions.node}`);
   if (!isInstalled()) await install();
   const env = {
     ...process.env,

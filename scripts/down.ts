@@ -1,21 +1,22 @@
 /** `npm run down`: ends the stack of a directory in order and waits; data stays. Safe to repeat, and after a killed supervisor. */
-import { parseArgs } from "node:util";
 import { isRunning, stopProcess } from "./processes.ts";
-import { directoryOf } from "./up/options.ts";
+import { downUsage, readDownOptions } from "./up/options.ts";
 import { clearState, readRunFile, readSupervisor } from "./up/state-files.ts";
-import { stopInOrder } from "./up/stop.ts";
+import { drainPatienceMs, stopInOrder } from "./up/stop.ts";
 
-/** All parts may take their drain time one after the other. */
-const supervisorPatienceMs = 240_000;
+/** All parts may take their drain time one after the other: six of ours and three servers. */
+const supervisorPatienceMs = 9 * drainPatienceMs;
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { directory: { type: "string" } } });
-  const directory = directoryOf(values.directory, process.env);
+  const { directory, isHelp } = readDownOptions(process.argv.slice(2), process.env);
+  if (isHelp) {
+    console.log(downUsage);
+    return 0;
+  }
   const run = readRunFile(directory);
-  const supervisor = run?.supervisor ?? readSupervisor(directory);
+  const supervisor = readSupervisor(directory) ?? run?.supervisor;
   const isSupervised = supervisor !== undefined && isRunning(supervisor);
-  const left = run?.processes ?? [];
-  if (!isSupervised && !left.some(isRunning)) {
+  if (!isSupervised && !(run?.processes ?? []).some(isRunning)) {
     clearState(directory);
     console.log(`florin: nothing runs in ${directory}`);
     return 0;
@@ -25,7 +26,8 @@ async function main(): Promise<number> {
     const how = await stopProcess(supervisor, "SIGTERM", supervisorPatienceMs);
     if (how === "killed") complaints.push(`the supervisor (process ${supervisor.pid}) did not end and was killed`);
   }
-  // What the supervisor has stopped is found ended; what it left is stopped here.
+  // What the supervisor has stopped is found ended, here or in what it wrote last; what it left is stopped here.
+  const left = [...(run?.processes ?? []), ...(readRunFile(directory)?.processes ?? [])];
   complaints.push(...(await stopInOrder(left)));
   clearState(directory);
   for (const complaint of complaints) console.error(`florin: ${complaint}`);
@@ -33,4 +35,7 @@ async function main(): Promise<number> {
   return complaints.length === 0 ? 0 : 1;
 }
 
-process.exitCode = await main();
+process.exitCode = await main().catch((thrown: unknown) => {
+  console.error(`florin: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+  return 1;
+});

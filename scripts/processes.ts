@@ -1,24 +1,25 @@
 /**
  * Processes by id: is it alive, is it still the one we started, stop it and wait.
  *
- * A process id is given to somebody else after its holder has ended, so a recorded process is known by id and start time together.
+ * A process id is given to somebody else after its holder has ended, so a recorded process is known by its id and its birth together, and
+ * only that one is ever signalled.
  */
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** `startTicks` is the kernel's start time of the process (proc(5), field 22); empty where the system does not tell. */
-export type KnownProcess = { readonly name: string; readonly pid: number; readonly startTicks: string };
+/** `birth` is when the process started, in the words of the system: no other process with this id ever had or will have the same. */
+export type KnownProcess = { readonly name: string; readonly pid: number; readonly birth: string };
 
 const pollMs = 25;
 
 export function describeProcess(name: string, pid: number): KnownProcess {
-  return { name, pid, startTicks: startTicksOf(pid) };
+  return { name, pid, birth: birthOf(pid) };
 }
 
 /** True while the very process that was described runs. A zombie has ended. */
 export function isRunning(known: KnownProcess): boolean {
-  if (!isAlive(known.pid)) return false;
-  return known.startTicks === "" || startTicksOf(known.pid) === known.startTicks;
+  return isAlive(known.pid) && known.birth !== "" && birthOf(known.pid) === known.birth;
 }
 
 /** Sends `signal`, waits `patienceMs`, then SIGKILL. Answers how it ended; `absent` when it was not running. */
@@ -54,8 +55,20 @@ function isAlive(pid: number): boolean {
   return statFields(pid)?.[0] !== "Z";
 }
 
-function startTicksOf(pid: number): string {
-  return statFields(pid)?.[19] ?? "";
+/**
+ * The kernel's start time (proc(5), field 22) counts from the start of the machine, so that start is part of it. Without /proc (macOS), what
+ * ps says, to the second. Empty when there is no such process.
+ */
+function birthOf(pid: number): string {
+  if (existsSync("/proc/self/stat")) {
+    const ticks = statFields(pid)?.[19];
+    return ticks === undefined ? "" : `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}/${ticks}`;
+  }
+  try {
+    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  } catch {
+    return "";
+  }
 }
 
 /** The fields of /proc/<pid>/stat after the name, which may itself hold spaces and brackets; undefined without /proc. */

@@ -2,7 +2,7 @@
 import { checkSteps } from "./check/check-steps.ts";
 import { runSteps, vitestStep } from "./check/steps.ts";
 import { installTools } from "./check/tools.ts";
-import { installServers } from "./test/install-servers.ts";
+import { installServers } from "./install-servers.ts";
 
 await installTools();
 await installServers(["redis-server", "nats-server"]);

@@ -9,7 +9,7 @@ import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { lastLines } from "./up/child.ts";
-import { readUpOptions, type UpOptions } from "./up/options.ts";
+import { readUpOptions, type UpOptions, upUsage } from "./up/options.ts";
 import { makePlace } from "./up/place.ts";
 import { renderAlreadyUp } from "./up/report.ts";
 import { startStack } from "./up/start-stack.ts";
@@ -26,6 +26,10 @@ const sameSignalMs = 1_000;
 async function main(): Promise<number> {
   const words = process.argv.slice(2);
   const options = readUpOptions(words, process.env);
+  if (options.isHelp) {
+    console.log(upUsage);
+    return 0;
+  }
   makePlace(options.directory);
   if (options.isDetached && process.env[supervisedFlag] === undefined) return detach(options, words);
   return supervise(options);
@@ -43,31 +47,32 @@ async function supervise(options: UpOptions): Promise<number> {
   }
   const supervisor = new Supervisor({ directory, logFolder: join(directory, "logs"), restarts: options.restarts, notice });
   const asked = untilAsked(notice);
-  const start = startStack({ options, supervisor, env: serviceEnvironmentOf(process.env), notice });
+  const abort = new AbortController();
+  const start = startStack({ options, supervisor, env: serviceEnvironmentOf(process.env), notice, signal: abort.signal });
   const outcome = await Promise.race([start.then((text) => ({ kind: "ready" as const, text })), asked, supervisor.failed]).catch(toFailure);
-  let reason: string;
-  if (typeof outcome === "object" && outcome.kind === "ready") {
+  const isReady = typeof outcome === "object" && outcome.kind === "ready";
+  if (!isReady) abort.abort();
+  else {
     tell(outcome);
     if (process.connected) process.disconnect();
-    reason = await Promise.race([asked, supervisor.failed]);
-  } else reason = typeof outcome === "object" ? outcome.text : outcome;
-  return end({ supervisor, start, reason, isAsked: reason === askedReason, directory, tell });
+  }
+  const reason = isReady ? await Promise.race([asked, supervisor.failed]) : typeof outcome === "object" ? outcome.text : outcome;
+  return end({ supervisor, start, reason, isReady, directory, tell });
 }
 
 type End = {
   supervisor: Supervisor;
   start: Promise<unknown>;
   reason: string;
-  isAsked: boolean;
+  isReady: boolean;
   directory: string;
   tell: (message: Message) => void;
 };
 
 async function end(o: End): Promise<number> {
-  o.tell({
-    kind: o.isAsked ? "notice" : "failed",
-    text: `florin: ${o.isAsked ? "draining" : `cannot go on, stopping everything: ${o.reason}`}`,
-  });
+  const isAsked = o.reason === askedReason;
+  const failure = o.isReady ? "cannot go on, stopping everything" : "did not start";
+  o.tell({ kind: isAsked ? "notice" : "failed", text: `florin: ${isAsked ? "draining" : `${failure}: ${o.reason}`}` });
   let complaints = await o.supervisor.stop();
   // A start that was interrupted ends at its next step; what it still made is stopped too.
   await o.start.catch(() => undefined);
@@ -75,7 +80,7 @@ async function end(o: End): Promise<number> {
   for (const complaint of complaints) o.tell({ kind: "notice", text: `florin: ${complaint}` });
   clearState(o.directory);
   o.tell({ kind: "notice", text: "florin: stopped" });
-  return o.isAsked && complaints.length === 0 ? 0 : 1;
+  return isAsked && complaints.length === 0 ? 0 : 1;
 }
 
 const askedReason = "asked to stop";
@@ -148,7 +153,7 @@ function serviceEnvironmentOf(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 process.stdout.on("error", () => undefined);
 process.exitCode = await main().catch((thrown: unknown) => {
-  print(toFailure(thrown));
+  console.error(`florin: ${toFailure(thrown).text}`);
   return 1;
 });
 // Sockets of health probes may linger; everything that matters has been awaited.

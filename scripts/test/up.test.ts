@@ -1,44 +1,17 @@
 /** `up` and `down` on real servers, in the profile that every machine can run. */
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { untilTrue } from "@florin/runtime/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { rootFolder } from "../root-folder.ts";
-import { authorize, freeBasePort, getPayment, readUp, runCommandLine, startCommand } from "./command-line.ts";
+import { authorize, down, freeBasePort, getPayment, isAlive, readUp, runCommandLine, up } from "./command-line.ts";
 
 const first = mkdtempSync(join(tmpdir(), "florin-up-"));
-const second = mkdtempSync(join(tmpdir(), "florin-up-"));
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function up(directory: string): Promise<string> {
-  const port = await freeBasePort();
-  const { code, output } = await runCommandLine([
-    "up",
-    "--detach",
-    "--profile",
-    "embedded",
-    "--port",
-    String(port),
-    "--directory",
-    directory,
-  ]);
-  expect(output).toContain("Florin is up");
-  expect(code).toBe(0);
-  return output;
-}
-
-const down = (directory: string) => runCommandLine(["down", "--directory", directory]);
+/** With a space, as people's folders have. */
+const second = mkdtempSync(join(tmpdir(), "florin up-"));
 
 beforeAll(async () => {
   await up(first);
@@ -83,19 +56,18 @@ describe("a running stack", () => {
     expect((await authorize(readUp(first))).status).toBe(201);
   });
 
-  test("stands beside another one", async () => {
-    await up(second);
-    expect((await authorize(readUp(second))).status).toBe(201);
-    expect((await authorize(readUp(first))).status).toBe(201);
-    const { processes } = readUp(second);
-    expect((await down(second)).code).toBe(0);
-    expect(processes.filter(({ pid }) => isAlive(pid))).toEqual([]);
-    expect((await authorize(readUp(first))).status).toBe(201);
+  test("serves an internal client that is admitted by its certificate", async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, ["docs/examples/internal-client.ts", first], { cwd: rootFolder });
+    expect(stdout).toMatch(/pay_\w+ is authorized for 2500 cents on a visa card\npay_\w+ has 2000 cents captured, 500 left/);
   });
 
-  test("serves an internal client that is admitted by its certificate", async () => {
-    const example = runNode(["docs/examples/internal-client.ts", first]);
-    expect(await example).toMatch(/pay_\w+ is authorized for 2500 cents on a visa card\npay_\w+ has 2000 cents captured, 500 left/);
+  test("stands beside another one", async () => {
+    const other = await up(second);
+    expect((await authorize(other)).status).toBe(201);
+    expect((await authorize(readUp(first))).status).toBe(201);
+    expect((await down(second)).code).toBe(0);
+    expect(other.processes.filter(({ pid }) => isAlive(pid))).toEqual([]);
+    expect((await authorize(readUp(first))).status).toBe(201);
   });
 
   test("keeps keys and payments over down and up", async () => {
@@ -103,41 +75,35 @@ describe("a running stack", () => {
     const payment = await authorize(before);
     expect((await down(first)).code).toBe(0);
     expect(existsSync(join(first, "up.json"))).toBe(false);
-    await up(first);
-    const after = readUp(first);
+    const after = await up(first);
     expect([after.secretKey, after.publishableKey]).toEqual([before.secretKey, before.publishableKey]);
     expect((await getPayment(after, String(payment.body["id"]))).body).toMatchObject({ id: payment.body["id"], status: "authorized" });
   });
-});
 
-describe("Ctrl-C", () => {
-  test("leaves nothing in flight without its answer", async () => {
-    const port = await freeBasePort();
-    const attached = startCommand([
-      "up",
-      "--profile",
-      "embedded",
-      "--port",
-      String(port),
-      "--directory",
-      second,
-      "--simulator-latency",
-      "300",
-    ]);
-    for (let waitedMs = 0; !attached.output().includes("Florin is up") && waitedMs < 60_000; waitedMs += 100) await sleep(100);
-    const stack = readUp(second);
-    const answers = Promise.all(Array.from({ length: 20 }, () => authorize(stack)));
-    await sleep(150);
-    attached.child.kill("SIGINT");
-    expect((await answers).map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 201));
-    const { code, output } = await attached.finished;
-    expect(output).toContain("florin: stopped");
-    expect(code).toBe(0);
-    expect(stack.processes.filter(({ pid }) => isAlive(pid))).toEqual([]);
+  test("whose supervisor was killed is cleared away by the next one, which --fresh starts with nothing", async () => {
+    const before = readUp(first);
+    const payment = await authorize(before);
+    const postgres = before.processes.find(({ name }) => name === "postgres")?.pid as number;
+    process.kill(supervisorOf(first), "SIGKILL");
+    await untilTrue(() => before.processes.every(({ name, pid }) => name === "postgres" || !isAlive(pid)), 60_000);
+    expect(isAlive(postgres)).toBe(true);
+    const after = await up(first, ["--profile", "embedded", "--fresh"]);
+    expect(isAlive(postgres)).toBe(false);
+    expect(after.secretKey).not.toBe(before.secretKey);
+    expect((await getPayment(after, String(payment.body["id"]))).status).toBe(404);
+    expect((await getPayment({ ...after, secretKey: before.secretKey }, String(payment.body["id"]))).status).toBe(401);
+  });
+
+  test("whose supervisor was killed is stopped by down", async () => {
+    const { processes } = readUp(first);
+    process.kill(supervisorOf(first), "SIGKILL");
+    const { code, output } = await down(first);
+    expect([code, output]).toEqual([0, "florin: stopped\n"]);
+    expect(processes.filter(({ pid }) => isAlive(pid))).toEqual([]);
+    expect((await down(first)).output).toBe(`florin: nothing runs in ${first}\n`);
   });
 });
 
-async function runNode(words: readonly string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [...words], { cwd: rootFolder, timeout: 60_000 });
-  return stdout;
+function supervisorOf(directory: string): number {
+  return (JSON.parse(readFileSync(join(directory, "supervisor.json"), "utf8")) as { pid: number }).pid;
 }

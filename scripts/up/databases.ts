@@ -6,19 +6,9 @@ import { pathToFileURL } from "node:url";
 import { createServiceDatabase, dropServiceDatabase, startEmbeddedPostgres } from "@florin/runtime/postgres";
 import { rootFolder } from "../root-folder.ts";
 import { isApart, makeDataPlace } from "./data-place.ts";
+import { assertKeysFit, assertSuperuser, keyMarkOf, markKeys } from "./database-keys.ts";
+import { type DatabaseName, databaseNames, workspaces } from "./database-names.ts";
 import type { StackSecrets } from "./secrets.ts";
-
-/** Database → the workspace whose `src/migrate.ts` makes its tables. */
-const workspaces = {
-  florin_switch: "switch",
-  florin_edge: "gateway-edge",
-  florin_vault: "vault",
-  florin_ledger: "ledger",
-  florin_simulator: "simulator",
-} as const;
-
-export type DatabaseName = keyof typeof workspaces;
-export const databaseNames = Object.keys(workspaces) as readonly DatabaseName[];
 
 export type DatabaseUrls = Readonly<Record<DatabaseName, { readonly ownerUrl: string; readonly appUrl: string }>>;
 export type PostgresPart = { readonly superuserUrl: string; readonly pid: number | undefined; readonly description: string };
@@ -31,6 +21,7 @@ export async function startPostgres(o: {
   notice: (line: string) => void;
 }): Promise<PostgresPart> {
   if (o.databaseUrl !== undefined && o.databaseUrl !== "") {
+    await assertSuperuser(o.databaseUrl);
     return { superuserUrl: o.databaseUrl, pid: undefined, description: "PostgreSQL of DATABASE_URL" };
   }
   const place = makeDataPlace(o.directory);
@@ -40,14 +31,17 @@ export async function startPostgres(o: {
   return { superuserUrl: postgres.superuserUrl, pid: postgres.pid, description: "PostgreSQL from npm" };
 }
 
-/** Makes the databases and brings their tables up to date; safe to repeat. */
-export async function prepareDatabases(superuserUrl: string, passwords: StackSecrets["databasePasswords"]): Promise<DatabaseUrls> {
+/** Makes the databases and brings their tables up to date; safe to repeat. Throws when they hold data of other keys than `secrets`. */
+export async function prepareDatabases(superuserUrl: string, secrets: StackSecrets): Promise<DatabaseUrls> {
+  const mark = keyMarkOf(secrets);
+  await assertKeysFit(superuserUrl, mark);
   const urls = await Promise.all(
     databaseNames.map(async (database) => {
-      const { owner, app } = passwords[database];
+      const { owner, app } = secrets.databasePasswords[database];
       return [database, await createServiceDatabase({ superuserUrl, database, ownerPassword: owner, appPassword: app })] as const;
     }),
   );
+  await markKeys(superuserUrl, mark);
   await Promise.all(urls.map(([database, { ownerUrl }]) => migrate(workspaces[database], ownerUrl)));
   return Object.fromEntries(urls) as DatabaseUrls;
 }

@@ -12,6 +12,7 @@ describe("the words after up", () => {
       directory: `${rootFolder}.florin`,
       restarts: false,
       simulatorLatency: undefined,
+      isHelp: false,
     });
   });
 
@@ -37,6 +38,7 @@ describe("the words after up", () => {
       directory: "/somewhere/here",
       restarts: true,
       simulatorLatency: "300-1200",
+      isHelp: false,
     });
   });
 

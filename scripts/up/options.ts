@@ -1,4 +1,4 @@
-/** The words after `npm run up --`. */
+/** The words after `npm run up --` and `npm run down --`. */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { rootFolder } from "../root-folder.ts";
@@ -18,7 +18,11 @@ export type UpOptions = {
   readonly restarts: boolean;
   /** As the simulator reads it, for example "0", "20" or "300-1200" (milliseconds); undefined leaves its default. */
   readonly simulatorLatency: string | undefined;
+  /** Asks for the usage, and for nothing else. */
+  readonly isHelp: boolean;
 };
+
+export type DownOptions = { readonly directory: string; readonly isHelp: boolean };
 
 export const upUsage = `npm run up -- [options]
   --port <n>                 port of the edge (default 8080); the other parts take ports above it
@@ -27,7 +31,13 @@ export const upUsage = `npm run up -- [options]
   --fresh                    wipe the data of earlier runs first
   --directory <folder>       data, keys and logs (default .florin)
   --restart                  start a process again when it dies (default: stop everything)
-  --simulator-latency <ms>   latency of the simulated acquirer: 20, or a range like 300-1200`;
+  --simulator-latency <ms>   latency of the simulated acquirer: 20, or a range like 300-1200
+  --help                     these lines
+DATABASE_URL (of a superuser), REDIS_URL and NATS_URL use servers that run already.`;
+
+export const downUsage = `npm run down -- [options]
+  --directory <folder>       the stack to stop (default .florin)
+  --help                     these lines`;
 
 const portMin = 1024;
 /** The last port of the plan is 32 above the first. */
@@ -35,7 +45,7 @@ const portMax = 65_535 - 40;
 
 /** Reads the words; throws an Error that holds the usage when one is wrong. */
 export function readUpOptions(words: readonly string[], env: NodeJS.ProcessEnv): UpOptions {
-  const values = parse(words);
+  const values = parse(words, upWords, upUsage);
   const port = Number(values.port ?? "8080");
   if (!Number.isInteger(port) || port < portMin || port > portMax)
     throw new Error(`--port is a number from ${portMin} to ${portMax}\n\n${upUsage}`);
@@ -52,30 +62,37 @@ export function readUpOptions(words: readonly string[], env: NodeJS.ProcessEnv):
     directory: directoryOf(values.directory, env),
     restarts: values.restart ?? false,
     simulatorLatency: latency,
+    isHelp: values.help ?? false,
   };
 }
 
+/** As `readUpOptions`. */
+export function readDownOptions(words: readonly string[], env: NodeJS.ProcessEnv): DownOptions {
+  const values = parse(words, downWords, downUsage);
+  return { directory: directoryOf(values.directory, env), isHelp: values.help ?? false };
+}
+
 /** A relative folder belongs to where the caller stands; the default stands in the repository. */
-export function directoryOf(directory: string | undefined, env: NodeJS.ProcessEnv): string {
+function directoryOf(directory: string | undefined, env: NodeJS.ProcessEnv): string {
   if (directory === undefined) return resolve(rootFolder, ".florin");
   return resolve(env["FLORIN_CALLER_DIRECTORY"] ?? process.cwd(), directory);
 }
 
-function parse(words: readonly string[]) {
+const downWords = { directory: { type: "string" }, help: { type: "boolean", short: "h" } } as const;
+const upWords = {
+  ...downWords,
+  port: { type: "string" },
+  profile: { type: "string" },
+  detach: { type: "boolean" },
+  fresh: { type: "boolean" },
+  restart: { type: "boolean" },
+  "simulator-latency": { type: "string" },
+} as const;
+
+function parse<T extends typeof downWords>(words: readonly string[], options: T, usage: string) {
   try {
-    return parseArgs({
-      args: [...words],
-      options: {
-        port: { type: "string" },
-        profile: { type: "string" },
-        detach: { type: "boolean" },
-        fresh: { type: "boolean" },
-        directory: { type: "string" },
-        restart: { type: "boolean" },
-        "simulator-latency": { type: "string" },
-      },
-    }).values;
+    return parseArgs({ args: [...words], options }).values;
   } catch (thrown) {
-    throw new Error(`${thrown instanceof Error ? thrown.message : String(thrown)}\n\n${upUsage}`, { cause: thrown });
+    throw new Error(`${thrown instanceof Error ? thrown.message : String(thrown)}\n\n${usage}`, { cause: thrown });
   }
 }

@@ -1,5 +1,5 @@
 /** The directory of a stack: made, opened as far as it must be, and wiped for a fresh start. */
-import { chmodSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { dataPlace } from "./data-place.ts";
 
@@ -11,10 +11,18 @@ const contents: readonly string[] = ["postgres", "postgres.new", "postgres.passw
  * that holds other things keeps its mode: `--directory /tmp` must not close /tmp. What we write into it is closed by itself.
  */
 export function makePlace(directory: string): void {
+  assertOurs(directory);
   mkdirSync(dirname(directory), { recursive: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   if (readdirSync(directory).length === 0) chmodSync(directory, process.getuid?.() === 0 ? 0o711 : 0o700);
   mkdirSync(join(directory, "logs"), { recursive: true, mode: 0o700 });
+}
+
+/** Accounts that take turns would lock each other out of keys and data. */
+function assertOurs(directory: string): void {
+  const uid = statSync(join(directory, "secrets.json"), { throwIfNoEntry: false })?.uid;
+  if (uid !== undefined && process.getuid !== undefined && uid !== process.getuid())
+    throw new Error(`${directory} holds the stack of another account (user id ${uid}): run this as that one, or use another --directory`);
 }
 
 export function wipePlace(directory: string): void {

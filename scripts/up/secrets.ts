@@ -4,9 +4,10 @@
  * They are for the sandbox. In production they come from the operator's own store, through the same environment variables.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type DatabaseName, databaseNames } from "./databases.ts";
+import { type DatabaseName, databaseNames } from "./database-names.ts";
+import { writeWhole } from "./whole-file.ts";
 
 export type StackSecrets = {
   readonly apiKeyPepper: string;
@@ -14,15 +15,17 @@ export type StackSecrets = {
   readonly simpayApiKey: string;
   readonly redisPassword: string;
   readonly databasePasswords: Readonly<Record<DatabaseName, { readonly owner: string; readonly app: string }>>;
-  /** Set by the first start, once the merchant exists. */
-  readonly merchant?: { readonly id: string; readonly secretKey: string; readonly publishableKey: string };
+  /** The test merchant of each PostgreSQL that this stack has run on: its own, and those of DATABASE_URL. */
+  readonly merchants: readonly Merchant[];
 };
+
+export type Merchant = { readonly id: string; readonly secretKey: string; readonly publishableKey: string };
 
 const hex = (bytes: number): string => randomBytes(bytes).toString("hex");
 
 export function loadSecrets(directory: string): StackSecrets {
   const file = join(directory, "secrets.json");
-  if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as StackSecrets;
+  if (existsSync(file)) return readSecrets(file);
   const passwords = Object.fromEntries(databaseNames.map((name) => [name, { owner: hex(16), app: hex(16) }]));
   const secrets: StackSecrets = {
     apiKeyPepper: hex(32),
@@ -30,11 +33,22 @@ export function loadSecrets(directory: string): StackSecrets {
     simpayApiKey: `simpay_${hex(16)}`,
     redisPassword: hex(16),
     databasePasswords: passwords as StackSecrets["databasePasswords"],
+    merchants: [],
   };
   saveSecrets(directory, secrets);
   return secrets;
 }
 
+/** New keys in the place of a damaged file would make the data unreadable for good. */
+function readSecrets(file: string): StackSecrets {
+  try {
+    return { merchants: [], ...(JSON.parse(readFileSync(file, "utf8")) as Omit<StackSecrets, "merchants">) };
+  } catch {
+    // Not the error itself: it quotes what it could not read.
+    throw new Error(`${file} cannot be read: mend it, or start over with --fresh`);
+  }
+}
+
 export function saveSecrets(directory: string, secrets: StackSecrets): void {
-  writeFileSync(join(directory, "secrets.json"), `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
+  writeWhole(join(directory, "secrets.json"), secrets);
 }

@@ -1,30 +1,31 @@
 /**
- * Redis and NATS for the stack: the ones of REDIS_URL and NATS_URL, or our own from PATH or the tools folder, on the loopback address.
+ * Redis and NATS for the stack: somebody else's, or our own on the loopback address.
  *
  * Both are caches of what PostgreSQL holds: they may be away, and may be wiped.
  */
-import { execFileSync, spawn } from "node:child_process";
-import { accessSync, closeSync, constants, mkdirSync, openSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
-import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Profile } from "./options.ts";
+import { answersAt, type ServerPlan } from "./server-plan.ts";
 
-export type ServerPart = { readonly url: string; readonly pid: number | undefined; readonly description: string };
+export type ServerPart = { readonly url: string; readonly description: string };
 
-type ServerOptions = { readonly directory: string; readonly port: number; readonly profile: Profile; readonly env: NodeJS.ProcessEnv };
+type ServerOptions = {
+  readonly plan: ServerPlan | undefined;
+  readonly directory: string;
+  readonly port: number;
+  /** Told at once, before the server is ready: a process that nobody knows of would outlive the stack. */
+  readonly onPid: (pid: number) => void;
+};
 
 const startTimeoutMs = 10_000;
-const natsVersionMin = [2, 10] as const;
 
 /** Undefined: the stack runs without Redis. */
 export async function startRedis(o: ServerOptions & { readonly password: string }): Promise<ServerPart | undefined> {
-  if (o.profile === "embedded") return undefined;
-  const given = o.env["REDIS_URL"];
-  if (given !== undefined && given !== "") return { url: given, pid: undefined, description: "Redis of REDIS_URL" };
-  const binary = findBinary("redis-server", o.env);
-  if (binary === undefined) return absent(o.profile, "redis-server", "REDIS_URL");
+  if (o.plan === undefined) return undefined;
+  if (o.plan.kind === "given") return { url: o.plan.url, description: "Redis of REDIS_URL" };
+  const { binary } = o.plan;
   const folder = join(o.directory, "redis");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const settings = [
@@ -40,17 +41,15 @@ export async function startRedis(o: ServerOptions & { readonly password: string 
   ];
   const file = join(folder, "redis.conf");
   writeFileSync(file, `${settings.join("\n")}\n`, { mode: 0o600 });
-  const pid = await startServer({ name: "redis", binary, words: [file], directory: o.directory, port: o.port });
-  return { url: `redis://default:${o.password}@127.0.0.1:${o.port}`, pid, description: `Redis (${binary})` };
+  await startServer({ ...o, name: "redis", binary, words: [file] });
+  return { url: `redis://default:${o.password}@127.0.0.1:${o.port}`, description: `Redis (${binary})` };
 }
 
 /** Undefined: consumers subscribe to the switch directly. */
 export async function startNats(o: ServerOptions): Promise<ServerPart | undefined> {
-  if (o.profile === "embedded") return undefined;
-  const given = o.env["NATS_URL"];
-  if (given !== undefined && given !== "") return { url: given, pid: undefined, description: "NATS of NATS_URL" };
-  const binary = findBinary("nats-server", o.env, isNatsNewEnough);
-  if (binary === undefined) return absent(o.profile, `nats-server (${natsVersionMin.join(".")} or newer)`, "NATS_URL");
+  if (o.plan === undefined) return undefined;
+  if (o.plan.kind === "given") return { url: o.plan.url, description: "NATS of NATS_URL" };
+  const { binary } = o.plan;
   const folder = join(o.directory, "nats");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const settings = [
@@ -60,48 +59,16 @@ export async function startNats(o: ServerOptions): Promise<ServerPart | undefine
   ];
   const file = join(folder, "nats.conf");
   writeFileSync(file, `${settings.join("\n")}\n`, { mode: 0o600 });
-  const pid = await startServer({ name: "nats", binary, words: ["--config", file], directory: o.directory, port: o.port });
-  return { url: `nats://127.0.0.1:${o.port}`, pid, description: `NATS JetStream (${binary})` };
+  await startServer({ ...o, name: "nats", binary, words: ["--config", file] });
+  return { url: `nats://127.0.0.1:${o.port}`, description: `NATS JetStream (${binary})` };
 }
 
-/** First in the tools folder (FLORIN_TOOLS_DIR, else ~/.cache/florin/bin), then on PATH. */
-export function findBinary(name: string, env: NodeJS.ProcessEnv, isUsable: (file: string) => boolean = () => true): string | undefined {
-  const folders = [env["FLORIN_TOOLS_DIR"] ?? join(homedir(), ".cache", "florin", "bin"), ...(env["PATH"] ?? "").split(delimiter)];
-  return folders
-    .filter((folder) => folder !== "")
-    .map((folder) => join(folder, name))
-    .find((file) => isExecutable(file) && isUsable(file));
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function isNatsNewEnough(file: string): boolean {
-  const version = /v?(\d+)\.(\d+)/.exec(execFileSync(file, ["--version"], { encoding: "utf8" }));
-  const [major, minor] = [Number(version?.[1] ?? 0), Number(version?.[2] ?? 0)];
-  return major > natsVersionMin[0] || (major === natsVersionMin[0] && minor >= natsVersionMin[1]);
-}
-
-function absent(profile: Profile, server: string, variable: string): undefined {
-  if (profile === "full") throw new Error(`--profile full needs ${server}: put it on PATH, or set ${variable}, or use --profile embedded`);
-  return undefined;
-}
+type Start = ServerOptions & { readonly name: string; readonly binary: string; readonly words: readonly string[] };
 
 /** A session of its own: Ctrl-C in the terminal reaches the supervisor only, which stops servers last. */
-async function startServer(o: {
-  name: string;
-  binary: string;
-  words: readonly string[];
-  directory: string;
-  port: number;
-}): Promise<number> {
-  const log = openSync(join(o.directory, "logs", `${o.name}.log`), "a", 0o600);
+async function startServer(o: Start): Promise<void> {
+  const logFile = join(o.directory, "logs", `${o.name}.log`);
+  const log = openSync(logFile, "a", 0o600);
   const child = spawn(o.binary, o.words, { cwd: o.directory, detached: true, stdio: ["ignore", log, log] });
   closeSync(log);
   let ended: string | undefined;
@@ -111,25 +78,15 @@ async function startServer(o: {
   child.once("exit", (code) => {
     ended = `exit code ${code}`;
   });
+  if (child.pid !== undefined) o.onPid(child.pid);
   child.unref();
   const deadlineMs = Date.now() + startTimeoutMs;
-  while (!(await accepts(o.port))) {
-    if (ended !== undefined || Date.now() > deadlineMs)
-      throw new Error(`${o.name} did not start (${ended ?? "no answer"}): see ${join(o.directory, "logs", `${o.name}.log`)}`);
+  for (;;) {
+    const answers = await answersAt({ host: "127.0.0.1", port: o.port });
+    // Ours has ended when another one was faster to take the port; then it is that one which answers.
+    if (ended !== undefined || (!answers && Date.now() > deadlineMs))
+      throw new Error(`${o.name} did not start (${ended ?? "no answer"}): see ${logFile}`);
+    if (answers) return;
     await sleep(25);
   }
-  return child.pid as number;
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: "127.0.0.1" });
-    socket.setTimeout(1_000, () => socket.destroy());
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-    socket.once("close", () => resolve(false));
-  });
 }

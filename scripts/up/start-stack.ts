@@ -1,6 +1,7 @@
 /** From an empty directory to a first payment: the steps of `up`, in order. */
 import { join } from "node:path";
 import { makeCertificates } from "@florin/runtime/tls";
+import { isRunning } from "../processes.ts";
 import { dropDatabases, prepareDatabases, startPostgres } from "./databases.ts";
 import { makeFirstPayment } from "./first-payment.ts";
 import type { UpOptions } from "./options.ts";
@@ -9,17 +10,20 @@ import { type Ports, planPorts } from "./ports.ts";
 import { provisionOnce } from "./provision.ts";
 import { renderReport } from "./report.ts";
 import { loadSecrets } from "./secrets.ts";
+import { planServers, type ServerPlans } from "./server-plan.ts";
 import { startNats, startRedis } from "./servers.ts";
 import { certificateNames, describeServices, serviceEnvironment } from "./services.ts";
-import { readRunFile, type UpFile, writeAddressesFile, writeUpFile } from "./state-files.ts";
+import { clearLeftovers, readRunFile, type UpFile, writeAddressesFile, writeUpFile } from "./state-files.ts";
 import { stopInOrder } from "./stop.ts";
-import type { Supervisor } from "./supervisor.ts";
+import type { ServerName, Supervisor } from "./supervisor.ts";
 
 type StartOptions = {
   readonly options: UpOptions;
   readonly supervisor: Supervisor;
   readonly env: NodeJS.ProcessEnv;
   readonly notice: (line: string) => void;
+  /** Ends what takes long and can be left undone. */
+  readonly signal: AbortSignal;
 };
 
 /** Starts the stack of `options.directory`, which this process holds; answers the text to print. */
@@ -28,12 +32,15 @@ export async function startStack(o: StartOptions): Promise<string> {
   const { options, supervisor, env } = o;
   const { directory } = options;
   await stopLeftovers(directory, o.notice);
-  if (options.isFresh) wipePlace(directory);
+  // What can be found wrong is found before anything is wiped or started.
   const ports = await planPorts(options.port);
+  const plans = await planServers({ profile: options.profile, env, notice: o.notice, signal: o.signal });
+  if (options.isFresh) wipePlace(directory);
   const secrets = loadSecrets(directory);
-  const servers = await startServers(o, ports, secrets.redisPassword);
-  if (options.isFresh && env["DATABASE_URL"]) await dropDatabases(servers.postgres.superuserUrl);
-  const databases = await prepareDatabases(servers.postgres.superuserUrl, secrets.databasePasswords);
+  const servers = await startServers(o, { ports, plans, redisPassword: secrets.redisPassword });
+  const { superuserUrl } = servers.postgres;
+  if (options.isFresh && env["DATABASE_URL"]) await dropDatabases(superuserUrl);
+  const databases = await prepareDatabases(superuserUrl, secrets);
   const merchant = await provisionOnce(directory, secrets, databases);
   const stack = { options, ports, secrets, databases, redisUrl: servers.redis?.url, natsUrl: servers.nats?.url };
   const tlsDirectory = join(directory, "tls");
@@ -83,30 +90,26 @@ function addressesOf(ports: Ports) {
 
 /** A supervisor that was killed leaves its servers, and perhaps processes that are still draining. */
 async function stopLeftovers(directory: string, notice: (line: string) => void): Promise<void> {
-  const left = readRunFile(directory);
-  if (left === undefined) return;
-  notice("an earlier run was not stopped properly: ending what it left");
-  for (const complaint of await stopInOrder(left.processes)) notice(complaint);
+  const left = readRunFile(directory)?.processes ?? [];
+  if (left.some(isRunning)) notice("an earlier run was not stopped properly: ending what it left");
+  for (const complaint of await stopInOrder(left)) notice(complaint);
+  clearLeftovers(directory);
 }
 
-/** PostgreSQL, Redis, NATS and the certificates, all at once. */
-async function startServers(o: StartOptions, ports: Ports, redisPassword: string) {
-  const { directory, profile } = o.options;
+/** PostgreSQL, Redis, NATS and the certificates, all at once; all of them have ended or stand when this returns or throws. */
+async function startServers(o: StartOptions, { ports, plans, redisPassword }: { ports: Ports; plans: ServerPlans; redisPassword: string }) {
   const { supervisor, env } = o;
-  const [postgres, redis, nats] = await Promise.all([
-    startPostgres({ directory, port: ports.postgres, databaseUrl: env["DATABASE_URL"], notice: o.notice }).then((part) => {
-      supervisor.addServer("postgres", part.pid);
-      return part;
-    }),
-    startRedis({ directory, profile, port: ports.redis, password: redisPassword, env }).then((part) => {
-      supervisor.addServer("redis", part?.pid);
-      return part;
-    }),
-    startNats({ directory, profile, port: ports.nats, env }).then((part) => {
-      supervisor.addServer("nats", part?.pid);
-      return part;
-    }),
-    makeCertificates({ directory: join(directory, "tls"), names: certificateNames }),
-  ]);
-  return { postgres, redis, nats };
+  const { directory } = o.options;
+  const onPid = (name: ServerName) => (pid: number) => supervisor.addServer(name, pid);
+  const postgres = startPostgres({ directory, port: ports.postgres, databaseUrl: env["DATABASE_URL"], notice: o.notice }).then((part) => {
+    supervisor.addServer("postgres", part.pid);
+    return part;
+  });
+  const redis = startRedis({ directory, plan: plans.redis, port: ports.redis, password: redisPassword, onPid: onPid("redis") });
+  const nats = startNats({ directory, plan: plans.nats, port: ports.nats, onPid: onPid("nats") });
+  const certificates = makeCertificates({ directory: join(directory, "tls"), names: certificateNames });
+  // One that failed must not let the others go on behind our back: they would outlive the stack.
+  await Promise.allSettled([postgres, redis, nats, certificates]);
+  await certificates;
+  return { postgres: await postgres, redis: await redis, nats: await nats };
 }

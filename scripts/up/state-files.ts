@@ -4,9 +4,10 @@
  * `up.json` is for people and tools; `run.json` is for `up` and `down`: the same processes with their start times, so that a process id
  * which was given to somebody else is never signalled. All files are readable by their owner only.
  */
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeProcess, isRunning, type KnownProcess } from "../processes.ts";
+import { writeWhole } from "./whole-file.ts";
 
 export type UpFile = {
   readonly edgeUrl: string;
@@ -27,11 +28,11 @@ export const upFilePath = (directory: string): string => join(directory, "up.jso
 const runFilePath = (directory: string): string => join(directory, "run.json");
 
 export function writeUpFile(directory: string, up: UpFile): void {
-  writeAtomically(upFilePath(directory), up);
+  writeWhole(upFilePath(directory), up);
 }
 
 export function writeRunFile(directory: string, run: RunFile): void {
-  writeAtomically(runFilePath(directory), run);
+  writeWhole(runFilePath(directory), run);
 }
 
 /** Where our processes listen for each other: for internal clients, see docs/examples. */
@@ -45,7 +46,7 @@ export type AddressesFile = {
 };
 
 export function writeAddressesFile(directory: string, addresses: AddressesFile): void {
-  writeAtomically(join(directory, "addresses.json"), addresses);
+  writeWhole(join(directory, "addresses.json"), addresses);
 }
 
 /** Undefined when nothing was left behind. */
@@ -82,7 +83,13 @@ export function claimDirectory(directory: string): KnownProcess | undefined {
 
 /** Removes what says that a stack runs here; data, keys and logs stay. Safe to repeat. */
 export function clearState(directory: string): void {
-  for (const name of ["up.json", "addresses.json", "run.json", "supervisor.json"]) rmSync(join(directory, name), { force: true });
+  clearLeftovers(directory);
+  rmSync(join(directory, "supervisor.json"), { force: true });
+}
+
+/** The same for one who holds the directory: nobody shall take an earlier stack's `up.json` for that of one which is still starting. */
+export function clearLeftovers(directory: string): void {
+  for (const name of ["up.json", "addresses.json", "run.json"]) rmSync(join(directory, name), { force: true });
 }
 
 function readJson<T>(file: string): T | undefined {
@@ -92,11 +99,4 @@ function readJson<T>(file: string): T | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** A reader sees the old file or the new one, never half of one. */
-function writeAtomically(file: string, value: unknown): void {
-  const draft = `${file}.${process.pid}.tmp`;
-  writeFileSync(draft, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
-  renameSync(draft, file);
 }

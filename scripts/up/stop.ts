@@ -1,8 +1,8 @@
 /** Stopping a stack by process id, in order, each one awaited. */
 import { type KnownProcess, stopProcess } from "../processes.ts";
 
-/** A service may take its own drain time-out and a little more before it is killed. */
-export const drainPatienceMs = 30_000;
+/** A process gives up draining by itself after 30 s, and says so; one that is not gone a little later is killed. */
+export const drainPatienceMs = 35_000;
 
 /** PostgreSQL's "fast shutdown" is SIGINT; everybody else drains on SIGTERM. */
 function signalFor(name: string): NodeJS.Signals {

@@ -110,14 +110,14 @@ describe("a directory", () => {
   });
 
   test("whose supervisor is gone can be taken", () => {
-    writeFileSync(join(directory, "supervisor.json"), JSON.stringify({ name: "supervisor", pid: process.pid, startTicks: "1" }));
+    writeFileSync(join(directory, "supervisor.json"), JSON.stringify({ name: "supervisor", pid: process.pid, birth: "1" }));
     expect(claimDirectory(directory)).toBeUndefined();
   });
 });
 
 describe("a known process", () => {
   test.runIf(process.platform === "linux")("is not confused with a later one of the same id", async () => {
-    const other = { ...describeProcess("me", process.pid), startTicks: "1" };
+    const other = { ...describeProcess("me", process.pid), birth: "1" };
     expect(isRunning(describeProcess("me", process.pid))).toBe(true);
     expect(isRunning(other)).toBe(false);
     expect(await stopProcess(other, "SIGKILL", 10)).toBe("absent");

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the servers and tools that tests need and the machine lacks: `scripts/test/install-servers.sh redis-server nats-server k6`.
+# Installs the servers and tools that tests and a full profile need and the machine lacks: `scripts/install-servers.sh redis-server nats-server k6`.
 #
 # Kept in $FLORIN_TOOLS_DIR (default ~/.cache/florin/bin) between runs. As root Redis comes from the system's packages, otherwise it is
 # unpacked from them; nats-server and k6 are built by `go install` in the versions named here. Ends with 1 when one could not be had.
