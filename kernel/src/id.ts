@@ -13,6 +13,7 @@ export const idPrefixes = {
   capture: "cap",
   void: "voi",
   refund: "ref",
+  reversal: "rev",
   request: "req",
   event: "evt",
 } as const;

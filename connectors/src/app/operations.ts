@@ -14,6 +14,7 @@ import type {
   ConnectorCall,
   PingAnswer,
   RefundCommand,
+  ReverseCommand,
   VoidCommand,
 } from "../contract/connector.ts";
 import { notSent, type Outcome, type QueryAnswer } from "../contract/outcome.ts";
@@ -27,6 +28,7 @@ export type Operations = {
   capture(connector: string, command: CaptureCommand, caller: Caller): Promise<Outcome>;
   void(connector: string, command: VoidCommand, caller: Caller): Promise<Outcome>;
   refund(connector: string, command: RefundCommand, caller: Caller): Promise<Outcome>;
+  reverse(connector: string, command: ReverseCommand, caller: Caller): Promise<Outcome>;
   query(connector: string, reference: string, caller: Caller): Promise<QueryAnswer>;
   ping(connector: string, caller: Caller): Promise<PingAnswer>;
   list(): readonly Connector[];
@@ -93,6 +95,10 @@ export function createOperations(o: OperationsOptions): Operations {
     capture: (name, command, caller) => during(name, "capture", caller, (connector, call) => connector.capture(command, call), kindOf),
     void: (name, command, caller) => during(name, "void", caller, (connector, call) => connector.void(command, call), kindOf),
     refund: (name, command, caller) => during(name, "refund", caller, (connector, call) => connector.refund(command, call), kindOf),
+    reverse: (name, command, caller) => {
+      if (!find(name).connector.capabilities.reversal) throw invalid("parameter_invalid", "this connector cannot reverse", "connector");
+      return during(name, "reverse", caller, (connector, call) => connector.reverse(command, call), kindOf);
+    },
     query: (name, reference, caller) =>
       during(
         name,
@@ -120,11 +126,11 @@ function processorDeadline(callerDeadlineAtMs: number, timeoutMsMax: number): nu
   return deadlineAtMs;
 }
 
-type OperationName = "authorize" | "capture" | "void" | "refund" | "query" | "ping";
+type OperationName = "authorize" | "capture" | "void" | "refund" | "reverse" | "query" | "ping";
 type OutcomeKind = Outcome["kind"];
 type Meter = { count(operation: OperationName, outcome: OutcomeKind, durationS: number): void };
 
-const operationNames: readonly OperationName[] = ["authorize", "capture", "void", "refund", "query", "ping"];
+const operationNames: readonly OperationName[] = ["authorize", "capture", "void", "refund", "reverse", "query", "ping"];
 const outcomeKinds: readonly OutcomeKind[] = ["approved", "declined", "not_sent", "unknown"];
 
 /** Counters made once: recording is an addition. */

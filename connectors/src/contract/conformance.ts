@@ -37,7 +37,7 @@ export type ConformanceWorld = {
   effects(reference: string): Promise<number>;
   /** Cards by what the processor does with them; a wiped card is never handed out twice. */
   card(kind: "approved" | "insufficient_funds" | "lost_card" | "refund_fails"): Card;
-  newReference(kind: "attempt" | "capture" | "void" | "refund"): string;
+  newReference(kind: "attempt" | "capture" | "void" | "refund" | "reversal"): string;
   newPaymentId(): string;
   readonly merchantId: string;
   /** How long the processor takes to settle a refund, ms. */
@@ -247,6 +247,82 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
       test("a ping tells whether the processor answers", async () => {
         expect(await world.connector.ping(call())).toMatchObject({ kind: "up" });
         expect(await world.unreachable.ping(call())).toEqual({ kind: "down" });
+      });
+    });
+
+    describe("reversal", () => {
+      beforeEach((context) => {
+        if (!world.connector.capabilities.reversal) context.skip("the processor cannot reverse by our reference");
+      });
+
+      const reverse = (of: { reference: string; paymentId: string; amount: bigint }, authorizationReference: string, reference: string) =>
+        world.connector.reverse(
+          {
+            reference,
+            originalReference: of.reference,
+            authorizationReference,
+            merchantId: world.merchantId,
+            paymentId: of.paymentId,
+            amount: of.amount,
+            currency: "EUR",
+          },
+          call(),
+        );
+
+      test("what was charged is no charge any more, however often it is asked for", async () => {
+        const asked = command({ capture: true });
+        await world.connector.authorize(asked, world.card("approved"), call());
+        const reference = world.newReference("reversal");
+        for (let times = 0; times < 3; times++)
+          expect(await reverse(asked, asked.reference, reference)).toMatchObject({ kind: "approved" });
+        expect(await world.effects(asked.reference)).toBe(0);
+        expect(await queried(asked.reference)).toMatchObject({ kind: "declined" });
+        const link = { authorizationReference: asked.reference, processorReference: "", merchantId: world.merchantId };
+        const refund = { ...link, reference: world.newReference("refund"), amount: 1n, currency: "EUR", reason: "returned" };
+        expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "declined" });
+      });
+
+      test("an authorization that comes after its reversal has no effect", async () => {
+        const asked = command();
+        expect(await reverse(asked, asked.reference, world.newReference("reversal"))).toMatchObject({ kind: "approved" });
+        expect(await world.connector.authorize(asked, world.card("approved"), call())).toMatchObject({ kind: "declined" });
+        expect(await world.effects(asked.reference)).toBe(0);
+      });
+
+      test("a capture is given back, also one that comes later, and the hold is as before", async () => {
+        const asked = command();
+        await world.connector.authorize(asked, world.card("approved"), call());
+        const link = { authorizationReference: asked.reference, processorReference: "", merchantId: world.merchantId };
+        const captures = [world.newReference("capture"), world.newReference("capture")];
+        const capture = (reference: string, amount: bigint) =>
+          world.connector.capture({ ...link, reference, amount, currency: "EUR" }, call());
+        expect(await capture(captures[0] as string, 400n)).toMatchObject({ kind: "approved" });
+        for (const reference of captures) {
+          const of = { reference, paymentId: asked.paymentId, amount: 400n };
+          expect(await reverse(of, asked.reference, world.newReference("reversal"))).toMatchObject({ kind: "approved" });
+          expect(await capture(reference, 400n)).toMatchObject({ kind: "declined" });
+        }
+        expect(await capture(world.newReference("capture"), 1_000n)).toMatchObject({ kind: "approved" });
+      });
+
+      test("a void that released the hold cannot be undone", async () => {
+        const asked = command();
+        await world.connector.authorize(asked, world.card("approved"), call());
+        const link = { authorizationReference: asked.reference, processorReference: "", merchantId: world.merchantId };
+        const release = { ...link, reference: world.newReference("void") };
+        expect(await world.connector.void(release, call())).toMatchObject({ kind: "approved" });
+        const of = { reference: release.reference, paymentId: asked.paymentId, amount: 1_000n };
+        expect(await reverse(of, asked.reference, world.newReference("reversal"))).toMatchObject({ kind: "declined" });
+        const never = { ...of, reference: world.newReference("void") };
+        expect(await reverse(never, asked.reference, world.newReference("reversal"))).toMatchObject({ kind: "approved" });
+      });
+
+      test("a processor that cannot be reached has not reversed", async () => {
+        const asked = command();
+        const { reference: originalReference, merchantId, paymentId, amount, currency } = asked;
+        const reversal = { originalReference, authorizationReference: originalReference, merchantId, paymentId, amount, currency };
+        const outcome = await world.unreachable.reverse({ ...reversal, reference: world.newReference("reversal") }, call());
+        expect(outcome).toMatchObject({ kind: "not_sent" });
       });
     });
 

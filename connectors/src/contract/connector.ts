@@ -21,6 +21,8 @@ export type Capabilities = {
   readonly idempotent: boolean;
   /** The processor can be asked by our reference. */
   readonly query: boolean;
+  /** An operation can be undone by our reference, also one that the processor has not received yet. */
+  readonly reversal: boolean;
   /** How an unknown outcome is decided. */
   readonly unknownStrategy: "repeat" | "query" | "reverse" | "file";
   /** How long a hold lasts, hours. */
@@ -73,6 +75,18 @@ export type RefundCommand = AuthorizationLink & {
   readonly reason: string;
 };
 
+/** Undoes the operation with `originalReference`, whatever became of it. */
+export type ReverseCommand = {
+  readonly reference: string;
+  readonly originalReference: string;
+  /** Reference of the authorization that the operation belongs to; of an attempt, its own. */
+  readonly authorizationReference: string;
+  readonly merchantId: string;
+  readonly paymentId: string;
+  readonly amount: bigint;
+  readonly currency: string;
+};
+
 export type ConnectorCall = {
   /** ms since the epoch. Past it nobody waits for the answer; the outcome of what was sent is then unknown. */
   readonly deadlineAtMs: number;
@@ -91,6 +105,11 @@ export interface Connector {
   capture(command: CaptureCommand, call: ConnectorCall): Promise<Outcome>;
   void(command: VoidCommand, call: ConnectorCall): Promise<Outcome>;
   refund(command: RefundCommand, call: ConnectorCall): Promise<Outcome>;
+  /**
+   * Approved: the operation has no effect, and one that the processor gets later has none either. Declined: it cannot be undone (a void
+   * that released the hold, a refund that was paid). Only called where `capabilities.reversal` holds; repeating it is safe.
+   */
+  reverse(command: ReverseCommand, call: ConnectorCall): Promise<Outcome>;
   /** What became of an earlier operation. `found` with an unknown outcome when the processor could not be asked or is still at work. */
   query(reference: string, call: ConnectorCall): Promise<QueryAnswer>;
   ping(call: ConnectorCall): Promise<PingAnswer>;

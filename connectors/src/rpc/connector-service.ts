@@ -3,7 +3,7 @@ import { ConnectorService } from "@florin/gen/connectors/v1/connectors";
 import { implement, type ServiceImplementation } from "@florin/runtime/rpc";
 import type { Operations } from "../app/operations.ts";
 import { connectorToWire, outcomeToWire, queryAnswerToWire } from "./outcome-mapping.ts";
-import { checkReference, toAuthorizeCommand, toCaptureCommand, toRefundCommand, toVoidCommand } from "./requests.ts";
+import { checkReference, toAuthorizeCommand, toCaptureCommand, toRefundCommand, toReverseCommand, toVoidCommand } from "./requests.ts";
 
 export function createConnectorService(operations: Operations): ServiceImplementation {
   return implement(ConnectorService, {
@@ -19,6 +19,9 @@ export function createConnectorService(operations: Operations): ServiceImplement
     },
     async refund(request, context) {
       return { outcome: outcomeToWire(await operations.refund(request.connector, toRefundCommand(request), context)) };
+    },
+    async reverse(request, context) {
+      return { outcome: outcomeToWire(await operations.reverse(request.connector, toReverseCommand(request), context)) };
     },
     async query(request, context) {
       checkReference(request.reference);

@@ -1,7 +1,14 @@
 /** Checks what comes in. A refusal here is `not_done`: nothing was opened and nothing was sent. */
-import type { AuthorizeRequest, CaptureRequest, RefundRequest, VoidRequest } from "@florin/gen/connectors/v1/connectors";
+import type { AuthorizeRequest, CaptureRequest, RefundRequest, ReverseRequest, VoidRequest } from "@florin/gen/connectors/v1/connectors";
 import { amountMinorMax, type IdKind, invalid, isCurrency, isId } from "@florin/kernel";
-import type { AuthorizationLink, AuthorizeCommand, CaptureCommand, RefundCommand, VoidCommand } from "../contract/connector.ts";
+import type {
+  AuthorizationLink,
+  AuthorizeCommand,
+  CaptureCommand,
+  RefundCommand,
+  ReverseCommand,
+  VoidCommand,
+} from "../contract/connector.ts";
 
 const tokenPattern = /^tok_[a-z0-9_]{1,64}$/;
 const processorReferencePattern = /^[\x21-\x7e]{0,64}$/;
@@ -45,10 +52,20 @@ export function toRefundCommand(request: RefundRequest): RefundCommand {
   return { ...toLink(request), reference, amount, currency, reason };
 }
 
+export function toReverseCommand(request: ReverseRequest): ReverseCommand {
+  checkId("reversal", request.reference, "reference");
+  checkReference(request.originalReference, "original_reference");
+  checkId("attempt", request.authorizationReference, "authorization_reference");
+  checkId("merchant", request.merchantId, "merchant_id");
+  checkId("payment", request.paymentId, "payment_id");
+  checkMoney(request);
+  const { reference, originalReference, authorizationReference, merchantId, paymentId, amount, currency } = request;
+  return { reference, originalReference, authorizationReference, merchantId, paymentId, amount, currency };
+}
+
 /** The reference of any operation. */
-export function checkReference(reference: string): void {
-  if (!operationKinds.some((kind) => isId(kind, reference)))
-    throw invalid("parameter_invalid", "reference is not an operation's id", "reference");
+export function checkReference(reference: string, param = "reference"): void {
+  if (!operationKinds.some((kind) => isId(kind, reference))) throw invalid("parameter_invalid", `${param} is not an operation's id`, param);
 }
 
 function toLink(request: { authorizationReference: string; processorReference: string; merchantId: string }): AuthorizationLink {

@@ -12,7 +12,7 @@ import { type Meaning, meaningOfError, meaningOfOperation } from "./response-tab
 export type Expected = {
   readonly reference: string;
   /** Undefined in a query: any operation of ours. */
-  readonly operation: "authorization" | "capture" | "void" | "refund" | undefined;
+  readonly operation: "authorization" | "capture" | "void" | "refund" | "reversal" | undefined;
   /** Undefined where we sent none. */
   readonly amount: bigint | undefined;
   readonly currency: string | undefined;

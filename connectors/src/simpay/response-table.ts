@@ -21,6 +21,8 @@ export const operationMeanings = {
   "approved 00": approved(true),
   "pending 00": approved(false),
   "succeeded 00": approved(true),
+  /** Undone by a reversal: it has no effect. */
+  "reversed 00": declined("processing_error"),
   "failed 46": declined("invalid_account"),
   "declined 01": declined("do_not_honor"),
   "declined 04": declined("pickup_card"),

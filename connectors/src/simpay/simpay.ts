@@ -1,7 +1,7 @@
 /**
  * simpay: the acquirer of the sandbox. JSON over HTTP with keep-alive; our reference is its `Idempotency-Key` and the key of its query.
  */
-import type { Secret } from "@florin/kernel";
+import { required, type Secret } from "@florin/kernel";
 import type { AuthorizationLink, Connector, ConnectorCall, PingAnswer } from "../contract/connector.ts";
 import { notSent, type Outcome, type QueryAnswer, unknown } from "../contract/outcome.ts";
 import { createHttpLink, type HttpLink, type LinkAnswer } from "../http1/link.ts";
@@ -37,6 +37,7 @@ export function createSimpay(options: SimpayOptions): Connector {
       multipleRefunds: true,
       idempotent: true,
       query: true,
+      reversal: true,
       unknownStrategy: "query",
       authorizationHours: 168,
     },
@@ -57,6 +58,20 @@ export function createSimpay(options: SimpayOptions): Connector {
       const body = movementBody(command);
       return move({ link, writer, call }, { path: "refunds", link: command, body }, { ...command, operation: "refund" });
     },
+    reverse(command, call) {
+      const { originalReference, authorizationReference, merchantId, paymentId, amount, currency, reference } = command;
+      const body = JSON.stringify({
+        original_reference: originalReference,
+        original_operation: operationOf(originalReference),
+        authorization_reference: authorizationReference,
+        merchant_id: merchantId,
+        payment_id: paymentId,
+        amount: Number(amount),
+        currency,
+      });
+      const expected: Expected = { reference, operation: "reversal", amount: undefined, currency: undefined };
+      return operate(link, writer.post("/v1/reversals", reference, body, call), expected, call);
+    },
     query: (reference, call) => query(link, writer, reference, call),
     ping: (call) => ping(link, writer, call),
     isUp: () => link.isUp(),
@@ -67,6 +82,13 @@ export function createSimpay(options: SimpayOptions): Connector {
 function movementBody(command: { merchantId: string; amount: bigint; currency: string; reason?: string }): string {
   const reason = command.reason === undefined || command.reason === "" ? "" : `,"reason":${JSON.stringify(command.reason.slice(0, 255))}`;
   return `{"merchant_id":${JSON.stringify(command.merchantId)},"amount":${command.amount},"currency":${JSON.stringify(command.currency)}${reason}}`;
+}
+
+const operationsByPrefix = { att: "authorization", cap: "capture", voi: "void", ref: "refund" } as const;
+
+/** simpay's word for the kind of one of our references. */
+function operationOf(reference: string): string {
+  return required(operationsByPrefix[reference.slice(0, 3) as keyof typeof operationsByPrefix], "the kind of a checked reference");
 }
 
 type Means = { readonly link: HttpLink; readonly writer: RequestWriter; readonly call: ConnectorCall };

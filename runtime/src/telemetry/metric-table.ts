@@ -95,8 +95,27 @@ export const metricTable = {
   switch_open_operations: {
     kind: "gauge",
     unit: "{operation}",
-    help: "Operations with an intent and no outcome, as recovery sees them.",
-    labels: {},
+    help: "Operations with an intent and no outcome, by the time since their intent, as the replica that leads recovery sees them.",
+    labels: { age: ["30s", "5m", "1h", "1d", "more"] },
+  },
+  switch_money_at_risk_minor: {
+    kind: "gauge",
+    unit: "{minor unit}",
+    help: "Sum of the amounts of open operations, by currency.",
+    labels: { currency: { valuesMax: 200 } },
+  },
+  switch_operation_resolution_seconds: {
+    kind: "histogram",
+    unit: "s",
+    help: "From the intent of an operation that recovery followed to its outcome.",
+    labels: { outcome: ["succeeded", "failed", "reversed"] },
+    buckets: [1, 2, 4, 8, 16, 32, 60, 300, 1_800, 3_600, 21_600, 86_400, 259_200],
+  },
+  switch_reversals_total: {
+    kind: "counter",
+    unit: "{reversal}",
+    help: "Reversals of what was called failed and approved later. Failed ones need people: docs/operations.",
+    labels: { outcome: ["requested", "succeeded", "failed"] },
   },
   switch_recovered_operations_total: {
     kind: "counter",
@@ -126,7 +145,7 @@ export const metricTable = {
     help: "Requests to processors by outcome.",
     labels: {
       connector: { valuesMax: 40 },
-      operation: [...operations, "query", "ping"],
+      operation: [...operations, "reverse", "query", "ping"],
       outcome: ["approved", "declined", "not_sent", "unknown"],
     },
   },
@@ -134,7 +153,7 @@ export const metricTable = {
     kind: "histogram",
     unit: "s",
     help: "Time of one request to a processor.",
-    labels: { connector: { valuesMax: 40 }, operation: [...operations, "query", "ping"] },
+    labels: { connector: { valuesMax: 40 }, operation: [...operations, "reverse", "query", "ping"] },
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 30],
   },
 
@@ -171,7 +190,7 @@ export const metricTable = {
     unit: "{request}",
     help: "Requests of the acquirer's API, by what its books did; not_reached: a fault came before them.",
     labels: {
-      operation: ["authorization", "capture", "void", "refund", "query"],
+      operation: ["authorization", "capture", "void", "refund", "reversal", "query"],
       result: ["booked", "repeated", "found", "refused", "not_reached"],
     },
   },

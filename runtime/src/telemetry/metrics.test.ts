@@ -38,12 +38,12 @@ describe("metrics", () => {
     const telemetry = start();
     let depth = 1;
     telemetry.metrics.gauge("batch_queue_depth", () => depth, { batch: "append" });
-    telemetry.metrics.gauge("switch_open_operations", () => {
+    telemetry.metrics.gauge("switch_relay_lag_events", () => {
       throw new Error("no");
     });
     depth = 7;
     expect(await scraped(telemetry, 'batch_queue_depth{batch="append"}')).toBe(7);
-    expect(await scraped(telemetry, "switch_open_operations")).toBeNaN();
+    expect(await scraped(telemetry, "switch_relay_lag_events")).toBeNaN();
     await telemetry.shutdown();
   });
 

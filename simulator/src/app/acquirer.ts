@@ -1,5 +1,5 @@
 /**
- * The acquirer: authorize, capture, void, refund, query. One reference has one effect, for ever.
+ * The acquirer: authorize, capture, void, refund, reverse, query. One reference has one effect, for ever.
  *
  * An answer is given after its booking is committed. Bookings are batched without timers: the next batch is whatever arrived while the
  * last one was being written.
@@ -12,6 +12,7 @@ import { type Operation, type OperationView, viewOf } from "../domain/operation.
 import { responseCodes } from "../domain/response-code.ts";
 import { type Booked, bookAuthorizations, type NewAuthorization } from "../store/book-authorizations.ts";
 import { bookMovements, type NewMovement } from "../store/book-movements.ts";
+import { bookReversal, type NewReversal } from "../store/book-reversal.ts";
 import { readOperation } from "../store/read-operations.ts";
 
 export type AuthorizationRequest = {
@@ -42,6 +43,7 @@ export type QueryAnswer =
 export type Acquirer = {
   authorize(request: AuthorizationRequest): Promise<AcquirerAnswer>;
   move(request: NewMovement): Promise<AcquirerAnswer>;
+  reverse(request: NewReversal): Promise<AcquirerAnswer>;
   query(reference: string): Promise<QueryAnswer>;
   /** Writes what is waiting. */
   close(): Promise<void>;
@@ -70,6 +72,7 @@ export function createAcquirer(sql: Sql, settings: { readonly refundDelayMs: () 
   return {
     authorize: (request) => underway.during(request.reference, () => authorize(authorizations, request)),
     move: (request) => underway.during(request.reference, () => move(sql, movements, request)),
+    reverse: (request) => underway.during(request.reference, () => reverse(sql, request)),
     query: async (reference) => {
       // Looked at before the books: a booking that ends in between is then found there.
       if (underway.has(reference)) return { kind: "in_progress" };
@@ -103,6 +106,8 @@ async function authorize(batcher: Batcher<NewAuthorization, Booked>, request: Au
     return { kind: "answered", isRepeat: false, view };
   }
   const { operation } = booked;
+  // Reversed before it came: whatever it brings, it has no effect.
+  if (operation.status === "reversed") return { kind: "answered", isRepeat: true, view: viewOf(operation) };
   const isSame =
     operation.operation === "authorization" &&
     operation.merchantId === request.merchantId &&
@@ -126,6 +131,12 @@ async function move(sql: Sql, batcher: Batcher<NewMovement, Operation | undefine
   // A refund may have settled since.
   const current = required(await readOperation(sql, request.reference), "a booked operation");
   return { kind: "answered", isRepeat: true, view: viewOf(current) };
+}
+
+async function reverse(sql: Sql, request: NewReversal): Promise<AcquirerAnswer> {
+  const operation = await bookReversal(sql, request);
+  const isSame = operation.operation === "reversal" && operation.merchantId === request.merchantId;
+  return isSame ? { kind: "answered", isRepeat: operation.requestCount > 1, view: viewOf(operation) } : { kind: "key_reuse" };
 }
 
 /** Six characters, as issuers give them. */

@@ -22,7 +22,7 @@ export function isFault(value: string): value is Fault {
   return Object.hasOwn(faults, value);
 }
 
-export const operationNames = ["authorization", "capture", "void", "refund", "query"] as const;
+export const operationNames = ["authorization", "capture", "void", "refund", "reversal", "query"] as const;
 export type OperationName = (typeof operationNames)[number];
 
 /** Facts of one request that rules look at. */

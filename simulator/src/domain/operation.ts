@@ -1,9 +1,9 @@
 /** One operation as the books know it, and what the caller is told about it. */
 import { declineCodeOf } from "./response-code.ts";
 
-export const operationKinds = ["authorization", "capture", "void", "refund"] as const;
+export const operationKinds = ["authorization", "capture", "void", "refund", "reversal"] as const;
 export type OperationKind = (typeof operationKinds)[number];
-export type OperationStatus = "approved" | "declined" | "pending" | "succeeded" | "failed";
+export type OperationStatus = "approved" | "declined" | "pending" | "succeeded" | "failed" | "reversed";
 
 export type Operation = {
   readonly operationId: bigint;

@@ -22,8 +22,10 @@ import {
   authorizationSchema,
   type MovementBody,
   movementSchema,
+  type ReversalBody,
   readIdempotencyKey,
   referenceParams,
+  reversalSchema,
   voidSchema,
 } from "./requests.ts";
 
@@ -93,6 +95,24 @@ export function acquirerRoutes(app: FastifyInstance, options: AcquirerRoutesOpti
       },
     );
   }
+
+  app.post<{ Body: ReversalBody }>("/v1/reversals", { schema: { body: reversalSchema } }, async (request, reply) => {
+    const reference = readIdempotencyKey(request.headers["idempotency-key"]);
+    if (reference === undefined) return sendError(reply, "idempotency_key_missing");
+    const { merchant_id: merchantId, payment_id: paymentId, amount, currency, ...of } = request.body;
+    const facts: RequestFacts = { ...noFacts, operation: "reversal", reference, merchantId, paymentId, amount, currency };
+    const reversal = {
+      reference,
+      originalReference: of.original_reference,
+      originalOperation: of.original_operation,
+      authorizationReference: of.authorization_reference,
+      merchantId,
+      paymentId,
+      amount: BigInt(amount),
+      currency,
+    };
+    return answer(options, { request, reply, facts }, async () => toAnswer(await acquirer.reverse(reversal)));
+  });
 
   app.get<{ Params: { reference: string } }>(
     "/v1/operations/:reference",

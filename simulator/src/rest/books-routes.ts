@@ -1,7 +1,7 @@
 /** The books over HTTP: what tests and the verification of a load run trust. Reads only. */
 import type { Sql } from "@florin/runtime/postgres";
 import type { FastifyInstance } from "fastify";
-import { type Operation, viewOf } from "../domain/operation.ts";
+import { type Operation, type OperationStatus, viewOf } from "../domain/operation.ts";
 import {
   type BooksFilter,
   type CurrencyTotals,
@@ -19,6 +19,9 @@ const paymentIdsMax = 1_000;
 type ChargesQuery = { reference?: string; idempotency_key?: string; payment_id?: string; merchant_reference?: string };
 type PaymentsQuery = { after?: string; limit?: string; ids?: string };
 
+const withoutEffect: ReadonlySet<OperationStatus> = new Set(["declined", "failed", "reversed"]);
+const isEffect = (status: OperationStatus) => !withoutEffect.has(status);
+
 export function booksRoutes(app: FastifyInstance, sql: Sql): void {
   app.get<{ Querystring: ChargesQuery }>("/admin/books/charges", async ({ query }, reply) => {
     const filter = filterOf(query);
@@ -27,7 +30,7 @@ export function booksRoutes(app: FastifyInstance, sql: Sql): void {
     const operations = await findOperations(sql, filter);
     // A key may be any operation's; of a payment or an order only authorizations are charges.
     const counted = operations.filter((operation) => filter.by === "reference" || operation.operation === "authorization");
-    const charges = counted.filter((operation) => operation.status !== "declined" && operation.status !== "failed");
+    const charges = counted.filter((operation) => isEffect(operation.status));
     return {
       count: charges.length,
       declined: counted.length - charges.length,

@@ -58,6 +58,31 @@ export const voidSchema = {
   properties: { merchant_id: id },
 } as const;
 
+export const reversalSchema = {
+  type: "object",
+  additionalProperties: false,
+  required: ["original_reference", "original_operation", "authorization_reference", "merchant_id", "payment_id", "amount", "currency"],
+  properties: {
+    original_reference: reference,
+    original_operation: { type: "string", enum: ["authorization", "capture", "void", "refund"] },
+    authorization_reference: reference,
+    merchant_id: id,
+    payment_id: id,
+    amount,
+    currency,
+  },
+} as const;
+
+export type ReversalBody = {
+  original_reference: string;
+  original_operation: "authorization" | "capture" | "void" | "refund";
+  authorization_reference: string;
+  merchant_id: string;
+  payment_id: string;
+  amount: number;
+  currency: string;
+};
+
 export type MovementBody = { merchant_id: string; amount?: number; currency?: string };
 
 /** An authorization by the acquirer's id or by the caller's reference. */

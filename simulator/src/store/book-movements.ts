@@ -5,7 +5,7 @@ import { type OperationRow, toOperation } from "./operation-row.ts";
 
 export type NewMovement = {
   readonly reference: string;
-  readonly operation: Exclude<OperationKind, "authorization">;
+  readonly operation: Exclude<OperationKind, "authorization" | "reversal">;
   /** The authorization by the acquirer's id, or else by the caller's reference. */
   readonly authorizationId: bigint | undefined;
   readonly authorizationReference: string;

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file florin/connectors/v1/connectors.proto.
  */
 export const file_florin_connectors_v1_connectors: GenFile = /*@__PURE__*/
-  fileDesc("CiVmbG9yaW4vY29ubmVjdG9ycy92MS9jb25uZWN0b3JzLnByb3RvEhRmbG9yaW4uY29ubmVjdG9ycy52MSLUAQoHT3V0Y29tZRIvCgRraW5kGAEgASgOMiEuZmxvcmluLmNvbm5lY3RvcnMudjEuT3V0Y29tZUtpbmQSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgCIAEoCRIVCg1yZXNwb25zZV9jb2RlGAMgASgJEhEKCWF1dGhfY29kZRgEIAEoCRILCgNhdnMYBSABKAkSCwoDY3Z2GAYgASgJEhYKDmRlY2xpbmVfcmVhc29uGAcgASgJEg0KBWNhdXNlGAggASgJEhAKCGlzX2ZpbmFsGAkgASgIIr8BChBBdXRob3JpemVSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSEwoLbWVyY2hhbnRfaWQYAyABKAkSEgoKcGF5bWVudF9pZBgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSDQoFdG9rZW4YByABKAkSDwoHY2FwdHVyZRgIIAEoCBIaChJtZXJjaGFudF9yZWZlcmVuY2UYCSABKAkiQwoRQXV0aG9yaXplUmVzcG9uc2USLgoHb3V0Y29tZRgBIAEoCzIdLmZsb3Jpbi5jb25uZWN0b3JzLnYxLk91dGNvbWUiqwEKDkNhcHR1cmVSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSHwoXYXV0aG9yaXphdGlvbl9yZWZlcmVuY2UYAyABKAkSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSEwoLbWVyY2hhbnRfaWQYByABKAkiQQoPQ2FwdHVyZVJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lIoYBCgtWb2lkUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkSEQoJcmVmZXJlbmNlGAIgASgJEh8KF2F1dGhvcml6YXRpb25fcmVmZXJlbmNlGAMgASgJEhsKE3Byb2Nlc3Nvcl9yZWZlcmVuY2UYBCABKAkSEwoLbWVyY2hhbnRfaWQYBSABKAkiPgoMVm9pZFJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lIroBCg1SZWZ1bmRSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSHwoXYXV0aG9yaXphdGlvbl9yZWZlcmVuY2UYAyABKAkSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSEwoLbWVyY2hhbnRfaWQYByABKAkSDgoGcmVhc29uGAggASgJIkAKDlJlZnVuZFJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lIjQKDFF1ZXJ5UmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkSEQoJcmVmZXJlbmNlGAIgASgJIk4KDVF1ZXJ5UmVzcG9uc2USDQoFZm91bmQYASABKAgSLgoHb3V0Y29tZRgCIAEoCzIdLmZsb3Jpbi5jb25uZWN0b3JzLnYxLk91dGNvbWUiIAoLUGluZ1JlcXVlc3QSEQoJY29ubmVjdG9yGAEgASgJIjQKDFBpbmdSZXNwb25zZRINCgVpc191cBgBIAEoCBIVCg1yb3VuZF90cmlwX3VzGAIgASgNIhcKFUxpc3RDb25uZWN0b3JzUmVxdWVzdCJRChZMaXN0Q29ubmVjdG9yc1Jlc3BvbnNlEjcKCmNvbm5lY3RvcnMYASADKAsyIy5mbG9yaW4uY29ubmVjdG9ycy52MS5Db25uZWN0b3JJbmZvIlcKDUNvbm5lY3RvckluZm8SDAoEbmFtZRgBIAEoCRI4CgxjYXBhYmlsaXRpZXMYAiABKAsyIi5mbG9yaW4uY29ubmVjdG9ycy52MS5DYXBhYmlsaXRpZXMi3QEKDENhcGFiaWxpdGllcxISCgpjdXJyZW5jaWVzGAEgAygJEg4KBmJyYW5kcxgCIAMoCRIZChFtdWx0aXBsZV9jYXB0dXJlcxgDIAEoCBIaChJ2b2lkX2FmdGVyX2NhcHR1cmUYBCABKAgSGAoQbXVsdGlwbGVfcmVmdW5kcxgFIAEoCBISCgppZGVtcG90ZW50GAYgASgIEg0KBXF1ZXJ5GAcgASgIEhgKEHVua25vd25fc3RyYXRlZ3kYCCABKAkSGwoTYXV0aG9yaXphdGlvbl9ob3VycxgJIAEoDSqWAQoLT3V0Y29tZUtpbmQSHAoYT1VUQ09NRV9LSU5EX1VOU1BFQ0lGSUVEEAASGQoVT1VUQ09NRV9LSU5EX0FQUFJPVkVEEAESGQoVT1VUQ09NRV9LSU5EX0RFQ0xJTkVEEAISGQoVT1VUQ09NRV9LSU5EX05PVF9TRU5UEAMSGAoUT1VUQ09NRV9LSU5EX1VOS05PV04QBDL6BAoQQ29ubmVjdG9yU2VydmljZRJcCglBdXRob3JpemUSJi5mbG9yaW4uY29ubmVjdG9ycy52MS5BdXRob3JpemVSZXF1ZXN0GicuZmxvcmluLmNvbm5lY3RvcnMudjEuQXV0aG9yaXplUmVzcG9uc2USVgoHQ2FwdHVyZRIkLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkNhcHR1cmVSZXF1ZXN0GiUuZmxvcmluLmNvbm5lY3RvcnMudjEuQ2FwdHVyZVJlc3BvbnNlEk0KBFZvaWQSIS5mbG9yaW4uY29ubmVjdG9ycy52MS5Wb2lkUmVxdWVzdBoiLmZsb3Jpbi5jb25uZWN0b3JzLnYxLlZvaWRSZXNwb25zZRJTCgZSZWZ1bmQSIy5mbG9yaW4uY29ubmVjdG9ycy52MS5SZWZ1bmRSZXF1ZXN0GiQuZmxvcmluLmNvbm5lY3RvcnMudjEuUmVmdW5kUmVzcG9uc2USUAoFUXVlcnkSIi5mbG9yaW4uY29ubmVjdG9ycy52MS5RdWVyeVJlcXVlc3QaIy5mbG9yaW4uY29ubmVjdG9ycy52MS5RdWVyeVJlc3BvbnNlEk0KBFBpbmcSIS5mbG9yaW4uY29ubmVjdG9ycy52MS5QaW5nUmVxdWVzdBoiLmZsb3Jpbi5jb25uZWN0b3JzLnYxLlBpbmdSZXNwb25zZRJrCg5MaXN0Q29ubmVjdG9ycxIrLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkxpc3RDb25uZWN0b3JzUmVxdWVzdBosLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkxpc3RDb25uZWN0b3JzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("CiVmbG9yaW4vY29ubmVjdG9ycy92MS9jb25uZWN0b3JzLnByb3RvEhRmbG9yaW4uY29ubmVjdG9ycy52MSLUAQoHT3V0Y29tZRIvCgRraW5kGAEgASgOMiEuZmxvcmluLmNvbm5lY3RvcnMudjEuT3V0Y29tZUtpbmQSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgCIAEoCRIVCg1yZXNwb25zZV9jb2RlGAMgASgJEhEKCWF1dGhfY29kZRgEIAEoCRILCgNhdnMYBSABKAkSCwoDY3Z2GAYgASgJEhYKDmRlY2xpbmVfcmVhc29uGAcgASgJEg0KBWNhdXNlGAggASgJEhAKCGlzX2ZpbmFsGAkgASgIIr8BChBBdXRob3JpemVSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSEwoLbWVyY2hhbnRfaWQYAyABKAkSEgoKcGF5bWVudF9pZBgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSDQoFdG9rZW4YByABKAkSDwoHY2FwdHVyZRgIIAEoCBIaChJtZXJjaGFudF9yZWZlcmVuY2UYCSABKAkiQwoRQXV0aG9yaXplUmVzcG9uc2USLgoHb3V0Y29tZRgBIAEoCzIdLmZsb3Jpbi5jb25uZWN0b3JzLnYxLk91dGNvbWUiqwEKDkNhcHR1cmVSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSHwoXYXV0aG9yaXphdGlvbl9yZWZlcmVuY2UYAyABKAkSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSEwoLbWVyY2hhbnRfaWQYByABKAkiQQoPQ2FwdHVyZVJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lIoYBCgtWb2lkUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkSEQoJcmVmZXJlbmNlGAIgASgJEh8KF2F1dGhvcml6YXRpb25fcmVmZXJlbmNlGAMgASgJEhsKE3Byb2Nlc3Nvcl9yZWZlcmVuY2UYBCABKAkSEwoLbWVyY2hhbnRfaWQYBSABKAkiPgoMVm9pZFJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lIroBCg1SZWZ1bmRSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSHwoXYXV0aG9yaXphdGlvbl9yZWZlcmVuY2UYAyABKAkSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSEwoLbWVyY2hhbnRfaWQYByABKAkSDgoGcmVhc29uGAggASgJIkAKDlJlZnVuZFJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lIr4BCg5SZXZlcnNlUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkSEQoJcmVmZXJlbmNlGAIgASgJEhoKEm9yaWdpbmFsX3JlZmVyZW5jZRgDIAEoCRIfChdhdXRob3JpemF0aW9uX3JlZmVyZW5jZRgEIAEoCRITCgttZXJjaGFudF9pZBgFIAEoCRISCgpwYXltZW50X2lkGAYgASgJEg4KBmFtb3VudBgHIAEoAxIQCghjdXJyZW5jeRgIIAEoCSJBCg9SZXZlcnNlUmVzcG9uc2USLgoHb3V0Y29tZRgBIAEoCzIdLmZsb3Jpbi5jb25uZWN0b3JzLnYxLk91dGNvbWUiNAoMUXVlcnlSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkiTgoNUXVlcnlSZXNwb25zZRINCgVmb3VuZBgBIAEoCBIuCgdvdXRjb21lGAIgASgLMh0uZmxvcmluLmNvbm5lY3RvcnMudjEuT3V0Y29tZSIgCgtQaW5nUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkiNAoMUGluZ1Jlc3BvbnNlEg0KBWlzX3VwGAEgASgIEhUKDXJvdW5kX3RyaXBfdXMYAiABKA0iFwoVTGlzdENvbm5lY3RvcnNSZXF1ZXN0IlEKFkxpc3RDb25uZWN0b3JzUmVzcG9uc2USNwoKY29ubmVjdG9ycxgBIAMoCzIjLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkNvbm5lY3RvckluZm8iVwoNQ29ubmVjdG9ySW5mbxIMCgRuYW1lGAEgASgJEjgKDGNhcGFiaWxpdGllcxgCIAEoCzIiLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkNhcGFiaWxpdGllcyLvAQoMQ2FwYWJpbGl0aWVzEhIKCmN1cnJlbmNpZXMYASADKAkSDgoGYnJhbmRzGAIgAygJEhkKEW11bHRpcGxlX2NhcHR1cmVzGAMgASgIEhoKEnZvaWRfYWZ0ZXJfY2FwdHVyZRgEIAEoCBIYChBtdWx0aXBsZV9yZWZ1bmRzGAUgASgIEhIKCmlkZW1wb3RlbnQYBiABKAgSDQoFcXVlcnkYByABKAgSGAoQdW5rbm93bl9zdHJhdGVneRgIIAEoCRIbChNhdXRob3JpemF0aW9uX2hvdXJzGAkgASgNEhAKCHJldmVyc2FsGAogASgIKpYBCgtPdXRjb21lS2luZBIcChhPVVRDT01FX0tJTkRfVU5TUEVDSUZJRUQQABIZChVPVVRDT01FX0tJTkRfQVBQUk9WRUQQARIZChVPVVRDT01FX0tJTkRfREVDTElORUQQAhIZChVPVVRDT01FX0tJTkRfTk9UX1NFTlQQAxIYChRPVVRDT01FX0tJTkRfVU5LTk9XThAEMtIFChBDb25uZWN0b3JTZXJ2aWNlElwKCUF1dGhvcml6ZRImLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkF1dGhvcml6ZVJlcXVlc3QaJy5mbG9yaW4uY29ubmVjdG9ycy52MS5BdXRob3JpemVSZXNwb25zZRJWCgdDYXB0dXJlEiQuZmxvcmluLmNvbm5lY3RvcnMudjEuQ2FwdHVyZVJlcXVlc3QaJS5mbG9yaW4uY29ubmVjdG9ycy52MS5DYXB0dXJlUmVzcG9uc2USTQoEVm9pZBIhLmZsb3Jpbi5jb25uZWN0b3JzLnYxLlZvaWRSZXF1ZXN0GiIuZmxvcmluLmNvbm5lY3RvcnMudjEuVm9pZFJlc3BvbnNlElMKBlJlZnVuZBIjLmZsb3Jpbi5jb25uZWN0b3JzLnYxLlJlZnVuZFJlcXVlc3QaJC5mbG9yaW4uY29ubmVjdG9ycy52MS5SZWZ1bmRSZXNwb25zZRJWCgdSZXZlcnNlEiQuZmxvcmluLmNvbm5lY3RvcnMudjEuUmV2ZXJzZVJlcXVlc3QaJS5mbG9yaW4uY29ubmVjdG9ycy52MS5SZXZlcnNlUmVzcG9uc2USUAoFUXVlcnkSIi5mbG9yaW4uY29ubmVjdG9ycy52MS5RdWVyeVJlcXVlc3QaIy5mbG9yaW4uY29ubmVjdG9ycy52MS5RdWVyeVJlc3BvbnNlEk0KBFBpbmcSIS5mbG9yaW4uY29ubmVjdG9ycy52MS5QaW5nUmVxdWVzdBoiLmZsb3Jpbi5jb25uZWN0b3JzLnYxLlBpbmdSZXNwb25zZRJrCg5MaXN0Q29ubmVjdG9ycxIrLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkxpc3RDb25uZWN0b3JzUmVxdWVzdBosLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkxpc3RDb25uZWN0b3JzUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * What became of one operation.
@@ -435,6 +435,97 @@ export const RefundResponseSchema: GenMessage<RefundResponse> = /*@__PURE__*/
   messageDesc(file_florin_connectors_v1_connectors, 8);
 
 /**
+ * Asks to undo an operation.
+ *
+ * @generated from message florin.connectors.v1.ReverseRequest
+ */
+export type ReverseRequest = Message<"florin.connectors.v1.ReverseRequest"> & {
+  /**
+   * Registry name. Required.
+   *
+   * @generated from field: string connector = 1;
+   */
+  connector: string;
+
+  /**
+   * Our reference of this reversal, "rev_…". Required.
+   *
+   * @generated from field: string reference = 2;
+   */
+  reference: string;
+
+  /**
+   * Our reference of the operation to undo: "att_…", "cap_…", "voi_…" or "ref_…". Required.
+   *
+   * @generated from field: string original_reference = 3;
+   */
+  originalReference: string;
+
+  /**
+   * Reference of the authorization that the operation belongs to, "att_…"; of an attempt, its own. Required.
+   *
+   * @generated from field: string authorization_reference = 4;
+   */
+  authorizationReference: string;
+
+  /**
+   * "mer_…". Required.
+   *
+   * @generated from field: string merchant_id = 5;
+   */
+  merchantId: string;
+
+  /**
+   * "pay_…". Required.
+   *
+   * @generated from field: string payment_id = 6;
+   */
+  paymentId: string;
+
+  /**
+   * Minor units that the operation was about. Required.
+   *
+   * @generated from field: int64 amount = 7;
+   */
+  amount: bigint;
+
+  /**
+   * ISO 4217. Required.
+   *
+   * @generated from field: string currency = 8;
+   */
+  currency: string;
+};
+
+/**
+ * Describes the message florin.connectors.v1.ReverseRequest.
+ * Use `create(ReverseRequestSchema)` to create a new message.
+ */
+export const ReverseRequestSchema: GenMessage<ReverseRequest> = /*@__PURE__*/
+  messageDesc(file_florin_connectors_v1_connectors, 9);
+
+/**
+ * Answers Reverse.
+ *
+ * @generated from message florin.connectors.v1.ReverseResponse
+ */
+export type ReverseResponse = Message<"florin.connectors.v1.ReverseResponse"> & {
+  /**
+   * Approved: the operation has no effect, now and later. Declined: it cannot be undone. Required.
+   *
+   * @generated from field: florin.connectors.v1.Outcome outcome = 1;
+   */
+  outcome?: Outcome | undefined;
+};
+
+/**
+ * Describes the message florin.connectors.v1.ReverseResponse.
+ * Use `create(ReverseResponseSchema)` to create a new message.
+ */
+export const ReverseResponseSchema: GenMessage<ReverseResponse> = /*@__PURE__*/
+  messageDesc(file_florin_connectors_v1_connectors, 10);
+
+/**
  * Asks about an earlier operation.
  *
  * @generated from message florin.connectors.v1.QueryRequest
@@ -460,7 +551,7 @@ export type QueryRequest = Message<"florin.connectors.v1.QueryRequest"> & {
  * Use `create(QueryRequestSchema)` to create a new message.
  */
 export const QueryRequestSchema: GenMessage<QueryRequest> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 9);
+  messageDesc(file_florin_connectors_v1_connectors, 11);
 
 /**
  * Answers Query.
@@ -488,7 +579,7 @@ export type QueryResponse = Message<"florin.connectors.v1.QueryResponse"> & {
  * Use `create(QueryResponseSchema)` to create a new message.
  */
 export const QueryResponseSchema: GenMessage<QueryResponse> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 10);
+  messageDesc(file_florin_connectors_v1_connectors, 12);
 
 /**
  * Asks whether a link is up.
@@ -509,7 +600,7 @@ export type PingRequest = Message<"florin.connectors.v1.PingRequest"> & {
  * Use `create(PingRequestSchema)` to create a new message.
  */
 export const PingRequestSchema: GenMessage<PingRequest> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 11);
+  messageDesc(file_florin_connectors_v1_connectors, 13);
 
 /**
  * Answers Ping.
@@ -537,7 +628,7 @@ export type PingResponse = Message<"florin.connectors.v1.PingResponse"> & {
  * Use `create(PingResponseSchema)` to create a new message.
  */
 export const PingResponseSchema: GenMessage<PingResponse> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 12);
+  messageDesc(file_florin_connectors_v1_connectors, 14);
 
 /**
  * Asks for the registry.
@@ -552,7 +643,7 @@ export type ListConnectorsRequest = Message<"florin.connectors.v1.ListConnectors
  * Use `create(ListConnectorsRequestSchema)` to create a new message.
  */
 export const ListConnectorsRequestSchema: GenMessage<ListConnectorsRequest> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 13);
+  messageDesc(file_florin_connectors_v1_connectors, 15);
 
 /**
  * Answers ListConnectors.
@@ -573,7 +664,7 @@ export type ListConnectorsResponse = Message<"florin.connectors.v1.ListConnector
  * Use `create(ListConnectorsResponseSchema)` to create a new message.
  */
 export const ListConnectorsResponseSchema: GenMessage<ListConnectorsResponse> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 14);
+  messageDesc(file_florin_connectors_v1_connectors, 16);
 
 /**
  * One connector and what it can do.
@@ -601,7 +692,7 @@ export type ConnectorInfo = Message<"florin.connectors.v1.ConnectorInfo"> & {
  * Use `create(ConnectorInfoSchema)` to create a new message.
  */
 export const ConnectorInfoSchema: GenMessage<ConnectorInfo> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 15);
+  messageDesc(file_florin_connectors_v1_connectors, 17);
 
 /**
  * What a connector can do; the switch never asks for more.
@@ -671,6 +762,13 @@ export type Capabilities = Message<"florin.connectors.v1.Capabilities"> & {
    * @generated from field: uint32 authorization_hours = 9;
    */
   authorizationHours: number;
+
+  /**
+   * An operation can be undone by our reference, also one that the processor has not received yet.
+   *
+   * @generated from field: bool reversal = 10;
+   */
+  reversal: boolean;
 };
 
 /**
@@ -678,7 +776,7 @@ export type Capabilities = Message<"florin.connectors.v1.Capabilities"> & {
  * Use `create(CapabilitiesSchema)` to create a new message.
  */
 export const CapabilitiesSchema: GenMessage<Capabilities> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 16);
+  messageDesc(file_florin_connectors_v1_connectors, 18);
 
 /**
  * What is known about an operation at the processor.
@@ -781,6 +879,16 @@ export const ConnectorService: GenService<{
     methodKind: "unary";
     input: typeof RefundRequestSchema;
     output: typeof RefundResponseSchema;
+  },
+  /**
+   * Undoes an operation by our reference of it, whether the processor has it or not: one that it does not have it refuses from then on.
+   *
+   * @generated from rpc florin.connectors.v1.ConnectorService.Reverse
+   */
+  reverse: {
+    methodKind: "unary";
+    input: typeof ReverseRequestSchema;
+    output: typeof ReverseResponseSchema;
   },
   /**
    * Asks what became of an earlier operation, by our reference.
