@@ -62,7 +62,7 @@ runProcess({
       reader: createLogReader(sql),
       claims: createClaims({ redis, metrics, now }),
       vault: createTokenDirectory({ vault, now }),
-      connectors: createConnectorGateway({ client: connectors, tracer }),
+      connectors: createConnectorGateway({ client: connectors, tracer, now: Date.now }),
       fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => blockList.current(), limits: velocityLimitsOf(config) })] }),
       queues: createPaymentQueues(),
       questions: new Map(),

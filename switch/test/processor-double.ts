@@ -7,6 +7,7 @@ import type { TlsSetting } from "@florin/runtime/tls";
 
 export type WireOutcome = MessageInitShape<typeof OutcomeSchema>;
 export type Kind = "authorize" | "capture" | "void" | "refund";
+export type Strategy = "query" | "repeat" | "reverse" | "file";
 export type Booked = { readonly kind: Kind; readonly amount: bigint; readonly outcome: WireOutcome };
 
 export const outcomes = {
@@ -30,7 +31,13 @@ export type Processor = {
   /** What was booked, by our reference. A reference is booked once. */
   readonly books: Map<string, Booked>;
   /** Calls, repeated ones included. */
-  readonly calls: Record<Kind | "query", number>;
+  readonly calls: Record<Kind | "query" | "reverse", number>;
+  /** Changes what the connectors declare; a switch that has asked before asks again after a minute. */
+  abilities: { unknownStrategy: Strategy; reversal: boolean };
+  /** References that were undone: what is in the books has no effect, what comes later is refused. */
+  readonly reversed: Set<string>;
+  /** What a reversal meets; by default it is carried out. */
+  answerReversal: ((reference: string) => WireOutcome) | undefined;
   /** What a new operation meets; change at will. `book` false: the processor never hears of it. */
   behave: (kind: Kind, reference: string) => Promise<Meeting> | Meeting;
   /** What a query says of a reference; the books by default. */
@@ -43,10 +50,12 @@ export type Meeting = { readonly told: WireOutcome; readonly booked?: WireOutcom
 
 export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Promise<Processor> {
   const books = new Map<string, Booked>();
-  const calls = { authorize: 0, capture: 0, void: 0, refund: 0, query: 0 };
+  const calls = { authorize: 0, capture: 0, void: 0, refund: 0, query: 0, reverse: 0 };
+  const reversed = new Set<string>();
   const approve = (): Meeting => ({ told: outcomes.approved });
   const perform = async (kind: Kind, reference: string, amount: bigint) => {
     calls[kind] += 1;
+    if (reversed.has(reference)) return { outcome: outcomes.declined };
     const before = books.get(reference);
     if (before !== undefined) return { outcome: before.outcome };
     const { told, booked = told } = await processor.behave(kind, reference);
@@ -58,14 +67,21 @@ export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Pr
     capture: ({ reference, amount }) => perform("capture", reference, amount),
     void: ({ reference }) => perform("void", reference, 0n),
     refund: ({ reference, amount }) => perform("refund", reference, amount),
+    async reverse({ originalReference }) {
+      calls.reverse += 1;
+      const outcome = processor.answerReversal?.(originalReference) ?? outcomes.approved;
+      if (outcome.kind === OutcomeKind.APPROVED) reversed.add(originalReference);
+      return { outcome };
+    },
     async query({ reference }) {
       calls.query += 1;
       if (processor.answerQuery !== undefined) return processor.answerQuery(reference);
+      if (reversed.has(reference)) return { found: true, outcome: outcomes.declined };
       const booked = books.get(reference);
       return booked === undefined ? { found: false } : { found: true, outcome: booked.outcome };
     },
     ping: async () => ({ isUp: true, roundTripUs: 1 }),
-    listConnectors: async () => ({ connectors: [] }),
+    listConnectors: async () => ({ connectors: [{ name: "simpay", capabilities: processor.abilities }] }),
   });
   const server = await startRpcServer({
     host: "127.0.0.1",
@@ -80,11 +96,17 @@ export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Pr
     server,
     books,
     calls,
+    abilities: { unknownStrategy: "query", reversal: true },
+    reversed,
+    answerReversal: undefined,
     behave: approve,
     answerQuery: undefined,
     reset() {
       books.clear();
-      Object.assign(calls, { authorize: 0, capture: 0, void: 0, refund: 0, query: 0 });
+      reversed.clear();
+      Object.assign(calls, { authorize: 0, capture: 0, void: 0, refund: 0, query: 0, reverse: 0 });
+      processor.abilities = { unknownStrategy: "query", reversal: true };
+      processor.answerReversal = undefined;
       processor.behave = approve;
       processor.answerQuery = undefined;
     },

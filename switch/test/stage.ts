@@ -100,7 +100,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
       reader: createLogReader(sql),
       claims: createClaims({ redis, metrics, now }),
       vault: createTokenDirectory({ vault: vaultLink, now }),
-      connectors: createConnectorGateway({ client: connectorLink, tracer }),
+      connectors: createConnectorGateway({ client: connectorLink, tracer, now }),
       fraud: createFraudScreen({ tiers: [tierOf(fraud)] }),
       queues: createPaymentQueues(),
       questions: new Map(),

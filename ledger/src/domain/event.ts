@@ -30,6 +30,9 @@ export const eventTypes = [
   "refund_succeeded",
   "refund_failed",
   "refund_unknown",
+  "reversal_requested",
+  "reversal_succeeded",
+  "reversal_failed",
 ] as const;
 
 export type EventType = (typeof eventTypes)[number];

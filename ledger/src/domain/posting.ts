@@ -118,6 +118,9 @@ const rules: Readonly<Record<EventType, Rule>> = {
   refund_succeeded: refund,
   refund_failed: refundFailure,
   refund_unknown: nothing,
+  reversal_requested: nothing,
+  reversal_succeeded: nothing,
+  reversal_failed: nothing,
 };
 
 type Side = "receivable" | "payable";

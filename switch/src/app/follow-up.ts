@@ -1,6 +1,6 @@
 /**
- * Follows up operations that nobody could answer: asks the processor with our reference, again and again with growing pauses, until it
- * knows (P2, R47). Nothing is ever sent again.
+ * Follows up operations that nobody could answer: finds out with the processor (ask-processor.ts), again and again with growing pauses,
+ * until it is known what became of them (P2, R47).
  *
  * Holds no truth: everything here is found again in the log. The set is bounded; while it is full, the reader of the log waits.
  */
@@ -10,7 +10,8 @@ import type { OpenOperation, Transition } from "../domain/payment/index.ts";
 import type { FoundOperation } from "../store/open-operations.ts";
 import type { Parts } from "./parts.ts";
 import { recordOutcome } from "./record-outcome.ts";
-import { recoveryOrigin, resolveOperation } from "./resolve-operation.ts";
+import { type Resolved, resolveOperation } from "./resolve-operation.ts";
+import { recoveryOrigin } from "./reversal.ts";
 
 /** Pauses between questions: 1, 2, 4, 8, 16 s. After these an authorization is called ambiguous, and the questions go on more slowly. */
 const pauseMsMin = 1_000;
@@ -21,7 +22,16 @@ const followedForMsMax = 72 * 60 * 60 * 1000;
 const operationsMax = 50_000;
 const atOnceMax = 256;
 
-type Followed = FoundOperation & { tries: number; dueAtMs: number; readonly sinceMs: number };
+type Followed = FoundOperation & {
+  tries: number;
+  dueAtMs: number;
+  readonly sinceMs: number;
+  /** Known once it was asked about. */
+  stake: Stake | undefined;
+};
+
+/** What hangs on an open operation. */
+export type Stake = { readonly startedAtMs: number; readonly amount: bigint; readonly currency: string };
 
 export interface FollowUps {
   /** False when there is no room: come again later. An operation that is followed already is not added twice. */
@@ -30,21 +40,19 @@ export interface FollowUps {
   askDue(): Promise<void>;
   /** The earliest position whose operation is still open here; undefined when there is none. */
   lowestPosition(): bigint | undefined;
-  readonly size: number;
+  /** Of the operations that were asked about at least once and are open. */
+  stakes(): Stake[];
 }
 
 /** `untilUnknown`: lets go of an operation once its outcome is recorded as unknown, because another set follows those. */
 export function createFollowUps(parts: Parts, o: { readonly untilUnknown: boolean }): FollowUps {
   const followed = new Map<string, Followed>();
   return {
-    get size() {
-      return followed.size;
-    },
     add(operation) {
       if (followed.has(operation.operationUuid)) return true;
       if (followed.size >= operationsMax) return false;
       const nowMs = parts.now();
-      followed.set(operation.operationUuid, { ...operation, tries: 0, dueAtMs: nowMs + pauseMsMin, sinceMs: nowMs });
+      followed.set(operation.operationUuid, { ...operation, tries: 0, dueAtMs: nowMs + pauseMsMin, sinceMs: nowMs, stake: undefined });
       return true;
     },
     async askDue() {
@@ -63,6 +71,7 @@ export function createFollowUps(parts: Parts, o: { readonly untilUnknown: boolea
       for (const { position } of followed.values()) if (lowest === undefined || position < lowest) lowest = position;
       return lowest;
     },
+    stakes: () => [...followed.values()].flatMap(({ stake }) => (stake === undefined ? [] : [stake])),
   };
 }
 
@@ -73,14 +82,22 @@ function putOff(one: Followed, nowMs: number): void {
 
 /** Asks once. True: the operation is decided, or is no longer ours to ask about. */
 async function isSettled(parts: Parts, one: Followed, untilUnknown: boolean): Promise<boolean> {
-  const { open, answer } = await resolveOperation(parts, one.which, ({ id }) => idToHex(id) === one.operationUuid);
+  const resolved = await resolveOperation(parts, one.which, ({ id }) => idToHex(id) === one.operationUuid);
+  const { open, answer, currency } = resolved;
   if (open === undefined || (untilUnknown && open.isUnknown)) return true;
+  one.stake = { startedAtMs: open.startedAtMs, amount: open.amount, currency };
   if (answer !== undefined && !isStillOpen(answer, open)) {
-    parts.metrics.count("switch_recovered_operations_total", { outcome: outcomeOf(answer) });
+    countResolution(parts, open, outcomeOf(answer));
     return true;
   }
-  if (one.tries + 1 === triesUntilAmbiguous && open.kind === "authorize") await callAmbiguous(parts, one, open);
-  return parts.now() - one.sinceMs > followedForMsMax;
+  if (isTimeToSay(one, resolved) && open.kind === "authorize") await callAmbiguous(parts, one, open);
+  // A charge that must be undone is never given up.
+  return open.kind !== "reversal" && parts.now() - one.sinceMs > followedForMsMax;
+}
+
+/** When the merchant is told that nobody knows: after the last quick question, or at once where none can be asked. */
+function isTimeToSay(one: Followed, { awaitsFile }: Resolved): boolean {
+  return awaitsFile || one.tries + 1 === triesUntilAmbiguous;
 }
 
 /** An accepted refund has an answer for its caller and goes on at the processor. */
@@ -91,14 +108,19 @@ function isStillOpen({ payment }: Transition, { id }: OpenOperation): boolean {
 async function callAmbiguous(parts: Parts, { which }: Followed, open: OpenOperation): Promise<void> {
   const intent = await parts.reader.at(which, open.intentSequence);
   const payment = await parts.reader.newest(which);
-  if (intent === undefined || payment === undefined) return;
+  if (intent === undefined || payment?.hold !== "requested") return;
   await recordOutcome(parts, { payment, event: intent.event }, (current) =>
     giveUpQuerying(current, open.id, { nowMs: parts.now(), origin: recoveryOrigin }),
   );
   parts.metrics.count("switch_recovered_operations_total", { outcome: "ambiguous" });
 }
 
+function countResolution(parts: Parts, open: OpenOperation, outcome: "succeeded" | "failed" | "reversed"): void {
+  parts.metrics.count("switch_recovered_operations_total", { outcome });
+  parts.metrics.record("switch_operation_resolution_seconds", Math.max(0, parts.now() - open.startedAtMs) / 1_000, { outcome });
+}
+
 function outcomeOf({ event }: Transition): "succeeded" | "failed" | "reversed" {
-  if (event.type === "authorization_reversed") return "reversed";
-  return event.refusal === undefined ? "succeeded" : "failed";
+  if (event.type === "authorization_reversed" || event.type === "reversal_succeeded") return "reversed";
+  return event.refusal === undefined && event.type !== "reversal_failed" ? "succeeded" : "failed";
 }

@@ -1,12 +1,11 @@
 /**
- * Finds out what became of an operation that has an intent and no answer, by asking the processor with our reference, and records it.
+ * Finds out what became of an operation that has an intent and no answer, and records it.
  *
- * Safe to repeat and to run beside the operation itself: an outcome is recorded once, whoever is first. Nothing is ever sent again (P2).
+ * Safe to repeat and to run beside the operation itself: an outcome is recorded once, whoever is first.
  */
 import {
   findOpen,
   type OpenOperation,
-  type Origin,
   type Outcome,
   type Payment,
   type Recording,
@@ -18,24 +17,27 @@ import {
   type Transition,
 } from "../domain/payment/index.ts";
 import type { Which } from "../store/log-reader.ts";
+import { askProcessor, type Verdict } from "./ask-processor.ts";
 import type { Parts } from "./parts.ts";
-import { recordOutcome } from "./record-outcome.ts";
+import { recordAnswer } from "./record-answer.ts";
+import { recoveryOrigin, settleReversal } from "./reversal.ts";
 
-export const recoveryOrigin: Origin = { actor: "worker:recovery", requestId: "", traceparent: "" };
+export type Resolved = {
+  /** The operation as it was found; undefined when it is decided. */
+  readonly open: OpenOperation | undefined;
+  readonly currency: string;
+  /** The row that answers it, when this call has one. */
+  readonly answer: Transition | undefined;
+  /** Asking again is of no use. */
+  readonly awaitsFile: boolean;
+};
 
-/** `open`: the operation as it was found, undefined when it is decided. `answer`: the row that answers it, when this call has one. */
-export type Resolved = { readonly open: OpenOperation | undefined; readonly answer: Transition | undefined };
-
-/**
- * "I have no such operation" is believed only of operations older than this: a request may still be on its way, and would be carried
- * out after we had called it failed.
- */
-export const notFoundBelievedAfterMs = 30_000;
+const decided: Resolved = { open: undefined, currency: "", answer: undefined, awaitsFile: false };
 
 export async function resolveOperation(parts: Parts, which: Which, isMeant: (open: OpenOperation) => boolean): Promise<Resolved> {
   const payment = await parts.reader.newest(which);
   const open = payment?.openOperations.find(isMeant);
-  if (payment === undefined || open === undefined) return { open: undefined, answer: undefined };
+  if (payment === undefined || open === undefined) return decided;
   const asked = parts.questions.get(open.id);
   if (asked !== undefined) return asked;
   const question = askAndRecord(parts, payment, open).finally(() => parts.questions.delete(open.id));
@@ -44,38 +46,52 @@ export async function resolveOperation(parts: Parts, which: Which, isMeant: (ope
 }
 
 async function askAndRecord(parts: Parts, payment: Payment, open: OpenOperation): Promise<Resolved> {
-  const which = { id: payment.id, merchantId: payment.merchantId };
-  const intent = await parts.reader.at(which, open.intentSequence);
-  if (intent === undefined) return { open, answer: undefined };
-  const { connector, id: reference } = open;
-  const { found, outcome } = await parts.connectors.query({ connector, reference, traceparent: intent.event.origin.traceparent });
-  if (!found && parts.now() - open.startedAtMs < notFoundBelievedAfterMs) return { open, answer: undefined };
-  const { answer } = await recordOutcome(parts, { payment, event: intent.event }, (current) =>
-    recordFound(parts, current, open, found ? outcome : undefined),
+  const { id, merchantId, currency } = payment;
+  const intent = await parts.reader.at({ id, merchantId }, open.intentSequence);
+  const found: Resolved = { open, currency, answer: undefined, awaitsFile: false };
+  if (intent === undefined) return found;
+  if (open.kind === "reversal") return { ...found, answer: await settleReversal(parts, { payment, event: intent.event }) };
+  const verdict = await askProcessor(parts, { payment, open, intent });
+  if (verdict.kind === "undecided") return found;
+  const outcome = outcomeOf(verdict);
+  const { answer } = await recordAnswer(parts, { payment, event: intent.event }, { outcome, connector: open.connector }, (current) =>
+    recordVerdict(parts, current, open, verdict),
   );
-  return { open, answer };
+  return { ...found, answer, awaitsFile: verdict.kind === "awaits_file" };
 }
 
-/** What an answer to a query makes of the payment. `outcome` undefined: the processor surely has no such operation. */
-function recordFound(parts: Parts, payment: Payment, { id, kind }: OpenOperation, outcome: Outcome | undefined): Recording {
+type Decisive = Exclude<Verdict, { kind: "undecided" }>;
+
+/** What a verdict makes of the payment. */
+function recordVerdict(parts: Parts, payment: Payment, { id, kind }: OpenOperation, verdict: Decisive): Recording {
   const context = { nowMs: parts.now(), origin: recoveryOrigin };
-  const open = findOpen(payment, id);
-  if (open === undefined) return { kind: "ignored", reason: "decided meanwhile" };
-  // What the processor has accepted it cannot have lost: that is for people to look at, not for us to fail.
-  if (outcome === undefined && open.isAccepted) return { kind: "ignored", reason: "accepted before, unknown now" };
-  if (outcome === undefined && kind === "authorize") return recordReversal(payment, { attemptId: id, cause: "not_found" }, context);
-  const known = outcome ?? neverArrived;
+  if (findOpen(payment, id) === undefined) return { kind: "ignored", reason: "decided meanwhile" };
+  const outcome = outcomeOf(verdict);
   switch (kind) {
     case "authorize": {
+      if (verdict.kind === "without_effect") return recordReversal(payment, { attemptId: id, cause: verdict.cause }, context);
       const { authorizationLifetimeMs } = parts;
-      return recordAuthorization(payment, { attemptId: id, outcome: known }, { ...context, authorizationLifetimeMs });
+      return recordAuthorization(payment, { attemptId: id, outcome }, { ...context, authorizationLifetimeMs });
     }
     case "capture":
-      return recordCapture(payment, { captureId: id, outcome: known }, context);
+      return recordCapture(payment, { captureId: id, outcome }, context);
     case "void":
-      return recordVoid(payment, { voidId: id, outcome: known }, context);
+      return recordVoid(payment, { voidId: id, outcome }, context);
     case "refund":
-      return recordRefund(payment, { refundId: id, outcome: known }, context);
+      return recordRefund(payment, { refundId: id, outcome }, context);
+    case "reversal":
+      return { kind: "ignored", reason: "a reversal is settled by repeating it" };
+  }
+}
+
+function outcomeOf(verdict: Decisive): Outcome {
+  switch (verdict.kind) {
+    case "outcome":
+      return verdict.outcome;
+    case "without_effect":
+      return neverArrived;
+    case "awaits_file":
+      return { kind: "unknown", cause: "awaits_settlement_file" };
   }
 }
 

@@ -8,14 +8,14 @@
  *
  * What an operation decides and sends is in its own file; this one does not know captures from refunds.
  */
-import { AppError, assert } from "@florin/kernel";
-import type { Decision, Refusal, Transition } from "../domain/payment/index.ts";
+import { AppError, assert, required } from "@florin/kernel";
+import { type Decision, findOpen, type Refusal, type Transition } from "../domain/payment/index.ts";
 import type { Claim, ClaimAnswer } from "../store/claims.ts";
 import type { Appended } from "../store/log-writer.ts";
 import { answerFromLog, reusedKey, staleAfterMs } from "./answer-from-log.ts";
 import { answerOf, type DecideContext, type Operation, type OperationAnswer, refused } from "./operation.ts";
 import type { Parts } from "./parts.ts";
-import { recordOutcome } from "./record-outcome.ts";
+import { recordAnswer } from "./record-answer.ts";
 
 /** How often an operation decides again because another writer was faster. */
 const conflictTriesMax = 64;
@@ -81,9 +81,11 @@ function isOpen({ payment, event }: Transition): boolean {
 /** Sends and records. */
 async function finish(parts: Parts, { send, record }: Operation, intent: Transition) {
   assert(send !== undefined && record !== undefined, "an operation with an intent sends and records");
+  const { operationId } = intent.event;
+  const { connector } = required(findOpen(intent.payment, operationId), "the open operation of an intent");
   const outcome = await send(intent);
   parts.crashAt("after_processor_answer");
-  return recordOutcome(parts, intent, (payment) => record(payment, intent.event.operationId, outcome));
+  return recordAnswer(parts, intent, { outcome, connector }, (payment) => record(payment, operationId, outcome));
 }
 
 type Begun = { readonly kind: "begun"; readonly intent: Transition };

@@ -5,10 +5,19 @@
  * throws for a processor, and nothing is repeated.
  */
 import { type ConnectorService, OutcomeKind, type Outcome as WireOutcome } from "@florin/gen/connectors/v1/connectors";
-import { isDeclineReason, toAppError } from "@florin/kernel";
+import { isDeclineReason, isId, toAppError } from "@florin/kernel";
 import type { CallOptions, Client } from "@florin/runtime/rpc";
 import type { Tracer } from "@florin/runtime/telemetry";
 import type { Outcome, Payment } from "../domain/payment/index.ts";
+
+/** How an outcome that nobody knows is decided: by asking, by sending the same again, by undoing it, or by the settlement file. */
+export type UnknownStrategy = "query" | "repeat" | "reverse" | "file";
+
+/** What recovery needs to know of a connector. */
+export type Abilities = {
+  readonly unknownStrategy: UnknownStrategy /** An operation can be undone by our reference. */;
+  readonly reversal: boolean;
+};
 
 export type Answered = { readonly found: boolean; readonly outcome: Outcome };
 
@@ -20,17 +29,37 @@ export interface ConnectorGateway {
   capture(payment: Payment, o: Operation): Promise<Outcome>;
   void(payment: Payment, o: { readonly id: string; readonly traceparent: string }): Promise<Outcome>;
   refund(payment: Payment, o: Operation & { readonly reason: string }): Promise<Outcome>;
+  /** Approved: the operation has no effect, now and later. Declined: it cannot be undone. Safe to repeat with the same `id`. */
+  reverse(payment: Payment, o: Reversal): Promise<Outcome>;
+  /** Undefined when nobody can say now. */
+  abilities(connector: string): Promise<Abilities | undefined>;
   /** `found: false` only when the processor surely has no such operation. */
   query(o: { readonly connector: string; readonly reference: string; readonly traceparent: string }): Promise<Answered>;
 }
 
 type Operation = { readonly id: string; readonly amount: bigint; readonly traceparent: string };
 
+type Reversal = {
+  /** "rev_…" */
+  readonly id: string;
+  /** Our reference of the operation to undo. */
+  readonly originalId: string;
+  readonly amount: bigint;
+  readonly connector: string;
+  readonly traceparent: string;
+};
+
 /** Below the lease of an operation (30 s): when recovery looks at it, nobody waits for it any more. */
 const sendTimeoutMs = 25_000;
 const queryTimeoutMs = 5_000;
+/** A connectors process that was replaced may have learned something. */
+const abilitiesKeptMs = 60_000;
 
-export function createConnectorGateway(o: { readonly client: Client<typeof ConnectorService>; readonly tracer: Tracer }): ConnectorGateway {
+export function createConnectorGateway(o: {
+  readonly client: Client<typeof ConnectorService>;
+  readonly tracer: Tracer;
+  readonly now: () => number;
+}): ConnectorGateway {
   const { client } = o;
   const authorizationOf = (payment: Payment) => ({
     connector: payment.processorResponse?.connector ?? "",
@@ -71,6 +100,21 @@ export function createConnectorGateway(o: { readonly client: Client<typeof Conne
       const request = { ...authorizationOf(payment), reference: id, amount, currency: payment.currency, reason };
       return send("switch.send_refund", traceparent, (options) => client.refund(request, options));
     },
+    reverse: (payment, { id, originalId, amount, connector, traceparent }) => {
+      const request = {
+        connector,
+        reference: id,
+        originalReference: originalId,
+        // A payment may have had other attempts since.
+        authorizationReference: isId("attempt", originalId) ? originalId : payment.authorizationId,
+        merchantId: payment.merchantId,
+        paymentId: payment.id,
+        amount,
+        currency: payment.currency,
+      };
+      return send("switch.send_reverse", traceparent, (options) => client.reverse(request, options));
+    },
+    abilities: createAbilities(client, o.now),
     async query({ connector, reference, traceparent }) {
       try {
         const answer = await client.query({ connector, reference }, { timeoutMs: queryTimeoutMs, traceparent });
@@ -79,6 +123,42 @@ export function createConnectorGateway(o: { readonly client: Client<typeof Conne
         return { found: true, outcome: { kind: "unknown", cause: toAppError(thrown).code } };
       }
     },
+  };
+}
+
+/** Asked for once a minute; while the connectors cannot be asked, what is known stays. */
+function createAbilities(client: Client<typeof ConnectorService>, now: () => number): ConnectorGateway["abilities"] {
+  let known: ReadonlyMap<string, Abilities> = new Map();
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+  let asking: Promise<void> | undefined;
+  const ask = async () => {
+    try {
+      const { connectors } = await client.listConnectors({}, { timeoutMs: queryTimeoutMs });
+      known = new Map(connectors.map(({ name, capabilities }) => [name, abilitiesOf(capabilities)]));
+      askedAtMs = now();
+    } catch {
+      // Not answered: asked again by the next who needs it.
+    }
+  };
+  return async (connector) => {
+    if (Math.abs(now() - askedAtMs) > abilitiesKeptMs) {
+      asking ??= ask().finally(() => {
+        asking = undefined;
+      });
+      await asking;
+    }
+    return known.get(connector);
+  };
+}
+
+const strategies: ReadonlySet<string> = new Set<UnknownStrategy>(["query", "repeat", "reverse", "file"]);
+
+/** A strategy that this release does not know is left to the file: nothing is sent that might be wrong. */
+function abilitiesOf(capabilities: { unknownStrategy: string; reversal: boolean } | undefined): Abilities {
+  const strategy = capabilities?.unknownStrategy ?? "";
+  return {
+    unknownStrategy: strategies.has(strategy) ? (strategy as UnknownStrategy) : "file",
+    reversal: capabilities?.reversal ?? false,
   };
 }
 

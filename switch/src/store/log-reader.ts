@@ -60,6 +60,9 @@ const isAnswer: Readonly<Record<EventType, boolean>> = {
   refund_succeeded: true,
   refund_failed: true,
   refund_unknown: false,
+  reversal_requested: false,
+  reversal_succeeded: true,
+  reversal_failed: true,
 };
 
 const answerTypes = arrayLiteral(Object.entries(isAnswer).flatMap(([type, answers]) => (answers ? [type] : [])));

@@ -20,7 +20,13 @@ export interface OpenOperations {
   abandoned(window: Window): Promise<Found>;
 }
 
-const intents = arrayLiteral(["authorization_requested", "capture_requested", "void_requested", "refund_requested"] satisfies EventType[]);
+const intents = arrayLiteral([
+  "authorization_requested",
+  "capture_requested",
+  "void_requested",
+  "refund_requested",
+  "reversal_requested",
+] satisfies EventType[]);
 
 type Row = { readonly position: bigint; readonly payment_id: string; readonly merchant_id: string; readonly operation_id: string };
 

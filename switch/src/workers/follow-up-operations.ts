@@ -12,6 +12,7 @@ import type { Parts } from "../app/parts.ts";
 import type { LogTail } from "../store/log-tail.ts";
 import type { Found, OpenOperations } from "../store/open-operations.ts";
 import type { WorkerCheckpoints } from "../store/worker-checkpoints.ts";
+import { createStakeMetrics } from "./stake-metrics.ts";
 
 export type FollowUpParts = {
   readonly parts: Parts;
@@ -40,14 +41,16 @@ export async function followUpOperations(o: FollowUpParts, signal: AbortSignal):
     await rounds.next();
     await sleep(rhythmMs, undefined, { signal }).catch(() => undefined);
   }
-  await rounds.keep();
+  await rounds.end();
 }
 
 export interface Rounds {
   /** Reads what is new in the log and asks about what is due. */
   next(): Promise<void>;
-  /** Writes the checkpoints. */
+  /** Writes the checkpoints and shows what is open. */
   keep(): Promise<void>;
+  /** For the last time: another replica shows from now on. */
+  end(): Promise<void>;
 }
 
 /** Apart from the loop, so that a test can turn it by hand and by its own clock. */
@@ -65,7 +68,7 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
   const leases = createLeases();
   let keptAtMs = parts.now();
   let lookedAtMs = 0;
-  parts.metrics.gauge("switch_open_operations", () => sets.unsettled.size + sets.abandoned.size);
+  const look = createStakeMetrics(parts.metrics);
 
   const take = (source: Source, found: Found): void => {
     for (const operation of found.operations) {
@@ -83,6 +86,11 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
       kept[source] = position;
     }
     keptAtMs = parts.now();
+    look([...sets.unsettled.stakes(), ...sets.abandoned.stakes()], keptAtMs);
+  };
+  const end = async (): Promise<void> => {
+    await keep();
+    look([], parts.now());
   };
   const next = async (): Promise<void> => {
     const nowMs = parts.now();
@@ -100,7 +108,7 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
     await Promise.all([sets.unsettled.askDue(), sets.abandoned.askDue()]);
     if (nowMs - keptAtMs >= checkpointEveryMs) await keep();
   };
-  return { next, keep };
+  return { next, keep, end };
 }
 
 const notesMax = 256;

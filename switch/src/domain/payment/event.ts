@@ -32,6 +32,9 @@ export const eventTypes = [
   "refund_succeeded",
   "refund_failed",
   "refund_unknown",
+  "reversal_requested",
+  "reversal_succeeded",
+  "reversal_failed",
 ] as const;
 
 export type EventType = (typeof eventTypes)[number];
@@ -64,7 +67,7 @@ export type PaymentEvent = {
   readonly sequence: number;
   readonly occurredAtMs: number;
   readonly origin: Origin;
-  /** "att_…", "cap_…", "voi_…", "ref_…" or empty. */
+  /** "att_…", "cap_…", "voi_…", "ref_…", "rev_…" or empty. */
   readonly operationId: string;
   /** Minor units this event is about; 0 when it is about none. */
   readonly amount: bigint;

@@ -6,7 +6,8 @@ import { advance, append, ignore, type Recording } from "./transition.ts";
 export function expireAuthorization(payment: Payment, context: { readonly nowMs: number; readonly origin: Origin }): Recording {
   if (payment.hold !== "held" || payment.authorizationExpiresAtMs === 0) return ignore("nothing is held");
   if (context.nowMs < payment.authorizationExpiresAtMs) return ignore("the hold has not run out");
-  if (payment.openOperations.some((operation) => operation.kind !== "refund")) return ignore("a capture or void is under way");
+  if (payment.openOperations.some((operation) => operation.kind !== "refund" && operation.kind !== "reversal"))
+    return ignore("a capture or void is under way");
   const amount = remaining(payment);
   if (amount === 0n) return ignore("nothing remains");
   const facts = { hold: "expired", released: payment.released + amount, authorizationExpiresAtMs: 0 } as const;

@@ -29,6 +29,7 @@ export {
   remaining,
 } from "./payment.ts";
 export { type RequestRefund, recordRefund, requestRefund } from "./refund.ts";
+export { type RequestReversal, recordReversed, requestReversal } from "./reverse.ts";
 export { type Hold, holdOf, type Status, type StatusFacts } from "./status.ts";
 export type { Decision, Recording, Transition } from "./transition.ts";
 export { recordVoid, requestVoid } from "./void.ts";

@@ -10,7 +10,7 @@ export const intentLifetimeMs = 24 * 60 * 60 * 1000;
 
 export type Mode = "test" | "live";
 export type CaptureMode = "manual" | "automatic";
-export type OperationKind = "authorize" | "capture" | "void" | "refund";
+export type OperationKind = "authorize" | "capture" | "void" | "refund" | "reversal";
 export type CaptureStatus = "pending" | "succeeded" | "failed" | "unknown";
 export type RefundStatus = "pending" | "processing" | "succeeded" | "failed" | "unknown";
 export type RiskLevel = "low" | "elevated" | "high" | "blocked";

@@ -32,8 +32,15 @@ test("every event can happen somewhere", () => {
   for (const event of eventTypes) expect(Object.values(table).some((row) => row[event].length > 0)).toBe(true);
 });
 
-test("voided and expired payments are at their end", () => {
-  for (const status of ["voided", "expired"] as const) for (const event of eventTypes) expect(table[status][event]).toEqual([]);
+test("voided and expired payments are at their end: only what never counted may still be undone", () => {
+  for (const status of ["voided", "expired"] as const)
+    for (const event of eventTypes) expect(table[status][event]).toEqual(event.startsWith("reversal_") ? [status] : []);
+});
+
+test("a reversal may happen in every status and changes none", () => {
+  for (const status of statuses)
+    for (const event of ["reversal_requested", "reversal_succeeded", "reversal_failed"] as const)
+      expect(table[status][event]).toEqual([status]);
 });
 
 test("an authorization can start only where nothing is held and nothing is unknown", () => {

@@ -36,6 +36,9 @@ const nothing: Row = {
   refund_succeeded: none,
   refund_failed: none,
   refund_unknown: none,
+  reversal_requested: none,
+  reversal_succeeded: none,
+  reversal_failed: none,
 };
 
 /** From which nothing but the outcome of an attempt can lead. */
@@ -55,6 +58,11 @@ const afterFailedRefund: readonly Status[] = ["partially_captured", "captured", 
 
 const stay = <S extends Status>(status: S): readonly [S] => [status];
 
+/** Reversals undo what never counted: they may happen anywhere and lead nowhere. */
+function reversalsOf(status: Status): Pick<Row, "reversal_requested" | "reversal_succeeded" | "reversal_failed"> {
+  return { reversal_requested: stay(status), reversal_succeeded: stay(status), reversal_failed: stay(status) };
+}
+
 function refundsOf(
   status: Status,
 ): Pick<Row, "refund_requested" | "refund_accepted" | "refund_succeeded" | "refund_failed" | "refund_unknown"> {
@@ -69,18 +77,20 @@ function refundsOf(
 
 export const table: Readonly<Record<Status | "new", Row>> = {
   new: { ...nothing, payment_created: ["created"], ...attemptStart },
-  created: { ...nothing, ...attemptStart },
+  created: { ...nothing, ...reversalsOf("created"), ...attemptStart },
   processing: {
     ...nothing,
+    ...reversalsOf("processing"),
     ...attemptOutcomes,
     authorization_not_sent: ["declined"],
     authorization_unknown: ["processing"],
     authorization_ambiguous: ["ambiguous"],
   },
-  ambiguous: { ...nothing, ...attemptOutcomes },
-  declined: { ...nothing, ...attemptStart },
+  ambiguous: { ...nothing, ...reversalsOf("ambiguous"), ...attemptOutcomes },
+  declined: { ...nothing, ...reversalsOf("declined"), ...attemptStart },
   authorized: {
     ...nothing,
+    ...reversalsOf("authorized"),
     capture_requested: ["authorized"],
     payment_captured: ["partially_captured", "captured"],
     capture_failed: ["authorized"],
@@ -93,6 +103,7 @@ export const table: Readonly<Record<Status | "new", Row>> = {
   },
   partially_captured: {
     ...nothing,
+    ...reversalsOf("partially_captured"),
     capture_requested: ["partially_captured"],
     payment_captured: ["partially_captured", "captured"],
     capture_failed: ["partially_captured"],
@@ -106,9 +117,10 @@ export const table: Readonly<Record<Status | "new", Row>> = {
     refund_accepted: ["partially_refunded"],
     refund_succeeded: ["partially_refunded"],
   },
-  captured: { ...nothing, ...refundsOf("captured") },
+  captured: { ...nothing, ...reversalsOf("captured"), ...refundsOf("captured") },
   partially_refunded: {
     ...nothing,
+    ...reversalsOf("partially_refunded"),
     capture_requested: ["partially_refunded"],
     payment_captured: ["partially_refunded"],
     capture_failed: ["partially_refunded"],
@@ -120,9 +132,9 @@ export const table: Readonly<Record<Status | "new", Row>> = {
     authorization_expired: ["partially_refunded", "refunded"],
     ...refundsOf("partially_refunded"),
   },
-  refunded: { ...nothing, ...refundsOf("refunded"), refund_requested: none, refund_accepted: none },
-  voided: nothing,
-  expired: nothing,
+  refunded: { ...nothing, ...reversalsOf("refunded"), ...refundsOf("refunded"), refund_requested: none, refund_accepted: none },
+  voided: { ...nothing, ...reversalsOf("voided") },
+  expired: { ...nothing, ...reversalsOf("expired") },
 };
 
 /** True when `event` may lead from `before` (or from nothing) to `after`. */

@@ -1,0 +1,74 @@
+/**
+ * Undoing at the processor what this house has called failed.
+ *
+ * Two ways lead here. Before an operation is called failed because the processor does not know it, the processor is told to refuse it from
+ * then on, so that it cannot be carried out later. And an approval that comes after its operation was called failed is undone: the intent is
+ * in the log first, and recovery repeats it with the same reference until the processor has answered.
+ */
+import { hash } from "node:crypto";
+import { assert, idToHex, isId, makeId, required } from "@florin/kernel";
+import {
+  findOpen,
+  type OpenOperation,
+  type Origin,
+  type Outcome,
+  type Payment,
+  recordReversed,
+  requestReversal,
+  type Transition,
+} from "../domain/payment/index.ts";
+import type { Parts } from "./parts.ts";
+import { recordOutcome } from "./record-outcome.ts";
+
+export const recoveryOrigin: Origin = { actor: "worker:recovery", requestId: "", traceparent: "" };
+
+/** Rows after an intent that are looked at for an earlier reversal of it; a payment has fewer. */
+const timelineMax = 2_000;
+
+/** One reversal per operation: its reference follows from the operation's, so that whoever undoes it undoes it once. */
+export function reversalIdOf(operationId: string): string {
+  const madeAtMs = Number.parseInt(idToHex(operationId).slice(0, 12), 16);
+  return makeId("reversal", madeAtMs, hash("sha256", operationId, "buffer"));
+}
+
+/** Tells the processor that `original` shall have no effect, now or later. Only "approved" says that it has none. */
+export function undo(parts: Parts, payment: Payment, original: Pick<OpenOperation, "id" | "amount" | "connector">): Promise<Outcome> {
+  const { id, amount, connector } = original;
+  return parts.connectors.reverse(payment, { id: reversalIdOf(id), originalId: id, amount, connector, traceparent: "" });
+}
+
+/** Undoes an operation whose approval came after it was called failed. Safe to repeat: an operation is reversed once. */
+export async function reverseLateApproval(parts: Parts, intent: Transition, connector: string): Promise<void> {
+  const { event } = intent;
+  const which = { id: intent.payment.id, merchantId: intent.payment.merchantId };
+  const reversalId = reversalIdOf(event.operationId);
+  const later = await parts.reader.timeline(which, { afterSequence: event.sequence, limit: timelineMax });
+  if (later.some((row) => row.event.operationId === reversalId)) return;
+  const command = { reversalId, originalId: event.operationId, amount: event.amount, connector, cause: "late_approval" };
+  const payment = required(await parts.reader.newest(which), "a payment with an intent");
+  const { answer } = await recordOutcome(parts, { payment, event }, (current) =>
+    requestReversal(current, command, { nowMs: parts.now(), origin: recoveryOrigin }),
+  );
+  if (answer?.event.operationId !== reversalId) return;
+  parts.metrics.count("switch_reversals_total", { outcome: "requested" });
+  await settleReversal(parts, answer);
+}
+
+/** Sends the reversal of this intent (again) and records the answer: the row that ends it, or undefined while there is none. */
+export async function settleReversal(parts: Parts, intent: Transition): Promise<Transition | undefined> {
+  const { payment, event } = intent;
+  const open = findOpen(payment, event.operationId);
+  const originalId = event.details["of"] ?? "";
+  assert(open !== undefined && isOperationId(originalId), "a reversal's intent names what it undoes");
+  const outcome = await undo(parts, payment, { id: originalId, amount: open.amount, connector: open.connector });
+  if (outcome.kind !== "approved" && outcome.kind !== "declined") return undefined;
+  const { answer } = await recordOutcome(parts, intent, (current) =>
+    recordReversed(current, { reversalId: event.operationId, outcome }, { nowMs: parts.now(), origin: recoveryOrigin }),
+  );
+  parts.metrics.count("switch_reversals_total", { outcome: outcome.kind === "approved" ? "succeeded" : "failed" });
+  return answer;
+}
+
+function isOperationId(id: string): boolean {
+  return isId("attempt", id) || isId("capture", id) || isId("void", id) || isId("refund", id);
+}
