@@ -32,6 +32,7 @@ const commands = {
   gen: "scripts/gen.ts",
   docs: "scripts/docs.ts",
   bench: "loadtest/src/bench.ts",
+  report: "scripts/report.ts",
   loadtest: "loadtest/src/loadtest.ts",
 };
 

@@ -61,6 +61,13 @@ describe("a running stack", () => {
     expect(stdout).toMatch(/pay_\w+ is authorized for 2500 cents on a visa card\npay_\w+ has 2000 cents captured, 500 left/);
   });
 
+  test("reports to its operator what has no outcome yet", async () => {
+    await authorize(readUp(first));
+    const { code, output } = await runCommandLine(["report", "--directory", first]);
+    expect([code, output]).toEqual([0, expect.stringContaining("open operations   0\nby age up to      30s 0, 5m 0, 1h 0, 1d 0, more 0")]);
+    expect((await runCommandLine(["report", "--directory", second])).output).toContain("addresses.json is not there");
+  });
+
   test("stands beside another one", async () => {
     const other = await up(second);
     expect((await authorize(other)).status).toBe(201);

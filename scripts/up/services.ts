@@ -20,8 +20,8 @@ export type Service = {
 /** Ctrl-C drains in this order: first the door, then what it leans on, so nothing in flight loses its answer. */
 export const drainOrder: readonly ServiceName[] = ["edge", "switch", "connectors", "vault", "ledger", "simulator"];
 
-/** Certificates made for a local stack: one per process, and one for people and tools. */
-export const certificateNames: readonly string[] = [...drainOrder, "client"];
+/** Certificates made for a local stack: one per process, one for internal services, one for operators. */
+export const certificateNames: readonly string[] = [...drainOrder, "client", "operator"];
 
 type Stack = {
   readonly options: UpOptions;

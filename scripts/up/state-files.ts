@@ -49,6 +49,10 @@ export function writeAddressesFile(directory: string, addresses: AddressesFile):
   writeWhole(join(directory, "addresses.json"), addresses);
 }
 
+export function readAddressesFile(directory: string): AddressesFile | undefined {
+  return readJson<AddressesFile>(join(directory, "addresses.json"));
+}
+
 /** Undefined when nothing was left behind. */
 export function readRunFile(directory: string): RunFile | undefined {
   return readJson<RunFile>(runFilePath(directory));

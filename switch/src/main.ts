@@ -22,12 +22,15 @@ import { listsAndVelocity } from "./domain/fraud/index.ts";
 import { createEventLogService } from "./rpc/event-log-service.ts";
 import { createPaymentService } from "./rpc/payment-service.ts";
 import { callerPolicy } from "./rpc/policy.ts";
+import { createRecoveryService } from "./rpc/recovery-service.ts";
 import { createClaims } from "./store/claims.ts";
 import { startBlockList } from "./store/fraud-blocks.ts";
 import { createLogReader } from "./store/log-reader.ts";
 import { createLogTail } from "./store/log-tail.ts";
 import { createLogWriter } from "./store/log-writer.ts";
+import { createOpenOperations } from "./store/open-operations.ts";
 import { createPaymentLists } from "./store/payment-lists.ts";
+import { createWorkerCheckpoints } from "./store/worker-checkpoints.ts";
 import { startWorkers } from "./workers/start-workers.ts";
 
 const drainTimeoutMs = 28_000;
@@ -79,7 +82,17 @@ runProcess({
       host: config.listenHost,
       port: config.grpcPort,
       tls,
-      services: [createPaymentService({ parts, lists: createPaymentLists(sql), tracer }), createEventLogService({ tail, logger })],
+      services: [
+        createPaymentService({ parts, lists: createPaymentLists(sql), tracer }),
+        createRecoveryService({
+          reader: parts.reader,
+          tail,
+          operations: createOpenOperations(sql),
+          checkpoints: createWorkerCheckpoints(sql),
+          now,
+        }),
+        createEventLogService({ tail, logger }),
+      ],
       policy: callerPolicy,
       allowInsecure: config.environment !== "production",
       metrics,

@@ -3,6 +3,7 @@ import { required } from "@florin/kernel";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { authorizeExisting, createOrAuthorize } from "../src/app/authorize-payment.ts";
 import { capturePayment, voidPayment } from "../src/app/move-money.ts";
+import { reportOpen } from "../src/app/open-report.ts";
 import type { Parts } from "../src/app/parts.ts";
 import { reversalIdOf } from "../src/app/reversal.ts";
 import { createLogTail } from "../src/store/log-tail.ts";
@@ -253,5 +254,47 @@ describe("an approval that comes after its operation was called failed", () => {
     await running;
     expect((await timelineOf(payment)).at(-1)).toMatchObject({ type: "reversal_failed", details: { reason: "insufficient_funds" } });
     await rounds.keep();
+  });
+});
+
+describe("the report of what is open", () => {
+  test("names every open operation, oldest first, with its age and its money, and how long others took", async () => {
+    const { parts, rounds } = await recovering("query", { reversal: true });
+    const report = () =>
+      reportOpen(
+        {
+          reader: parts.reader,
+          tail: createLogTail(stage.sql),
+          operations: createOpenOperations(stage.sql),
+          checkpoints: createWorkerCheckpoints(stage.sql),
+          now: parts.now,
+        },
+        { limit: 2 },
+      );
+    await rounds.keep();
+    const before = await report();
+    stage.processor.behave = () => ({ told: outcomes.unknown, booked: outcomes.approved });
+    stage.processor.answerQuery = () => ({ found: true, outcome: outcomes.unknown });
+    const old = paymentOf(await createOrAuthorize(parts, createCommand({ amount: 700n, currency: "EUR" })));
+    await after(rounds, 6 * 60_000);
+    const young = [
+      paymentOf(await createOrAuthorize(parts, createCommand({ amount: 900n, currency: "JPY" }))),
+      paymentOf(await createOrAuthorize(parts, createCommand({ amount: 300n, currency: "EUR" }))),
+    ];
+    await rounds.next();
+    await rounds.keep();
+    const now = await report();
+    expect(now.count - before.count).toBe(3);
+    expect(now.isComplete).toBe(true);
+    expect((now.moneyAtRisk.get("EUR") ?? 0n) - (before.moneyAtRisk.get("EUR") ?? 0n)).toBe(1_000n);
+    expect((now.moneyAtRisk.get("JPY") ?? 0n) - (before.moneyAtRisk.get("JPY") ?? 0n)).toBe(900n);
+    expect([now.ages.get("1h"), now.ages.get("30s")]).toEqual([(before.ages.get("1h") ?? 0) + 1, (before.ages.get("30s") ?? 0) + 2]);
+    expect(now.oldest.map(({ payment }) => payment.id)).toEqual([old.id, young[0]?.id]);
+    stage.processor.answerQuery = undefined;
+    await after(rounds, 20 * 60_000);
+    const later = await report();
+    expect(later.count).toBe(before.count);
+    expect(later.resolution.count - now.resolution.count).toBe(3);
+    expect(later.resolution.maxMs).toBeGreaterThanOrEqual(26 * 60_000);
   });
 });

@@ -10,13 +10,16 @@ import type { Parts } from "../src/app/parts.ts";
 import { createEventLogService } from "../src/rpc/event-log-service.ts";
 import { createPaymentService } from "../src/rpc/payment-service.ts";
 import { callerPolicy } from "../src/rpc/policy.ts";
+import { createRecoveryService } from "../src/rpc/recovery-service.ts";
 import { createLogTail } from "../src/store/log-tail.ts";
+import { createOpenOperations } from "../src/store/open-operations.ts";
 import { createPaymentLists } from "../src/store/payment-lists.ts";
+import { createWorkerCheckpoints } from "../src/store/worker-checkpoints.ts";
 import { openPlainGrpc, type PlainClient } from "./plain-grpc.ts";
 import { logger, newCaller, openStage, type Stage, telemetry } from "./stage.ts";
 
 /** Certificates of our CA. `somebody` is in no policy. */
-export const identities = ["switch", "edge", "client", "ledger", "vault", "connectors", "simulator", "somebody"] as const;
+export const identities = ["switch", "edge", "client", "operator", "ledger", "vault", "connectors", "simulator", "somebody"] as const;
 export type Identity = (typeof identities)[number];
 export type MutualTls = Extract<TlsSetting, { kind: "mutual" }>;
 
@@ -53,6 +56,13 @@ export async function openRpcStage(): Promise<RpcStage> {
       tls: tlsOf("switch"),
       services: [
         createPaymentService({ parts, lists: createPaymentLists(stage.sql), tracer: telemetry.tracer }),
+        createRecoveryService({
+          reader: parts.reader,
+          tail: createLogTail(stage.sql),
+          operations: createOpenOperations(stage.sql),
+          checkpoints: createWorkerCheckpoints(stage.sql),
+          now: parts.now,
+        }),
         createEventLogService({ tail: createLogTail(stage.sql), logger }),
       ],
       policy: callerPolicy,

@@ -3,11 +3,13 @@ import { type DescService, fromBinary } from "@bufbuild/protobuf";
 import { EventLogService, PaymentEventSchema } from "@florin/gen/events/v1/events";
 import { Work } from "@florin/gen/frames/v1/frames";
 import { Disposition, Mode, PaymentService, PaymentStatus } from "@florin/gen/payments/v1/payments";
+import { RecoveryService } from "@florin/gen/payments/v1/recovery";
 import { connectUnary } from "@florin/runtime/rpc";
 import { temporaryFolder } from "@florin/runtime/testing";
 import { makeCertificates } from "@florin/runtime/tls";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openPlainGrpc } from "./plain-grpc.ts";
+import { outcomes } from "./processor-double.ts";
 import {
   authorizedOver,
   card,
@@ -98,12 +100,41 @@ describe("every operation", () => {
   });
 });
 
+describe("an operator", () => {
+  test("is told what is open, over the wire", async () => {
+    const recovery = connectUnary(RecoveryService, { address: `127.0.0.1:${rpc.server.port}`, tls: rpc.tlsOf("operator"), logger });
+    rpc.closing(() => recovery.close());
+    rpc.stage.processor.behave = () => ({ told: outcomes.unknown, booked: outcomes.approved });
+    const payments = await rpc.ready("unary");
+    const created = await payments.createPayment(createRequest(), within);
+    rpc.stage.processor.reset();
+    const report = await recovery.reportOpenOperations({ limit: 1_000 }, within);
+    const payment = created.result?.payment;
+    expect(report.operations.find(({ paymentId }) => paymentId === payment?.id)).toMatchObject({
+      operationId: payment?.authorizationId,
+      kind: "authorize",
+      connector: "simpay",
+      amount: 10_000n,
+      currency: "EUR",
+      status: PaymentStatus.PROCESSING,
+      isUnknown: true,
+      resolvesByMs: payment?.resolvesByMs,
+    });
+    expect(report.count).toBe(report.operations.length);
+    await expect(recovery.reportOpenOperations({ limit: 1_001 }, within)).rejects.toMatchObject({
+      code: "parameter_invalid",
+      param: "limit",
+    });
+  });
+});
+
 describe("who may call", () => {
   const allowed: Readonly<Record<string, readonly Identity[]>> = {
     "florin.payments.v1.PaymentService": ["edge", "client"],
     "florin.events.v1.EventLogService": ["ledger"],
+    "florin.payments.v1.RecoveryService": ["operator"],
   };
-  const services: readonly DescService[] = [PaymentService, EventLogService];
+  const services: readonly DescService[] = [PaymentService, RecoveryService, EventLogService];
   const rows = services.flatMap(({ methods }) => methods.map((method) => ({ method, name: pathOf(method) })));
 
   test.each(rows)("$name: those in the policy and nobody else", async ({ method, name }) => {

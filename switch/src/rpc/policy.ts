@@ -1,8 +1,10 @@
-/** Who may do what, by certificate. Merchants come through the edge; internal services use the identity `client`. */
+/** Who may do what, by certificate. Merchants come through the edge; internal services use the identity `client`,
+ * people and tools that watch over the switch `operator`. */
 import type { CallerPolicy } from "@florin/runtime/rpc";
 
 export const callerPolicy: CallerPolicy = {
   edge: ["florin.payments.v1.PaymentService/*"],
   client: ["florin.payments.v1.PaymentService/*"],
+  operator: ["florin.payments.v1.RecoveryService/*"],
   ledger: ["florin.events.v1.EventLogService/*"],
 };

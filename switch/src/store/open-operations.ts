@@ -18,6 +18,8 @@ export interface OpenOperations {
   unsettled(window: Window): Promise<Found>;
   /** Intents of which nothing was heard since. Ask only for positions older than the lease of an operation. */
   abandoned(window: Window): Promise<Found>;
+  /** Milliseconds from intent to outcome, of the latest operations (at most `limit`) whose outcome was unknown and is decided. */
+  latestResolutions(limit: number): Promise<readonly number[]>;
 }
 
 const intents = arrayLiteral([
@@ -56,6 +58,29 @@ export function createOpenOperations(sql: Sql): OpenOperations {
           AND intent.type = ANY (${intents}::text[]) AND answer.is_heard_of IS NULL
         ORDER BY intent.position`);
       return foundIn(rows, end, afterPosition);
+    },
+    async latestResolutions(limit) {
+      // index: payment_events_unsettled, backwards; payment_events_pkey for what came before and after each
+      const rows = await guarded(sql<{ milliseconds: number }[]>`
+        SELECT (extract(epoch FROM outcome.occurred_at - intent.occurred_at) * 1000)::float8 AS milliseconds
+        FROM (
+          SELECT payment_id, merchant_id, operation_id, seq FROM payment_events
+          WHERE type IN ('authorization_unknown', 'capture_unknown', 'void_unknown', 'refund_unknown')
+          ORDER BY position DESC LIMIT ${limit}
+        ) unknown
+        CROSS JOIN LATERAL (
+          SELECT occurred_at FROM payment_events e
+          WHERE e.payment_id = unknown.payment_id AND e.merchant_id = unknown.merchant_id AND e.operation_id = unknown.operation_id
+            AND e.seq < unknown.seq AND e.type = ANY (${intents}::text[])
+          ORDER BY e.seq DESC LIMIT 1
+        ) intent
+        CROSS JOIN LATERAL (
+          SELECT occurred_at FROM payment_events e
+          WHERE e.payment_id = unknown.payment_id AND e.merchant_id = unknown.merchant_id AND e.operation_id = unknown.operation_id
+            AND e.seq > unknown.seq AND e.type <> 'authorization_ambiguous'
+          ORDER BY e.seq LIMIT 1
+        ) outcome`);
+      return rows.map(({ milliseconds }) => Math.max(0, Math.round(milliseconds)));
     },
   };
 }

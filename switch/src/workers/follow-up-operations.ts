@@ -11,7 +11,7 @@ import { createFollowUps, type FollowUps } from "../app/follow-up.ts";
 import type { Parts } from "../app/parts.ts";
 import type { LogTail } from "../store/log-tail.ts";
 import type { Found, OpenOperations } from "../store/open-operations.ts";
-import type { WorkerCheckpoints } from "../store/worker-checkpoints.ts";
+import { followUpCheckpoints, type WorkerCheckpoints } from "../store/worker-checkpoints.ts";
 import { createStakeMetrics } from "./stake-metrics.ts";
 
 export type FollowUpParts = {
@@ -31,8 +31,7 @@ const foundMax = 1_000;
 /** Positions looked at for abandoned intents in one statement. */
 const abandonedPositionsMax = 50_000;
 
-type Source = "unsettled" | "abandoned";
-const checkpointNames = { unsettled: "follow_up_unsettled_position", abandoned: "follow_up_abandoned_position" } as const;
+type Source = keyof typeof followUpCheckpoints;
 
 /** Follows up until `signal` is aborted. Throws on database faults: the caller starts it again from the checkpoints. */
 export async function followUpOperations(o: FollowUpParts, signal: AbortSignal): Promise<void> {
@@ -61,8 +60,8 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
     abandoned: createFollowUps(parts, { untilUnknown: true }),
   };
   const read: Record<Source, bigint> = {
-    unsettled: await checkpoints.read(checkpointNames.unsettled),
-    abandoned: await checkpoints.read(checkpointNames.abandoned),
+    unsettled: await checkpoints.read(followUpCheckpoints.unsettled),
+    abandoned: await checkpoints.read(followUpCheckpoints.abandoned),
   };
   const kept = { ...read };
   const leases = createLeases();
@@ -82,7 +81,7 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
       const lowest = sets[source].lowestPosition();
       const position = lowest === undefined ? read[source] : lowest - 1n;
       if (position === kept[source]) continue;
-      await checkpoints.write(checkpointNames[source], position);
+      await checkpoints.write(followUpCheckpoints[source], position);
       kept[source] = position;
     }
     keptAtMs = parts.now();
