@@ -75,18 +75,46 @@ function fromSqlState(sqlState: string, fields: ErrorFields, cause: unknown): Da
 
 type Meaning = { readonly code: ErrorCode; readonly message: string; readonly work: Work };
 
-/** PostgreSQL appendix A, "Error Codes", by class. */
+const away = (message: string, work: Work = "not_done"): Meaning => ({ code: "unavailable", message, work });
+
+/** PostgreSQL appendix A, "Error Codes": the states that say more than their class. */
+const byState: Readonly<Record<string, Meaning>> = {
+  // The one state beside a lost session in which the server itself does not know.
+  "40003": away("the database does not know whether the statement was carried out", "unknown"),
+  // The session was never opened: refused, no such database, wrong password, too many of them.
+  "08001": away("the database refused the session"),
+  "08004": away("the database refused the session"),
+  "28000": away("the database refused the session"),
+  "28P01": away("the database refused the session"),
+  "3D000": away("the database refused the session"),
+  "53300": { code: "overloaded", message: "the database has no connection left", work: "not_done" },
+  "57P03": away("the database is starting or stopping"),
+  // A standby, a server that was set so because its disk is nearly full, or one that is being moved.
+  "25006": away("the database takes no writes"),
+  "53100": away("the database has no room left"),
+  "55P03": away("the statement waited too long for a lock and was rolled back"),
+  "57014": away("the statement took too long and was rolled back"),
+};
+
+const sessionEnded = away("the database ended the session", "unknown");
+
+/** By class. A statement for which the server reports an ERROR was rolled back, whatever the reason: `not_done`. */
+const byClass: Readonly<Record<string, Meaning>> = {
+  "08": sessionEnded,
+  "23": { code: "internal", message: "a constraint of the database was violated", work: "not_done" },
+  "40": away("the statement lost against a concurrent one and was rolled back"),
+  "53": away("the database lacks a resource"),
+  "55": away("the database lacks a resource"),
+  // The machine under the server: a file that cannot be read, written or grown. XX is what the server says when it has no word for that.
+  "58": away("the database's storage failed"),
+  XX: away("the database failed"),
+};
+
 function meaningOf(sqlState: string, severity: unknown): Meaning {
-  if (sqlState === "57P03") return { code: "unavailable", message: "the database is starting or stopping", work: "not_done" };
-  if (sqlState === "53300") return { code: "overloaded", message: "the database has no connection left", work: "not_done" };
-  // The server said goodbye to the whole session: whether a commit in flight made it is not known.
-  if (sqlState.startsWith("08") || sqlState === "57P01" || sqlState === "57P02" || severity === "FATAL" || severity === "PANIC")
-    return { code: "unavailable", message: "the database ended the session", work: "unknown" };
-  if (sqlState === "57014") return { code: "unavailable", message: "the statement took too long and was rolled back", work: "not_done" };
-  if (sqlState.startsWith("40"))
-    return { code: "unavailable", message: "the statement lost against a concurrent one and was rolled back", work: "not_done" };
-  if (sqlState.startsWith("53") || sqlState.startsWith("55"))
-    return { code: "unavailable", message: "the database lacks a resource", work: "not_done" };
-  if (sqlState.startsWith("23")) return { code: "internal", message: "a constraint of the database was violated", work: "not_done" };
-  return { code: "internal", message: `the database refused a statement (${sqlState})`, work: "not_done" };
+  const known = byState[sqlState];
+  if (known !== undefined) return known;
+  // The server said goodbye to the whole session (57P01, 57P02, 57P04, 57P05, 25P03 and more): a commit in flight may have made it.
+  if (severity === "FATAL" || severity === "PANIC" || sqlState.startsWith("57P")) return sessionEnded;
+  const ofClass = byClass[sqlState.slice(0, 2)];
+  return ofClass ?? { code: "internal", message: `the database refused a statement (${sqlState})`, work: "not_done" };
 }
