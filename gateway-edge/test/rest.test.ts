@@ -115,7 +115,7 @@ describe("the bodies of the API", () => {
   test("list payments with every filter", async () => {
     stage.script.list = () => ({ payments: [authorizedPayment(), authorizedPayment()], nextCursor: "abc" });
     const path =
-      "/v1/payments?status=partially_captured&merchant_reference=order%201&created_from=2026-11-21T00:00:00Z&created_to=2026-11-22T00:00:00%2B01:00&limit=2&cursor=x1";
+      "/v1/payments?status=partially_captured&merchant_reference=order%201&created_from=2026-11-21T00:00:00Z&created_to=2026-11-22T00:00:00%2B01:00&idempotency_degraded=true&limit=2&cursor=x1";
     const answer = await get(path);
     expect(answer.body).toMatchObject({ data: [{ id }, { id }], has_more: true, next_cursor: "abc" });
     expect(lastRequest()?.request).toMatchObject({
@@ -125,10 +125,15 @@ describe("the bodies of the API", () => {
       createdToMs: BigInt(Date.parse("2026-11-21T23:00:00Z")),
       limit: 2,
       cursor: "x1",
+      idempotencyDegraded: true,
     });
     stage.script.list = () => ({});
     expect((await get("/v1/payments")).body).toEqual({ data: [], has_more: false, next_cursor: null });
-    expect(lastRequest()?.request).toMatchObject({ status: 0, limit: 20, cursor: "", createdFromMs: 0n });
+    expect(lastRequest()?.request).toMatchObject({ status: 0, limit: 20, cursor: "", createdFromMs: 0n, idempotencyDegraded: false });
+    // There is no list of the others.
+    expect((await get("/v1/payments?idempotency_degraded=false")).body).toMatchObject({
+      error: { code: "parameter_invalid", param: "idempotency_degraded" },
+    });
   });
 
   test("the timeline tells who, what, when, before and after", async () => {

@@ -41,7 +41,7 @@ async function authorizeOnce(log: LogWriter): Promise<void> {
   const nowMs = Date.now();
   const attemptId = makeId("attempt", nowMs, random(10));
   const payment = draft(sampleCreate({ id: makeId("payment", nowMs, random(10)), merchantId }), nowMs);
-  const context = { nowMs, origin: sampleOrigin, idempotencyDegraded: false };
+  const context = { nowMs, origin: sampleOrigin };
   const intent = appended(requestAuthorization(payment, sampleAttempt(attemptId), context));
   const claim = { key: attemptId, requestHash: Buffer.alloc(32, 1) };
   const first = await log.append(intent, claim);

@@ -164,6 +164,9 @@ describe("Redis forgets or leaves", () => {
     expect(await createOrAuthorize(parts, without)).toEqual({ ...done, kind: "replayed" });
     const second = await testRedis({ port: first.port });
     await expect.poll(() => parts.claims.isAvailable, { timeout: 5_000 }).toBe(true);
+    // A call that it has forgotten may still be under way.
+    expect((await authorized(parts)).payment.idempotencyDegraded).toBe(true);
+    stage.clock.aheadMs = 31_000;
     expect((await authorized(parts)).payment.idempotencyDegraded).toBe(false);
     redis.disconnect();
     await second?.stop();

@@ -11,6 +11,7 @@ import { createOrAuthorize } from "../src/app/authorize-payment.ts";
 import type { OperationAnswer } from "../src/app/operation.ts";
 import type { Parts } from "../src/app/parts.ts";
 import { createClaims } from "../src/store/claims.ts";
+import { createPaymentLists } from "../src/store/payment-lists.ts";
 import { outcomes } from "./processor-double.ts";
 import { createCommand, openStage, paymentOf, type Stage } from "./stage.ts";
 
@@ -94,27 +95,36 @@ describe("Redis, in a storm,", () => {
     return Promise.all([one(), one()]);
   };
 
-  type Outage = (server: TestRedis) => Promise<void>;
+  type Outage = { readonly isForgotten: boolean; readonly happen: (server: TestRedis) => Promise<void> };
   const outages: Readonly<Record<string, Outage>> = {
-    "forgets everything again and again": async ({ url }) => {
-      const client = connectRedis({ url, name: "emptier", commandTimeoutMs: 1_000 });
-      await expect.poll(() => client.status).toBe("ready");
-      for (let times = 0; times < 8; times++) {
-        await client.flushall();
-        await sleep(20);
-      }
-      client.disconnect();
+    "forgets everything again and again": {
+      isForgotten: true,
+      async happen({ url }) {
+        const client = connectRedis({ url, name: "emptier", commandTimeoutMs: 1_000 });
+        await expect.poll(() => client.status).toBe("ready");
+        for (let times = 0; times < 8; times++) {
+          await client.flushall();
+          await sleep(20);
+        }
+        client.disconnect();
+      },
     },
-    "stops answering and goes on": async ({ pid }) => {
-      await sleep(50);
-      process.kill(pid, "SIGSTOP");
-      await sleep(500);
-      process.kill(pid, "SIGCONT");
+    "stops answering and goes on": {
+      isForgotten: false,
+      async happen({ pid }) {
+        await sleep(50);
+        process.kill(pid, "SIGSTOP");
+        await sleep(500);
+        process.kill(pid, "SIGCONT");
+      },
     },
-    "dies and comes back empty": async ({ port, stop }) => {
-      await sleep(50);
-      await stop("SIGKILL");
-      redis = await testRedis({ port });
+    "dies and comes back empty": {
+      isForgotten: true,
+      async happen({ port, stop }) {
+        await sleep(50);
+        await stop("SIGKILL");
+        redis = await testRedis({ port });
+      },
     },
   };
 
@@ -129,7 +139,12 @@ describe("Redis, in a storm,", () => {
     const both = await replicas();
     const commands = newCommands();
     thinking();
-    const [told] = await Promise.all([storm(both, commands), required(outages[name], "outage")(redis)]);
+    const { isForgotten, happen } = required(outages[name], "outage");
+    const [told] = await Promise.all([storm(both, commands), happen(redis)]);
+    // All of the storm's keys had their intent before; the next one comes to a cache that does not know of calls before.
+    const next = createCommand();
+    const all = [...commands, next];
+    await createOrAuthorize(both[0], next);
     for (const { answer } of told) {
       if (answer instanceof AppError) throw answer;
       expect(["done", "replayed", "in_flight"]).toContain(answer.kind);
@@ -138,9 +153,22 @@ describe("Redis, in a storm,", () => {
     // What Redis holds of a claim whose answer it missed is believed no longer than a lease.
     stage.clock.aheadMs = 31_000;
     for (const parts of [both[0], stage.parts])
-      for (const { status } of await expectOneChargeEach(told, commands, parts)) expect(status).toBe("authorized");
+      for (const { status } of await expectOneChargeEach(told, all, parts)) expect(status).toBe("authorized");
+    await expectListedWhenMarked(all, isForgotten ? next : undefined);
   });
 });
+
+/** Each merchant finds its payment on its list of such payments when it is marked. `marked` surely is. */
+async function expectListedWhenMarked(commands: readonly Command[], marked: Command | undefined): Promise<void> {
+  const lists = createPaymentLists(stage.sql);
+  for (const command of commands) {
+    const { id, idempotencyDegraded } = paymentOf(await createOrAuthorize(stage.parts, command));
+    const { merchantId, mode } = command.caller;
+    const { payments } = await lists.list({ merchantId, mode, limit: 10, cursor: "", isDegraded: true });
+    expect(payments.map((payment) => payment.id)).toEqual(idempotencyDegraded ? [id] : []);
+    if (command === marked) expect(idempotencyDegraded).toBe(true);
+  }
+}
 
 describe("PostgreSQL dies in the middle of appends", () => {
   test("what was answered is in the log, what was not says so, and the service goes on by itself", async (context) => {

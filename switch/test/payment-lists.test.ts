@@ -49,7 +49,7 @@ function rowsOf({ status, ...made }: Made): readonly Transition[] {
   const nowMs = nextMs++;
   const captureMode = status === "captured" ? "automatic" : "manual";
   const command = sampleCreate({ ...made, id: makeId("payment", nowMs, randomBytes(10)), captureMode });
-  const context = { nowMs, origin: sampleOrigin, idempotencyDegraded: false };
+  const context = { nowMs, origin: sampleOrigin };
   if (status === "created") return [createPayment(command, context)];
   const intent = appendedBy(requestAuthorization(draft(command, nowMs), sampleAttempt(makeId("attempt", nowMs, randomBytes(10))), context));
   return status === "processing" ? [intent] : [intent, outcomeOf(intent, status === "declined" ? "declined" : "approved")];

@@ -46,13 +46,13 @@ const claimOf = (key: string = randomUUID()) => ({ key, requestHash: hash });
 
 function first(changes: Parameters<typeof sampleCreate>[0] = {}): Transition {
   const command = sampleCreate({ id: newId(), merchantId, merchantReference: "", ...changes });
-  return createPayment(command, { nowMs: Date.now(), origin: sampleOrigin, idempotencyDegraded: false });
+  return createPayment(command, { nowMs: Date.now(), origin: sampleOrigin });
 }
 
 function second(after: Transition): Transition {
   const nowMs = Date.now();
   const attempt = sampleAttempt(makeId("attempt", nowMs, randomBytes(10)));
-  const decision = requestAuthorization(after.payment, attempt, { nowMs, origin: sampleOrigin, idempotencyDegraded: false });
+  const decision = requestAuthorization(after.payment, attempt, { nowMs, origin: sampleOrigin });
   if (decision.kind !== "append") throw new Error(decision.refusal.message);
   return decision.transition;
 }

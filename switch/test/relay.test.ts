@@ -202,7 +202,7 @@ function rowIn(partition: number): Transition {
   const id = `${made.slice(0, -1)}${"0123456789abcdefghjkmnpqrstvwxyz".charAt(partition)}`;
   expect(partitionOf(id)).toBe(partition);
   const command = sampleCreate({ id, merchantId: newCaller().merchantId, merchantReference: "" });
-  return createPayment(command, { nowMs: Date.now(), origin: sampleOrigin, idempotencyDegraded: false });
+  return createPayment(command, { nowMs: Date.now(), origin: sampleOrigin });
 }
 
 const eventOf = (body: Uint8Array | undefined) => fromBinary(PaymentEventSchema, required(body, "an event"));

@@ -98,6 +98,7 @@ export const handlers: Readonly<Record<OperationId, Handler>> = {
       created_to: to,
       cursor = "",
       merchant_reference: merchantReference = "",
+      idempotency_degraded: degraded,
     } = query as ListPaymentsQuery;
     const page = await payments.list(call, {
       cursor,
@@ -106,6 +107,7 @@ export const handlers: Readonly<Record<OperationId, Handler>> = {
       status: status === undefined ? PaymentStatus.UNSPECIFIED : statusOf(status as string),
       createdFromMs: timeOf(from, "created_from"),
       createdToMs: timeOf(to, "created_to"),
+      idempotencyDegraded: degraded === "true",
     });
     return { status: 200, body: writePaymentPage(page) };
   },

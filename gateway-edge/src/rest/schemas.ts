@@ -143,6 +143,12 @@ export const listPaymentsQuery = Type.Object(
         description: "Only payments with this merchant reference.",
       }),
     ),
+    idempotency_degraded: Type.Optional(
+      strings(
+        ["true"],
+        "true: only payments with an operation that ran while the idempotency cache was away or had forgotten. Review these after an outage.",
+      ),
+    ),
     created_from: Type.Optional(time("Only payments created at or after this time (RFC 3339).")),
     created_to: Type.Optional(time("Only payments created before this time (RFC 3339).")),
     limit: Type.Optional(digits(1, limits.pageSizeMax, "Payments per page.", limits.pageSizeDefault)),
@@ -263,7 +269,7 @@ export const paymentAnswer = answer("Payment", {
   updated_at: at("When it last changed."),
   livemode: Type.Boolean({ description: "false for a payment made with a test key." }),
   idempotency_degraded: Type.Boolean({
-    description: "true when an operation ran while the idempotency cache was away; the database alone decided.",
+    description: "true when an operation ran while the idempotency cache was away or had forgotten; the database alone decided.",
   }),
   resolves_by: nullable(at("By when an unknown outcome is decided."), "null when nothing is unknown."),
 });

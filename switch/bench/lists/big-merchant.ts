@@ -61,7 +61,7 @@ export async function loadBigMerchant(sql: Sql): Promise<BigMerchant> {
 function sampleBodies(): readonly Uint8Array[] {
   const context = { nowMs: Date.now(), origin: sampleOrigin };
   const attempt = sampleAttempt(makeId("attempt", context.nowMs, randomBytes(10)));
-  const intent = requestAuthorization(draft(sampleCreate(), context.nowMs), attempt, { ...context, idempotencyDegraded: false });
+  const intent = requestAuthorization(draft(sampleCreate(), context.nowMs), attempt, { ...context });
   if (intent.kind !== "append") throw new Error("a sample is refused");
   const answer = { attemptId: attempt.attemptId, outcome: sampleOutcomes.approved };
   const outcome = recordAuthorization(intent.transition.payment, answer, { ...context, authorizationLifetimeMs: sampleLifetimeMs });

@@ -145,7 +145,7 @@ async function authorizeOnce(log: LogWriter, number: number): Promise<void> {
   const attemptId = makeId("attempt", nowMs, random.subarray(10));
   const merchantId = required(merchants[number % merchants.length], "a merchant");
   const create = sampleCreate({ id: makeId("payment", nowMs, random), merchantId, merchantReference: `order-${nowMs}-${number}` });
-  const context = { nowMs, origin: sampleOrigin, idempotencyDegraded: false };
+  const context = { nowMs, origin: sampleOrigin };
   const intent = transitionOf(requestAuthorization(draft(create, nowMs), sampleAttempt(attemptId), context));
   const first = await log.append(intent, { key: attemptId, requestHash: Buffer.alloc(32, 1) });
   await sleep(acquirerMs);

@@ -50,10 +50,7 @@ export async function createOrAuthorize(parts: Parts, command: CreateCommand): P
     paymentId: create.id,
     isNew: true,
     counters: [],
-    decide: (_, { isDegraded }) => ({
-      kind: "append",
-      transition: createPayment(create, { nowMs, origin, idempotencyDegraded: isDegraded }),
-    }),
+    decide: () => ({ kind: "append", transition: createPayment(create, { nowMs, origin }) }),
   });
 }
 
@@ -95,12 +92,12 @@ function attemptWith(parts: Parts, o: Attempt, { card, fingerprint }: TokenDescr
   const attemptId = makeId("attempt", nowMs, parts.random(10));
   const who: Screened = { merchantId: caller.merchantId, cardFingerprint: fingerprint, bin: card.bin, customerIp: attempt.customerIp };
   let verdict: FraudCheck | undefined;
-  const decide = async (stored: Payment | undefined, { counts, isDegraded }: DecideContext): Promise<Decision> => {
+  const decide = async (stored: Payment | undefined, { counts }: DecideContext): Promise<Decision> => {
     const payment = stored ?? (o.draft as Payment);
     // Judged once, however often a faster writer makes us decide again: judging may count.
     verdict ??= await judged(parts, who, payment, { counts, nowMs });
     const facts = { attemptId, token: attempt.token, card, fraudCheck: verdict, connector: parts.connector };
-    const context = { nowMs: parts.now(), origin, idempotencyDegraded: isDegraded };
+    const context = { nowMs: parts.now(), origin };
     return verdict.riskLevel === "blocked" ? blockAuthorization(payment, facts, context) : requestAuthorization(payment, facts, context);
   };
   return runOperation(parts, {

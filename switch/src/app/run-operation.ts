@@ -9,7 +9,7 @@
  * What an operation decides and sends is in its own file; this one does not know captures from refunds.
  */
 import { AppError, assert, required } from "@florin/kernel";
-import { type Decision, findOpen, type Refusal, type Transition } from "../domain/payment/index.ts";
+import { type Decision, findOpen, markDegraded, type Refusal, type Transition } from "../domain/payment/index.ts";
 import type { Claim, ClaimAnswer } from "../store/claims.ts";
 import type { Appended } from "../store/log-writer.ts";
 import { answerFromLog, reusedKey, staleAfterMs } from "./answer-from-log.ts";
@@ -26,7 +26,7 @@ export async function runOperation(parts: Parts, operation: Operation): Promise<
   parts.crashAt("after_claim");
   switch (claimed.kind) {
     case "new":
-      return perform(parts, operation, { counts: claimed.counts, isDegraded: false }, claimed.claim);
+      return perform(parts, operation, { counts: claimed.counts, isDegraded: claimed.isDegraded }, claimed.claim);
     case "reused":
       return reusedKey();
     case "decided": {
@@ -131,11 +131,12 @@ async function decideAndAppend(
   for (let tries = 0; tries < conflictTriesMax; tries++) {
     const decision = await decide(parts, operation, context);
     if (decision.kind === "refused") return refuse(decision.refusal);
-    const appended = await append(decision.transition);
+    const intent = context.isDegraded ? markDegraded(decision.transition) : decision.transition;
+    const appended = await append(intent);
     switch (appended.kind) {
       case "appended":
         parts.crashAt("after_intent_commit");
-        return { kind: "begun", intent: decision.transition };
+        return { kind: "begun", intent };
       case "key_taken":
         parts.metrics.count("switch_append_conflicts_total", { kind: "key" });
         return (await answerFromLog(parts, operation.use)) ?? { kind: "in_flight", payment: undefined };

@@ -107,6 +107,7 @@ export function createPaymentService({ parts, lists, tracer }: PaymentServicePar
         ...(request.merchantReference !== "" && {
           merchantReference: checkText(request.merchantReference, "merchant_reference", limits.referenceLengthMax),
         }),
+        isDegraded: request.idempotencyDegraded,
         ...(request.createdFromMs !== 0n && { createdFromMs: Number(request.createdFromMs) }),
         ...(request.createdToMs !== 0n && { createdToMs: Number(request.createdToMs) }),
       });

@@ -9,7 +9,7 @@ function member(o: { id?: string; key?: string; reference?: string } = {}): Memb
     merchantReference: o.reference ?? "",
     uniqueReference: o.reference !== undefined,
   });
-  const transition = createPayment(command, { nowMs: sampleNowMs, origin: sampleOrigin, idempotencyDegraded: false });
+  const transition = createPayment(command, { nowMs: sampleNowMs, origin: sampleOrigin });
   const claim = o.key === undefined ? undefined : { key: o.key, requestHash: Buffer.alloc(32) };
   return { transition, claim };
 }

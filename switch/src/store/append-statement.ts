@@ -10,7 +10,23 @@
  * - Another writer can still win between this statement's snapshot and its insert. Then either the primary key of the log refuses the
  *   row (SQLSTATE 23505) or `florin_abort_batch()` is called (FL001). Both roll everything back, and the writer repeats member by member.
  */
-export const appendStatement = `
+export const appendStatement = statement("");
+
+/**
+ * The same for a batch in which an intent was decided without the cache: `$24` holds the payments to list for their merchants and for whoever
+ * looks into the outage. A statement of its own, so that the usual one pays nothing for it. Sorted as the keys are, for the same reason.
+ */
+export const appendDegradedStatement = statement(`,
+marked AS (
+  -- index: degraded_payments_pkey
+  INSERT INTO degraded_payments (merchant_id, is_live, payment_id, marked_at)
+  SELECT merchant_id, is_live, payment_id, timestamptz 'epoch' + occurred_at_ms * interval '1 millisecond'
+  FROM placed WHERE position IS NOT NULL AND key IS NOT NULL AND payment_id = ANY ($24::uuid[]) ORDER BY merchant_id, is_live, payment_id
+  ON CONFLICT DO NOTHING
+)`);
+
+function statement(more: string): string {
+  return `
 WITH own AS MATERIALIZED (SELECT pg_current_xact_id() AS transaction),
 judged AS MATERIALIZED (
   SELECT m.*, own.transaction,
@@ -64,5 +80,6 @@ appended AS (
     type, status, is_live, currency, amount, authorized, captured, capture_pending, released, refunded, refund_pending,
     operation_id, merchant_reference, substring($23::bytea FROM body_start FOR body_length)
   FROM placed WHERE position IS NOT NULL
-)
+)${more}
 SELECT position, verdict FROM placed ORDER BY place`;
+}

@@ -4,12 +4,14 @@
  * Values are small on purpose (the answer itself is in the log), and short enough to sit in one piece with their key's object:
  *   p<hash><payment id><started, base 36>     an operation is under way
  *   d<hash><payment id><sequence>             decided; the answer is that row of the log
+ * `florin:memory` names what Redis remembers: it is given a name when it has none, which is when it has lost everything.
  * The keys of a batch live in different slots: on a Redis Cluster each node gets a script call of its own members.
  */
 
 /**
  * Arguments: time to live in ms; a JSON array with key, value, number of counters, and per counter its name and window in ms, for each
- * member. Answers a JSON array: per member the earlier value, or its counts, 0 where it has no counters.
+ * member; a name for a memory that has none. Answers a JSON array: per member the earlier value, or its counts, 0 where it has no counters;
+ * then the name of the memory.
  *
  * One text each way: as words of their own, a batch's five hundred arguments cost both sides more than the work.
  */
@@ -38,6 +40,7 @@ while at <= last do
   end
   at = at + 2 * counters
 end
+answers[#answers + 1] = redis.call('SET', 'florin:memory', ARGV[3], 'NX', 'GET') or ARGV[3]
 return cjson.encode(answers)`;
 
 /** Arguments: time to live in ms; a JSON array with key and value of each member. The log has said so, therefore it overwrites. */

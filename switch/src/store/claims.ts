@@ -3,6 +3,10 @@
  *
  * Redis only remembers; the unique index of the log grants. Losing Redis, or its forgetting everything, costs speed and marks payments
  * `idempotency_degraded`; it never allows a second charge. A claim is released only when nothing was sent (P3).
+ *
+ * That Redis has forgotten is known by the name that its memory was given when it was empty: another name, and everything before is gone.
+ * What a fail-over forgets cannot be seen so, but a fail-over cuts the connection. After either, for a lease, new claims are marked too: a
+ * call that Redis forgot may still be under way. A process that starts takes the memory it finds for whole.
  */
 import { hash } from "node:crypto";
 import { AppError } from "@florin/kernel";
@@ -27,7 +31,8 @@ export type KeyUse = {
 export type Claim = { readonly redisKey: string; readonly value: string };
 
 export type ClaimAnswer =
-  | { readonly kind: "new"; readonly claim: Claim; readonly counts: readonly number[] }
+  /** `isDegraded`: Redis may have forgotten an earlier call with this key. */
+  | { readonly kind: "new"; readonly claim: Claim; readonly counts: readonly number[]; readonly isDegraded: boolean }
   /** `isSame`: the same parameters. `paymentId` as the earlier call knew it; its intent need not be in the log. */
   | { readonly kind: "running"; readonly isSame: boolean; readonly startedAtMs: number; readonly paymentId: string }
   | { readonly kind: "decided"; readonly paymentId: string; readonly sequence: number }
@@ -48,6 +53,8 @@ export interface Claims {
 
 /** R40: two days in the cache; the database keeps the proof for longer. */
 const rememberedMs = String(48 * 60 * 60 * 1000);
+/** Longer than a call may be under way. */
+const leaseMs = 30_000;
 const batchMax = 256;
 const queueDepthMax = 20_000;
 const batchesInFlightMax = 2;
@@ -67,11 +74,14 @@ const resultLabels = { new: "new", running: "in_flight", decided: "done", reused
 
 type Member = { readonly claim: Claim; readonly hash: string; readonly counters: readonly Counter[] };
 type ScriptAnswer = string | readonly number[] | 0;
+/** An answer for each member, and the name of the memory. */
+type ScriptAnswers = readonly (ScriptAnswer | undefined)[];
 
 export function createClaims(o: { readonly redis: Redis | undefined; readonly metrics: Metrics; readonly now: () => number }): Claims {
   const { redis, metrics } = o;
   if (redis === undefined) return withoutRedis(metrics);
   const scripts = defineScripts(redis);
+  const memory = watchMemory(redis, o.now);
   const claims = createBatcher<Member, ClaimAnswer>({
     name: "claim",
     batchMax,
@@ -80,9 +90,10 @@ export function createClaims(o: { readonly redis: Redis | undefined; readonly me
     besideMin,
     run: async (members) => {
       const answers = JSON.parse(
-        (await scripts.claim(rememberedMs, JSON.stringify(wordsOf(members)))) as string,
-      ) as readonly ScriptAnswer[];
-      return members.map((member, index) => ({ ok: true, value: readAnswer(answers[index] as ScriptAnswer, member) }));
+        (await scripts.claim(rememberedMs, JSON.stringify(wordsOf(members)), String(o.now()))) as string,
+      ) as ScriptAnswers;
+      const isDegraded = memory.hasForgotten(answers[members.length]);
+      return members.map((member, index) => ({ ok: true, value: readAnswer(answers[index] as ScriptAnswer, member, isDegraded) }));
     },
   });
   const remembered = createBatcher<Claim, void>({
@@ -114,6 +125,27 @@ export function createClaims(o: { readonly redis: Redis | undefined; readonly me
     },
     release({ redisKey, value }) {
       if (isUp()) scripts.release(redisKey, value).catch(onLoss);
+    },
+  };
+}
+
+/** True from a loss that this process noticed until nothing that was under way by then can still be. */
+function watchMemory(redis: Redis, now: () => number): { hasForgotten(name: ScriptAnswer | undefined): boolean } {
+  let known: ScriptAnswer | undefined;
+  let forgottenUntilMs = 0;
+  let wasConnected = redis.status === "ready";
+  const forgotten = (): void => {
+    forgottenUntilMs = now() + leaseMs;
+  };
+  redis.on("ready", () => {
+    if (wasConnected) forgotten();
+    wasConnected = true;
+  });
+  return {
+    hasForgotten(name) {
+      if (known !== undefined && name !== known) forgotten();
+      known = name ?? known;
+      return now() < forgottenUntilMs;
     },
   };
 }
@@ -176,8 +208,8 @@ function shortHash({ requestHash }: KeyUse): string {
   return requestHash.toString("base64url", 0, (hashLength * 3) / 4);
 }
 
-function readAnswer(answer: ScriptAnswer, { claim, hash }: Member): ClaimAnswer {
-  if (typeof answer !== "string") return { kind: "new", claim, counts: answer === 0 ? [] : answer };
+function readAnswer(answer: ScriptAnswer, { claim, hash }: Member, isDegraded: boolean): ClaimAnswer {
+  if (typeof answer !== "string") return { kind: "new", claim, counts: answer === 0 ? [] : answer, isDegraded };
   const isSame = answer.startsWith(hash, 1);
   const paymentId = `pay_${answer.slice(idAt, restAt)}`;
   const rest = answer.slice(restAt);

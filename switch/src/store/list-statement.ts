@@ -15,6 +15,8 @@ export type ListBounds = {
   readonly fromUuid: string;
   readonly status: string | undefined;
   readonly merchantReference: string | undefined;
+  /** Only payments that are marked as degraded. */
+  readonly isDegraded: boolean;
   readonly matchesMax: number;
 };
 
@@ -34,24 +36,32 @@ export const walkInOrder = "SET LOCAL enable_sort = off";
 export const examinedMax = 1_000;
 
 export function listStatement(bounds: ListBounds): ListStatement {
-  const { merchantReference, status } = bounds;
+  const { merchantReference, status, isDegraded } = bounds;
   const parameters = [bounds.merchantUuid, bounds.isLive, bounds.beforeUuid, bounds.fromUuid, bounds.matchesMax];
   const place = (value: string): string => `$${parameters.push(value)}`;
   // The index by reference does not know the mode: another mode's payments with the same reference count as looked at.
-  const walk = merchantReference === undefined ? "is_live = $2" : `merchant_reference = ${place(merchantReference)}`;
+  const byReference =
+    merchantReference === undefined ? undefined : `payment_events WHERE seq = 1 AND merchant_reference = ${place(merchantReference)}`;
+  const all = isDegraded ? "degraded_payments WHERE is_live = $2" : "payment_events WHERE seq = 1 AND is_live = $2";
   const match = status === undefined ? "is_live = $2" : `is_live = $2 AND status = ${place(status)}`;
-  return { text: textOf(walk, match), parameters };
+  return { text: textOf(byReference ?? all, isDegraded && byReference !== undefined ? `${match} AND ${isMarked}` : match), parameters };
 }
 
-/** index: payment_events_first_by_merchant, or payment_events_first_by_reference when one is given; then payment_events_pkey */
+/** index: degraded_payments_pkey. `LIMIT 1` and not `EXISTS`, which may be answered from a hash table of all marks. */
+const isMarked = `(SELECT true FROM degraded_payments d
+  WHERE d.merchant_id = e.merchant_id AND d.is_live = e.is_live AND d.payment_id = e.payment_id LIMIT 1) IS NOT NULL`;
+
+/**
+ * index: payment_events_first_by_merchant, payment_events_first_by_reference when one is given, degraded_payments_pkey when only those are
+ * asked for; then payment_events_pkey
+ */
 function textOf(walk: string, match: string): string {
   return `
     SELECT examined.payment_id, examined.place = ${examinedMax} AS is_last_examined, CASE WHEN newest.is_match THEN newest.body END AS body
     FROM (
       SELECT payment_id, row_number() OVER (ORDER BY payment_id DESC) AS place
       FROM (
-        SELECT payment_id FROM payment_events
-        WHERE seq = 1 AND merchant_id = $1::uuid AND ${walk} AND payment_id < $3::uuid AND payment_id >= $4::uuid
+        SELECT payment_id FROM ${walk} AND merchant_id = $1::uuid AND payment_id < $3::uuid AND payment_id >= $4::uuid
         ORDER BY payment_id DESC LIMIT ${examinedMax}
       ) first
     ) examined

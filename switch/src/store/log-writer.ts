@@ -10,7 +10,7 @@ import { arrayLiteral, DatabaseFault, type Sql, toDatabaseFault } from "@florin/
 import type { Metrics } from "@florin/runtime/telemetry";
 import type { Transition } from "../domain/payment/index.ts";
 import { isUniquelyReferenced, type KeyClaim, lessonOf, type Member, nextRound, type Verdict, type Waiting } from "./append-batch.ts";
-import { appendStatement } from "./append-statement.ts";
+import { appendDegradedStatement, appendStatement } from "./append-statement.ts";
 import { encodeTransitions } from "./event-body.ts";
 
 export type { KeyClaim } from "./append-batch.ts";
@@ -143,12 +143,20 @@ function isLostRace(fault: unknown): boolean {
 async function writeInto(answers: Settled<Appended>[], sql: Sql, members: readonly Encoded[], places: readonly number[]): Promise<void> {
   const chosen =
     places.length === members.length && isInOrder(places) ? members : places.map((place) => required(members[place], "member"));
-  const rows = await sql.unsafe<Row[]>(appendStatement, parametersOf(chosen), { prepare: true });
+  const rows = await write(sql, chosen);
   assert(rows.length === places.length, "the log answers every member");
   for (const [index, { verdict, position }] of rows.entries()) {
     const value: Appended = verdict === "appended" ? { kind: verdict, position: required(position, "position") } : { kind: verdict };
     answers[places[index] as number] = { ok: true, value };
   }
+}
+
+function write(sql: Sql, members: readonly Encoded[]): PromiseLike<Row[]> {
+  const parameters = parametersOf(members);
+  const degraded = members.filter(({ transition, claim }) => claim !== undefined && transition.payment.idempotencyDegraded);
+  if (degraded.length === 0) return sql.unsafe<Row[]>(appendStatement, parameters, { prepare: true });
+  const marked = arrayLiteral(degraded.map(({ transition }) => idToHex(transition.payment.id)));
+  return sql.unsafe<Row[]>(appendDegradedStatement, [...parameters, marked], { prepare: true });
 }
 
 function isInOrder(places: readonly number[]): boolean {

@@ -22,6 +22,8 @@ export type ListQuery = {
   readonly cursor: string;
   readonly status?: Status;
   readonly merchantReference?: string;
+  /** Only payments with an operation that ran without the cache. */
+  readonly isDegraded?: boolean;
   /** Created at or after, Unix milliseconds. */
   readonly createdFromMs?: number;
   /** Created before, Unix milliseconds. */
@@ -84,6 +86,7 @@ function statementFor(query: ListQuery): ListStatement {
     fromUuid: boundAt(query.createdFromMs, lowest),
     status: query.status,
     merchantReference: query.merchantReference,
+    isDegraded: query.isDegraded === true,
     matchesMax: limit + 1,
   });
 }

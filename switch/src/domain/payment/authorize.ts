@@ -32,14 +32,14 @@ export type Attempt = {
   readonly connector: string;
 };
 
-export type AttemptContext = { readonly nowMs: number; readonly origin: Origin; readonly idempotencyDegraded: boolean };
+export type AttemptContext = { readonly nowMs: number; readonly origin: Origin };
 
 /** The intent to authorize. `payment` is a stored payment, or a draft (version 0) whose first event this becomes. */
 export function requestAuthorization(payment: Payment, attempt: Attempt, context: AttemptContext): Decision {
   const refusal = refuseAttempt(payment, context.nowMs);
   if (refusal !== undefined) return refusal;
   const facts: Facts = {
-    ...attemptFacts(payment, attempt, context),
+    ...attemptFacts(payment, attempt),
     hold: "requested",
     decline: undefined,
     openOperations: opened(payment, {
@@ -59,7 +59,7 @@ export function blockAuthorization(payment: Payment, attempt: Attempt, context: 
   const refusal = refuseAttempt(payment, context.nowMs);
   if (refusal !== undefined) return refusal;
   const decline = declineOf("fraud_blocked");
-  const facts: Facts = { ...attemptFacts(payment, attempt, context), hold: "declined", decline };
+  const facts: Facts = { ...attemptFacts(payment, attempt), hold: "declined", decline };
   const step = attemptStep("authorization_blocked", payment, attempt, context, { reasons: attempt.fraudCheck.reasons.join(" ") });
   return append(beginOrAdvance(payment, facts, { ...step, refusal: declineRefusal(decline) }));
 }
@@ -179,7 +179,7 @@ function beginOrAdvance(payment: Payment, facts: Facts, step: Step): Transition 
   return begin(first, step);
 }
 
-function attemptFacts(payment: Payment, attempt: Attempt, context: AttemptContext): Facts {
+function attemptFacts(payment: Payment, attempt: Attempt): Facts {
   return {
     token: attempt.token,
     card: attempt.card,
@@ -187,7 +187,6 @@ function attemptFacts(payment: Payment, attempt: Attempt, context: AttemptContex
     processorResponse: undefined,
     authorizationId: attempt.attemptId,
     attempts: payment.attempts + 1,
-    idempotencyDegraded: payment.idempotencyDegraded || context.idempotencyDegraded,
   };
 }
 

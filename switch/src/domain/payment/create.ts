@@ -47,10 +47,7 @@ export function draft(command: CreatePayment, nowMs: number): Payment {
   };
 }
 
-export function createPayment(
-  command: CreatePayment,
-  context: { readonly nowMs: number; readonly origin: Origin; readonly idempotencyDegraded: boolean },
-): Transition {
-  const payment: Payment = { ...draft(command, context.nowMs), idempotencyDegraded: context.idempotencyDegraded, version: 1 };
+export function createPayment(command: CreatePayment, context: { readonly nowMs: number; readonly origin: Origin }): Transition {
+  const payment: Payment = { ...draft(command, context.nowMs), version: 1 };
   return begin(payment, { type: "payment_created", nowMs: context.nowMs, origin: context.origin, amount: command.amount });
 }

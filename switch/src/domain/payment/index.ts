@@ -31,5 +31,5 @@ export {
 export { type RequestRefund, recordRefund, requestRefund } from "./refund.ts";
 export { type RequestReversal, recordReversed, requestReversal } from "./reverse.ts";
 export { type Hold, holdOf, type Status, type StatusFacts } from "./status.ts";
-export type { Decision, Recording, Transition } from "./transition.ts";
+export { type Decision, markDegraded, type Recording, type Transition } from "./transition.ts";
 export { recordVoid, requestVoid } from "./void.ts";

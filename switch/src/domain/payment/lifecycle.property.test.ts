@@ -40,7 +40,7 @@ function answerTo(payment: Payment, operationId: string, outcome: Outcome): Reco
 function decide(payment: Payment, step: Exclude<Action, { do: "answer" }>, id: number): Decision | Recording {
   switch (step.do) {
     case "authorize": {
-      const attemptContext = { ...context, idempotencyDegraded: false };
+      const attemptContext = { ...context };
       return (step.isBlocked ? blockAuthorization : requestAuthorization)(payment, sampleAttempt(`att_${id}`), attemptContext);
     }
     case "capture":

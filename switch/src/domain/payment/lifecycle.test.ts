@@ -11,7 +11,7 @@ import type { Decision, Recording, Transition } from "./transition.ts";
 import { recordVoid, requestVoid } from "./void.ts";
 
 const context = { nowMs: sampleNowMs, origin: sampleOrigin };
-const attemptContext = { ...context, idempotencyDegraded: false };
+const attemptContext = { ...context };
 const outcomeContext = { ...context, authorizationLifetimeMs: sampleLifetimeMs };
 
 function appended(answer: Decision | Recording): Transition {

@@ -15,15 +15,10 @@ function appended(answer: Decision | Recording): Payment {
   return answer.transition.payment;
 }
 
-const requested = (payment: Payment, attemptId: string) =>
-  appended(requestAuthorization(payment, sampleAttempt(attemptId), { ...context, idempotencyDegraded: false }));
+const requested = (payment: Payment, attemptId: string) => appended(requestAuthorization(payment, sampleAttempt(attemptId), context));
 const failed = () =>
   appended(
-    recordReversal(
-      requested(createPayment(sampleCreate(), { ...context, idempotencyDegraded: false }).payment, "att_1"),
-      { attemptId: "att_1", cause: "not_found" },
-      context,
-    ),
+    recordReversal(requested(createPayment(sampleCreate(), context).payment, "att_1"), { attemptId: "att_1", cause: "not_found" }, context),
   );
 const approved = (payment: Payment, attemptId: string) =>
   appended(

@@ -79,6 +79,11 @@ function checked(payment: Payment, step: Step, before: { status: Payment["status
   return { payment, event };
 }
 
+/** The same step, taken while the idempotency cache was away or had forgotten. The mark stays with the payment. */
+export function markDegraded({ payment, event }: Transition): Transition {
+  return { payment: { ...payment, idempotencyDegraded: true }, event };
+}
+
 /** The money rules of every row; the database checks the same ones. */
 export function assertMoney(payment: Payment): void {
   const { authorized, captured, capturePending, refunded, refundPending, released } = payment;
