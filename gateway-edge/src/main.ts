@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
-import { connectPostgres } from "@florin/runtime/postgres";
+import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
 import { loadTls } from "@florin/runtime/tls";
 import { createAuthenticator } from "./app/authenticate.ts";
@@ -80,7 +80,7 @@ runProcess({
     const drain: Part[] = [
       { name: "http", stop: () => app.drain(config.drainGraceMs) },
       { name: "switch", stop: () => paymentSwitch.connection.close() },
-      { name: "database", stop: () => sql.end({ timeout: 5 }) },
+      { name: "database", stop: () => endPostgres(sql) },
       { name: "admin", stop: () => admin.close() },
       { name: "telemetry", stop: () => telemetry.shutdown() },
     ];

@@ -3,7 +3,7 @@ import { EventLogService } from "@florin/gen/events/v1/events";
 import { createCatchingUpSource, createDirectSource, createJetStreamBus, type EventLogClient, type EventSource } from "@florin/runtime/bus";
 import { loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
-import { connectPostgres } from "@florin/runtime/postgres";
+import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { connectUnary, startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, type Logger, type Metrics, startTelemetry } from "@florin/runtime/telemetry";
 import { loadTls } from "@florin/runtime/tls";
@@ -74,7 +74,7 @@ runProcess({
       { name: "follower", stop: () => follower.stop() },
       { name: "source", stop: stopSource },
       { name: "event_log", stop: () => eventLog.close() },
-      { name: "database", stop: () => Promise.all([sql.end({ timeout: 5 }), leaderSession.end({ timeout: 5 })]) },
+      { name: "database", stop: () => Promise.all([endPostgres(sql), endPostgres(leaderSession)]) },
       { name: "admin", stop: () => admin.close() },
       { name: "telemetry", stop: () => telemetry.shutdown() },
     ];

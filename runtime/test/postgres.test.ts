@@ -11,6 +11,7 @@ import {
   connectPostgres,
   createServiceDatabase,
   dropServiceDatabase,
+  endPostgres,
   runMigrations,
   type ServiceDatabase,
   type Sql,
@@ -149,6 +150,23 @@ describe("createServiceDatabase and runMigrations", () => {
     expect(row?.kept).toBeNull();
     await owner.end();
     await dropServiceDatabase({ superuserUrl: server.superuserUrl, database: broken });
+  });
+});
+
+describe("a pool whose server crashed under its statements", () => {
+  test("works again by itself, and ends without waiting for what was lost", async (context) => {
+    const { crash } = server;
+    if (crash === undefined) return context.skip("the server is not ours");
+    const pool = connectPostgres({ url: urls.appUrl, name: "crashed", connectionsMax: 2 });
+    const busy = Array.from({ length: 2 }, () => pool`SELECT pg_sleep(20)`.catch((thrown: unknown) => toDatabaseFault(thrown)));
+    const running = () => sql`SELECT pid FROM pg_stat_activity WHERE application_name = 'crashed' AND state = 'active'`;
+    await untilTrue(async () => (await running()).length === 2, 5_000);
+    await crash();
+    for (const fault of await Promise.all(busy)) expect(fault).toMatchObject({ code: "unavailable", work: "unknown" });
+    await untilTrue(async () => (await pool`SELECT 1`).length === 1, 5_000);
+    const startedMs = performance.now();
+    await endPostgres(pool);
+    expect(performance.now() - startedMs).toBeLessThan(3_000);
   });
 });
 

@@ -1,7 +1,7 @@
 /** The simulator process: the outside world of the sandbox. Refuses to start in production. */
 import { loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
-import { connectPostgres } from "@florin/runtime/postgres";
+import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
 import { simulatorConfig } from "./config.ts";
 import { formatLatency, parseLatency } from "./domain/latency.ts";
@@ -37,7 +37,7 @@ runProcess({
     logger.info({ http: app.addresses(), admin_port: admin.port, latency: formatLatency(latency) }, "simulator listens");
     const drain: Part[] = [
       { name: "http", stop: () => app.close() },
-      { name: "database", stop: () => sql.end({ timeout: 5 }) },
+      { name: "database", stop: () => endPostgres(sql) },
       { name: "admin", stop: () => admin.close() },
       { name: "telemetry", stop: () => telemetry.shutdown() },
     ];

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
-import { connectPostgres } from "@florin/runtime/postgres";
+import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
 import { loadTls } from "@florin/runtime/tls";
@@ -114,7 +114,7 @@ runProcess({
       { name: "access log", stop: () => accessLog.close(accessLogDrainTimeoutMs) },
       { name: "partitions", stop: () => partitions.stop() },
       { name: "codes", stop: () => codes.close() },
-      { name: "database", stop: () => sql.end({ timeout: 5 }) },
+      { name: "database", stop: () => endPostgres(sql) },
       { name: "hsm", stop: () => hsm.close() },
       { name: "admin", stop: () => admin.close() },
       { name: "telemetry", stop: () => telemetry.shutdown() },

@@ -16,6 +16,17 @@ const reconnectDelaySMax = 1;
 /** A statement that runs longer is cancelled by the server and rolled back. */
 const statementTimeoutMsDefault = 30_000;
 
+/** What is still under way when a pool ends gets so long (s). */
+const endTimeoutS = 1;
+
+/**
+ * Ends a pool whose users have ended. The driver takes a statement that was lost with its connection for one that is still under way, so
+ * after a crash of the server waiting for all of them would take as long as it may.
+ */
+export function endPostgres(sql: Sql): Promise<void> {
+  return sql.end({ timeout: endTimeoutS });
+}
+
 /**
  * A pool of at most `connectionsMax` connections, opened when first needed. `name` shows in pg_stat_activity.
  * `statementTimeoutMs` (default 30,000; 0 switches it off) is enforced by the server.

@@ -1,6 +1,6 @@
 export { mayPostgresEnter } from "./account.ts";
 export { arrayLiteral, byteaArrayLiteral } from "./array-literal.ts";
-export { connectPostgres, type Sql } from "./connect.ts";
+export { connectPostgres, endPostgres, type Sql } from "./connect.ts";
 export { DatabaseFault, toDatabaseFault } from "./database-fault.ts";
 export { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded.ts";
 export { type Leadership, tryToLead } from "./leadership.ts";

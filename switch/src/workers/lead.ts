@@ -1,6 +1,6 @@
 /** Runs a loop in one replica at a time and takes over when the other is gone. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { connectPostgres, tryToLead } from "@florin/runtime/postgres";
+import { connectPostgres, endPostgres, tryToLead } from "@florin/runtime/postgres";
 import type { Logger } from "@florin/runtime/telemetry";
 
 /** Lock numbers of this database. */
@@ -47,7 +47,7 @@ export function lead(o: {
     async stop() {
       stopping.abort();
       await running;
-      await session.end({ timeout: 5 });
+      await endPostgres(session);
     },
   };
 }
