@@ -39,7 +39,7 @@ export const switchConfig = defineConfig("switch", {
   }),
   databaseConnectionsMax: integer({
     env: "FLORIN_DATABASE_CONNECTIONS_MAX",
-    help: "connections for appending and reading; each worker that needs a lock has one of its own",
+    help: "connections that operations wait for; lists and background work have four each of their own, each leading worker one",
     unit: "connections",
     min: 4,
     max: 100,

@@ -4,7 +4,7 @@ import { VaultService } from "@florin/gen/vault/v1/vault";
 import { createJetStreamBus } from "@florin/runtime/bus";
 import { loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
-import { connectPostgres } from "@florin/runtime/postgres";
+import { endPostgres } from "@florin/runtime/postgres";
 import { createRandomPool } from "@florin/runtime/random";
 import { connectRedis } from "@florin/runtime/redis";
 import { connectFramed, startRpcServer } from "@florin/runtime/rpc";
@@ -30,6 +30,7 @@ import { createLogTail } from "./store/log-tail.ts";
 import { createLogWriter } from "./store/log-writer.ts";
 import { createOpenOperations } from "./store/open-operations.ts";
 import { createPaymentLists } from "./store/payment-lists.ts";
+import { openPools } from "./store/pools.ts";
 import { createWorkerCheckpoints } from "./store/worker-checkpoints.ts";
 import { startWorkers } from "./workers/start-workers.ts";
 
@@ -48,7 +49,7 @@ runProcess({
       throw new Error("FLORIN_CRASH_POINT is for tests, not for production");
     const { metrics, tracer, ...telemetry } = startTelemetry({ service: "switch", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
     const tls = loadTls(config.tlsDir, "switch");
-    const sql = connectPostgres({ url: config.databaseUrl, name: "florin-switch", connectionsMax: config.databaseConnectionsMax });
+    const pools = openPools(config);
     const redis =
       config.redisUrl === ""
         ? undefined
@@ -56,13 +57,13 @@ runProcess({
     const vault = connectFramed(VaultService, { address: config.vaultAddress, tls, peerName: "vault", metrics, logger });
     const connectors = connectFramed(ConnectorService, { address: config.connectorsAddress, tls, peerName: "connectors", metrics, logger });
     const bus = config.natsUrl === "" ? undefined : await createJetStreamBus({ url: config.natsUrl, logger, metrics });
-    const log = createLogWriter({ sql, metrics });
-    const tail = createLogTail(sql);
-    const blockList = startBlockList({ sql, logger });
+    const log = createLogWriter({ sql: pools.operations, metrics });
+    const tail = createLogTail(pools.background);
+    const blockList = startBlockList({ sql: pools.background, logger });
     const now = () => Date.now();
     const parts: Parts = {
       log,
-      reader: createLogReader(sql),
+      reader: createLogReader(pools.operations),
       claims: createClaims({ redis, metrics, now }),
       vault: createTokenDirectory({ vault, now }),
       connectors: createConnectorGateway({ client: connectors, tracer, now: Date.now }),
@@ -76,19 +77,19 @@ runProcess({
       authorizationLifetimeMs: config.authorizationHours * hourMs,
       connector: config.connector,
     };
-    const workers = await startWorkers({ parts, sql, databaseUrl: config.databaseUrl, tail, bus, logger });
+    const workers = await startWorkers({ parts, sql: pools.background, databaseUrl: config.databaseUrl, tail, bus, logger });
     await Promise.all([vault.untilConnected(peersWaitMs), connectors.untilConnected(peersWaitMs)]);
     const rpc = await startRpcServer({
       host: config.listenHost,
       port: config.grpcPort,
       tls,
       services: [
-        createPaymentService({ parts, lists: createPaymentLists(sql), tracer }),
+        createPaymentService({ parts, lists: createPaymentLists(pools.pages), tracer }),
         createRecoveryService({
           reader: parts.reader,
           tail,
-          operations: createOpenOperations(sql),
-          checkpoints: createWorkerCheckpoints(sql),
+          operations: createOpenOperations(pools.background),
+          checkpoints: createWorkerCheckpoints(pools.background),
           now,
         }),
         createEventLogService({ tail, logger }),
@@ -105,7 +106,7 @@ runProcess({
       telemetry,
       live: () => true,
       ready: async () => {
-        const database = await sql`SELECT 1`.then(
+        const database = await pools.operations`SELECT 1`.then(
           () => "up" as const,
           () => "down" as const,
         );
@@ -138,7 +139,7 @@ runProcess({
       { name: "peers", stop: () => Promise.all([vault.close(), connectors.close()]) },
       { name: "broker", stop: () => bus?.close() },
       { name: "cache", stop: () => redis?.disconnect() },
-      { name: "database", stop: () => sql.end({ timeout: 5 }) },
+      { name: "database", stop: () => Promise.all(Object.values(pools).map(endPostgres)) },
       { name: "admin", stop: () => admin.close() },
       { name: "telemetry", stop: () => telemetry.shutdown() },
     ];

@@ -5,6 +5,7 @@ import { capturePayment, refundPayment, voidPayment } from "../src/app/move-mone
 import type { OperationAnswer } from "../src/app/operation.ts";
 import type { Parts } from "../src/app/parts.ts";
 import type { Payment } from "../src/domain/payment/index.ts";
+import { createPaymentLists } from "../src/store/payment-lists.ts";
 import { outcomes } from "./processor-double.ts";
 import { authorized, codeOf, createCommand, generousLimits, keyed, newCaller, openStage, paymentOf, type Stage } from "./stage.ts";
 
@@ -44,7 +45,7 @@ describe("a payment's life", () => {
     expect(paymentOf(refunded)).toMatchObject({ status: "partially_refunded", refunded: 1_000n, refunds: [{ status: "processing" }] });
     const tooMuch = await refundPayment(parts, { caller, ...keyed(), paymentId: id, amount: 9_001n, reason: "late" });
     expect(codeOf(tooMuch)).toBe("amount_too_large");
-    const timeline = await parts.reader.timeline({ id, merchantId }, { afterSequence: 0, limit: 100 });
+    const timeline = await createPaymentLists(stage.sql).timeline({ id, merchantId }, { afterSequence: 0, limit: 100 });
     expect(timeline.map(({ event }) => event.type)).toEqual([
       "payment_created",
       "authorization_requested",
@@ -128,7 +129,7 @@ describe("many at once on one payment", () => {
       expect(final.captured + final.released).toBeLessThanOrEqual(final.authorized);
       expect(final.refunded).toBeLessThanOrEqual(final.captured);
       expect([final.capturePending, final.refundPending, final.openOperations.length]).toEqual([0n, 0n, 0]);
-      const timeline = await stage.parts.reader.timeline(
+      const timeline = await createPaymentLists(stage.sql).timeline(
         { id: payment.id, merchantId: caller.merchantId },
         { afterSequence: 0, limit: 1_000 },
       );

@@ -7,7 +7,7 @@ import type { ListQuery, PaymentLists } from "../../src/store/payment-lists.ts";
 const lowest = "0".repeat(32);
 const highest = "f".repeat(32);
 
-export function createProjectedLists(sql: Sql): PaymentLists {
+export function createProjectedLists(sql: Sql): Pick<PaymentLists, "list"> {
   return {
     async list(query) {
       const rows = await read(sql, query);

@@ -41,7 +41,9 @@ function baseOf({ merchantId }: Merchant): ListQuery {
 }
 
 /** A page of 100 that ends at the middle of three quarters of the merchant's time: its cursor is a long way down. */
-async function cursorAfter(lists: PaymentLists, merchant: Merchant): Promise<string> {
+type Lists = Pick<PaymentLists, "list">;
+
+async function cursorAfter(lists: Lists, merchant: Merchant): Promise<string> {
   const createdToMs = Math.round(merchant.fromMs + (merchant.toMs - merchant.fromMs) / 4);
   const page = await lists.list({ ...baseOf(merchant), createdToMs });
   return required(page.nextCursor === "" ? undefined : page.nextCursor, "a cursor a long way down");
@@ -70,7 +72,7 @@ function questionsOf(merchant: Merchant, deep: string): readonly Question[] {
   ];
 }
 
-async function ask(sql: Sql, lists: PaymentLists, { name, query }: Question) {
+async function ask(sql: Sql, lists: Lists, { name, query }: Question) {
   for (let turn = 0; turn < warmUps; turn++) await lists.list(query(turn));
   const tookMs: number[] = [];
   let payments = 0;
@@ -87,7 +89,7 @@ async function ask(sql: Sql, lists: PaymentLists, { name, query }: Question) {
 }
 
 /** All pages of the rare status, to the end of the merchant's history. */
-async function searchToTheEnd(lists: PaymentLists, merchant: Merchant) {
+async function searchToTheEnd(lists: Lists, merchant: Merchant) {
   const tookMs: number[] = [];
   let payments = 0;
   let cursor = "";

@@ -119,7 +119,7 @@ export function createPaymentService({ parts, lists, tracer }: PaymentServicePar
       const limit = limitOf(request.limit, timelineLimitDefault);
       const payment = await parts.reader.newest(which);
       if (payment?.mode !== mode) return { found: false };
-      const rows = await parts.reader.timeline(which, { afterSequence: request.afterSequence, limit: limit + 1 });
+      const rows = await lists.timeline(which, { afterSequence: request.afterSequence, limit: limit + 1 });
       return { found: true, entries: rows.slice(0, limit).map(toEntry), hasMore: rows.length > limit };
     },
   });

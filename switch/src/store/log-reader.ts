@@ -1,5 +1,5 @@
 /**
- * Reads of the payment log: the newest row of a payment, one row, the answer behind an idempotency key, the timeline.
+ * Reads of the payment log that an operation waits for: the newest row of a payment, one row, the answer behind an idempotency key.
  *
  * A payment is always asked for together with its merchant: another merchant's id finds nothing. Reads of many callers share statements.
  */
@@ -9,6 +9,7 @@ import { arrayLiteral, type Sql } from "@florin/runtime/postgres";
 import type { EventType, Mode, Payment, Transition } from "../domain/payment/index.ts";
 import { decodeTransition } from "./event-body.ts";
 import { guarded } from "./guarded.ts";
+import { readTimeline, type TimelinePart } from "./timeline.ts";
 
 export type Which = { readonly id: string; readonly merchantId: string };
 
@@ -30,8 +31,8 @@ export interface LogReader {
   answerOf(which: Which, intentSequence: number): Promise<Transition | undefined>;
   /** Undefined: the key was never used. */
   key(use: { readonly merchantId: string; readonly mode: Mode; readonly key: string }): Promise<StoredKey | undefined>;
-  /** Rows after a sequence number, oldest first. */
-  timeline(which: Which, o: { readonly afterSequence: number; readonly limit: number }): Promise<readonly Transition[]>;
+  /** For an operation that has to know what happened; a merchant's page of it is in payment-lists.ts. */
+  timeline(which: Which, part: TimelinePart): Promise<readonly Transition[]>;
 }
 
 /** Rows that answer an operation for its caller. An intent does not, nor does an outcome that nobody knows yet. */
@@ -123,14 +124,7 @@ export function createLogReader(sql: Sql): LogReader {
     at: (which, sequence) => rows.submit({ which, sequence }),
     answerOf: (which, sequence) => answers.submit({ which, sequence }),
     key: (use) => keys.submit(use),
-    async timeline(which, { afterSequence, limit }) {
-      // index: payment_events_pkey. A caller may name any sequence, also one beyond the column's type.
-      const found = await guarded(sql<BodyRow[]>`
-        SELECT body FROM payment_events
-        WHERE payment_id = ${idToHex(which.id)}::uuid AND seq > ${afterSequence}::bigint AND merchant_id = ${idToHex(which.merchantId)}::uuid
-        ORDER BY seq LIMIT ${limit}`);
-      return found.map((row) => decodeTransition(row.body));
-    },
+    timeline: (which, part) => readTimeline(sql, which, part),
   };
 }
 

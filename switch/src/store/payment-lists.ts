@@ -1,17 +1,22 @@
 /**
- * Lists of payments, newest first, straight from the log: what is committed is listed, there is nothing that lags behind.
+ * What merchants page through, straight from the log: lists of payments, newest first, and the timeline of one. What is committed is shown,
+ * there is nothing that lags behind.
  *
+ * - No payment waits for a page. The connections are its own, so few pages are read at once, few more wait, and the rest is told so.
  * - A cursor is a payment's id, and pages only ever go down from it. Whatever is created or changes its status between two pages, no
  *   payment comes twice, and none that was of the list all the time is passed over.
  * - A page looks at `examinedMax` payments at most. So a page may be short, or empty, although more exist (a rare status): its cursor
  *   goes on from where the search stopped, and only an empty cursor is the end.
  */
-import { AppError, assert, idFromHex, idToHex, isId, makeId } from "@florin/kernel";
+import { AppError, assert, idFromHex, idToHex, isId, makeId, required } from "@florin/kernel";
+import { createBatcher } from "@florin/runtime/batch";
 import type { Sql } from "@florin/runtime/postgres";
-import type { Mode, Payment, Status } from "../domain/payment/index.ts";
+import type { Mode, Payment, Status, Transition } from "../domain/payment/index.ts";
 import { decodeTransition } from "./event-body.ts";
 import { guarded } from "./guarded.ts";
 import { type ListRow, type ListStatement, listStatement, walkInOrder } from "./list-statement.ts";
+import type { Which } from "./log-reader.ts";
+import { readTimeline, type TimelinePart } from "./timeline.ts";
 
 export type ListQuery = {
   readonly merchantId: string;
@@ -35,7 +40,15 @@ export type PaymentPage = { readonly payments: readonly Payment[] /** Empty at t
 export interface PaymentLists {
   /** Throws AppError cursor_invalid (not_done) for a cursor that this list did not make. */
   list(query: ListQuery): Promise<PaymentPage>;
+  /** Rows of one payment after a sequence number, oldest first. */
+  timeline(which: Which, part: TimelinePart): Promise<readonly Transition[]>;
 }
+
+/** Connections for pages. */
+export const pagesAtOnceMax = 4;
+/** Shorter than the patience of the edge with a read: a page that is too slow is told so, and makes room. */
+export const pageTimeoutMs = 4_000;
+const pagesWaitingMax = 256;
 
 const limitMax = 100;
 const cursorPrefix = "c1.";
@@ -44,10 +57,13 @@ const highest = "f".repeat(32);
 const noRandom = new Uint8Array(10);
 const timeMsMax = 2 ** 48 - 1;
 
+/** `sql`: a pool that no operation waits for. Its statements should end after `pageTimeoutMs`. */
 export function createPaymentLists(sql: Sql): PaymentLists {
+  const inTurn = boundedReads();
   return {
     async list(query) {
-      const rows = await read(sql, statementFor(query));
+      const statement = statementFor(query);
+      const rows = await inTurn(() => read(sql, statement));
       const matching = rows.filter((row): row is MatchingRow => row.body !== null);
       const page = matching.slice(0, query.limit);
       // One match more than asked for says that the page is not the last; else the search ended where it had to, or at the end.
@@ -57,7 +73,20 @@ export function createPaymentLists(sql: Sql): PaymentLists {
         nextCursor: last === undefined ? "" : cursorAfter(last.payment_id),
       };
     },
+    timeline: (which, part) => inTurn(() => readTimeline(sql, which, part)),
   };
+}
+
+/** Rejects with `overloaded` (not_done) when too many wait. */
+function boundedReads(): <T>(read: () => Promise<T>) => Promise<T> {
+  const turns = createBatcher<() => Promise<unknown>, unknown>({
+    name: "read-page",
+    batchMax: 1,
+    concurrencyMax: pagesAtOnceMax,
+    queueDepthMax: pagesWaitingMax,
+    run: async ([read]) => [{ ok: true, value: await required(read, "a page")() }],
+  });
+  return <T>(read: () => Promise<T>) => turns.submit(read) as Promise<T>;
 }
 
 type MatchingRow = ListRow & { readonly body: Uint8Array };
