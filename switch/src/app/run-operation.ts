@@ -46,7 +46,10 @@ async function decideByLog(parts: Parts, operation: Operation): Promise<Operatio
   return (await answerFromLog(parts, operation.use)) ?? perform(parts, operation, { counts: undefined, isDegraded: true }, undefined);
 }
 
-/** Another call holds the claim. Fresh, it is waited for; stale, or with other parameters, the log has the last word. */
+/**
+ * Another call holds the claim. The log has the last word: who claimed may have died after its outcome was committed, and Redis would say
+ * "under way" until the lease ends. What the log does not know yet is waited for, unless the claim is stale.
+ */
 async function afterAnother(
   parts: Parts,
   operation: Operation,
@@ -54,7 +57,9 @@ async function afterAnother(
 ): Promise<OperationAnswer> {
   const isStale = parts.now() - running.startedAtMs > staleAfterMs;
   if (isStale) return decideByLog(parts, operation);
-  if (!running.isSame) return (await answerFromLog(parts, operation.use)) ?? reusedKey();
+  const known = await answerFromLog(parts, operation.use);
+  if (known !== undefined) return known;
+  if (!running.isSame) return reusedKey();
   const payment = await parts.reader.newest({ id: running.paymentId, merchantId: operation.use.merchantId });
   return { kind: "in_flight", payment };
 }
