@@ -267,6 +267,17 @@ describe("an operating fault", () => {
     expect(result?.disposition).toBe(Disposition.DONE);
   });
 
+  test("the vault does not answer: UNAVAILABLE, not done, and the key is free", async () => {
+    const fresh = await rpc.serve(await rpc.stage.replica());
+    rpc.stage.vault.isHung = true;
+    const request = createRequest();
+    expect(await faultAt(fresh, request)).toMatchObject({ status: 14, code: "unavailable", work: Work.NOT_DONE });
+    rpc.stage.vault.isHung = false;
+    const { result } = await (await rpc.ready("framed", "edge", fresh)).createPayment(request, within);
+    expect(result?.disposition).toBe(Disposition.DONE);
+    expect(rpc.stage.processor.calls.authorize).toBe(1);
+  });
+
   test("the database out of reach: UNAVAILABLE, not done, and another replica takes the key", async () => {
     const url = new URL(rpc.stage.appUrl);
     url.port = String(await freePort());

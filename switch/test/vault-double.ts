@@ -5,7 +5,7 @@ import { implement, type RpcServer, startRpcServer } from "@florin/runtime/rpc";
 import type { Logger } from "@florin/runtime/telemetry";
 import type { TlsSetting } from "@florin/runtime/tls";
 
-export type Vault = { readonly server: RpcServer; isAway: boolean; readonly fingerprints: Map<string, string> };
+export type Vault = { readonly server: RpcServer; isAway: boolean; isHung: boolean; readonly fingerprints: Map<string, string> };
 
 export async function startVault(o: { tls: TlsSetting; logger: Logger }): Promise<Vault> {
   const fingerprints = new Map([
@@ -15,6 +15,7 @@ export async function startVault(o: { tls: TlsSetting; logger: Logger }): Promis
   const service = implement(VaultService, {
     async describeToken({ token }) {
       if (vault.isAway) throw new AppError("unavailable", "the vault is away", { work: "not_done" });
+      if (vault.isHung) await new Promise(() => {});
       const fingerprint = fingerprints.get(token);
       if (fingerprint === undefined) return { found: false };
       return { found: true, brand: "visa", bin: "424242", last4: "4242", expMonth: 12, expYear: 2035, funding: "credit", fingerprint };
@@ -32,6 +33,6 @@ export async function startVault(o: { tls: TlsSetting; logger: Logger }): Promis
     allowInsecure: true,
     logger: o.logger,
   });
-  const vault: Vault = { server, isAway: false, fingerprints };
+  const vault: Vault = { server, isAway: false, isHung: false, fingerprints };
   return vault;
 }

@@ -1,5 +1,6 @@
 /** Asks the vault what a token is. Descriptions do not change, so they are kept, in a bounded number and for a bounded time. */
 import type { VaultService } from "@florin/gen/vault/v1/vault";
+import { AppError, type ErrorCode, toAppError } from "@florin/kernel";
 import type { Client } from "@florin/runtime/rpc";
 import type { CardSummary, Mode } from "../domain/payment/index.ts";
 
@@ -32,7 +33,8 @@ export function createTokenDirectory(o: { readonly vault: Client<typeof VaultSer
       const key = `${mode}/${merchantId}/${token}`;
       const known = entries.get(key);
       if (known !== undefined && known.untilMs > o.now()) return known.description;
-      const answer = await o.vault.describeToken({ merchantId, token, live: mode === "live" }, { timeoutMs, traceparent });
+      const question = { merchantId, token, live: mode === "live" };
+      const answer = await o.vault.describeToken(question, { timeoutMs, traceparent }).catch(asNothingDone);
       if (!answer.found) return undefined;
       const { brand, bin, last4, expMonth, expYear, funding, fingerprint } = answer;
       const description = { card: { brand, bin, last4, expMonth, expYear, funding }, fingerprint };
@@ -40,6 +42,16 @@ export function createTokenDirectory(o: { readonly vault: Client<typeof VaultSer
       return description;
     },
   };
+}
+
+/** Faults of the way to the vault. What the vault itself says (a bug, a wrong certificate) is told as it is. */
+const isOfTheWay: Partial<Record<ErrorCode, true>> = { unavailable: true, overloaded: true, deadline_exceeded: true, peer_lost: true };
+
+/** A question has no outcome that could be unknown: whoever asks again with the same key asks from the beginning. */
+function asNothingDone(thrown: unknown): never {
+  const fault = toAppError(thrown);
+  if (isOfTheWay[fault.code] === undefined) throw fault;
+  throw new AppError("unavailable", "the vault cannot say what the token is; nothing was done", { work: "not_done", cause: fault });
 }
 
 /** The oldest entry makes room: maps keep the order of insertion. */
