@@ -111,6 +111,6 @@ async function followAlone(
     positions = reached;
     if (end.kind === "gap") throw new EventGap(end.partition);
     if (end.kind === "interrupted") logger.warn({ consumer: follow.consumer, err: end.cause }, "broker stream interrupted");
-    await pause(retryDelayMs, follow.signal);
+    if (end.kind !== "quiet") await pause(retryDelayMs, follow.signal);
   }
 }

@@ -20,6 +20,8 @@ import { PartitionIntake } from "./partition-intake.ts";
 
 const portionMax = 64;
 const portionWaitMs = 5_000;
+/** Empty portions in a row after which the stream is called quiet. */
+const emptyPortionsMax = 2;
 const idleConsumerMs = 60_000;
 const nanosPerMs = 1_000_000;
 
@@ -29,6 +31,11 @@ export type StreamEnd =
   | { readonly kind: "gap"; readonly partition: number }
   /** The stream holds nothing. */
   | { readonly kind: "empty" }
+  /**
+   * Nothing came for ten seconds. Mostly nothing happened; but a broker that lost its newest messages, takes no new ones or hangs says
+   * nothing either, and only the log can tell.
+   */
+  | { readonly kind: "quiet" }
   /** The connection or the broker's consumer was lost; what was there may have been lost with it. */
   | { readonly kind: "interrupted"; readonly cause: unknown };
 
@@ -86,25 +93,33 @@ async function takeInAll(options: JetStreamFollowerOptions, follow: FollowOption
   });
   try {
     const consumer = await client.consumers.get(stream, name);
-    for (;;) {
-      const end = await takeInPortion(options, follow, intake, await consumer.fetch({ max_messages: portionMax, expires: portionWaitMs }));
+    let emptyPortions = 0;
+    while (emptyPortions < emptyPortionsMax) {
+      const messages = await consumer.fetch({ max_messages: portionMax, expires: portionWaitMs });
+      const { end, isEmpty } = await takeInPortion(options, follow, intake, messages);
       if (end !== undefined) return end;
+      emptyPortions = isEmpty ? emptyPortions + 1 : 0;
       await intake.whenRoom();
       if (follow.signal.aborted) return { kind: "aborted" };
     }
+    return { kind: "quiet" };
   } finally {
-    // Best effort: an idle consumer goes away by itself.
-    await manager.consumers.delete(stream, name).catch(() => {});
+    // Best effort, and nobody waits for it: over a lost connection it would take its whole time-out. An idle consumer goes away by itself.
+    void manager.consumers.delete(stream, name).catch(() => {});
   }
 }
+
+type Portion = { readonly end: StreamEnd | undefined; readonly isEmpty: boolean };
 
 async function takeInPortion(
   { logger, onceDisconnected }: JetStreamFollowerOptions,
   { signal, consumer }: FollowOptions,
   intake: PartitionIntake,
   messages: ConsumerMessages,
-): Promise<StreamEnd | undefined> {
+): Promise<Portion> {
   let isCut = false;
+  let isEmpty = true;
+  const ended = (end: StreamEnd): Portion => ({ end, isEmpty });
   const forgetDisconnect = onceDisconnected(() => {
     isCut = true;
     messages.stop();
@@ -113,20 +128,21 @@ async function takeInPortion(
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     // An abort from before the listener would go unheard until the portion's wait is over.
-    if (signal.aborted) return { kind: "aborted" };
+    if (signal.aborted) return ended({ kind: "aborted" });
     for await (const message of messages) {
+      isEmpty = false;
       const offer = decodeMessage(message.data, message.headers);
       if (offer === undefined) logger.error({ consumer, subject: message.subject }, "a message that is no batch of events, skipped");
-      else if (intake.offer(offer) === "gap") return { kind: "gap", partition: offer.partition };
+      else if (intake.offer(offer) === "gap") return ended({ kind: "gap", partition: offer.partition });
       await intake.whenRoom();
-      if (signal.aborted) return { kind: "aborted" };
+      if (signal.aborted) return ended({ kind: "aborted" });
     }
   } finally {
     forgetDisconnect();
     signal.removeEventListener("abort", onAbort);
     messages.stop();
   }
-  return isCut ? { kind: "interrupted", cause: new Error("the connection to the broker was lost") } : undefined;
+  return { end: isCut ? { kind: "interrupted", cause: new Error("the connection to the broker was lost") } : undefined, isEmpty };
 }
 
 /**
