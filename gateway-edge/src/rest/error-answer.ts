@@ -22,8 +22,7 @@ const retryAfterSDefault = 1;
 export function faultAnswer(fault: AppError, requestId: string): ErrorAnswer {
   const { http } = errorCatalogue[fault.code];
   const body = errorBody({ code: fault.code, message: fault.message, param: fault.param, requestId });
-  const mayComeBack = http === 503 || http === 429;
-  return { status: http, body, retryAfterS: mayComeBack ? retryAfterS(fault.retryAfterMs) : undefined };
+  return { status: http, body, retryAfterS: comingBack(http, fault.retryAfterMs) };
 }
 
 /** A business "no" of the switch: its code's status, with the payment when there is one (P9). */
@@ -36,7 +35,13 @@ export function refusalAnswer(result: OperationResult, requestId: string): Error
   if (code === "payment_not_found") return faultAnswer(paymentNotFound(), requestId);
   const { message, param } = refusal;
   const body = errorBody({ code, message, param, requestId, declineCode: refusal.declineCode, payment });
-  return { status: errorCatalogue[code].http, body, retryAfterS: result.retryAfterMs > 0 ? retryAfterS(result.retryAfterMs) : undefined };
+  const { http } = errorCatalogue[code];
+  return { status: http, body, retryAfterS: comingBack(http, result.retryAfterMs > 0 ? result.retryAfterMs : undefined) };
+}
+
+/** Who is sent away for want of a part or of room is always told when to come back; anybody else only when the switch says so. */
+function comingBack(http: number, retryAfterMs: number | undefined): number | undefined {
+  return http === 503 || http === 429 || retryAfterMs !== undefined ? retryAfterS(retryAfterMs) : undefined;
 }
 
 export function retryAfterS(retryAfterMs: number | undefined): number {
