@@ -1,10 +1,10 @@
 import { createServer } from "node:net";
+import { freePortBlock } from "@florin/runtime/testing";
 import { expect, test } from "vitest";
 import { planPorts, portDistances } from "./ports.ts";
 
-const base = 39_200;
-
 test("ports stand at fixed distances from the edge's; a taken one is replaced, the edge's own is not", async () => {
+  const base = await freePortBlock(Math.max(...Object.values(portDistances)) + 1);
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(base + 1, "127.0.0.1", resolve));
   try {
