@@ -232,6 +232,11 @@ describe.skipIf(nats === undefined)("the relay", () => {
 
   test("gives each message the trace of its first event", async () => {
     startRelay(await openBus());
+    const has = async (paymentId: string) =>
+      (await storedMessages(running().port)).some(({ batch }) => batch.events.some(({ body }) => eventOf(body).payment?.id === paymentId));
+    // What other tests left in the log is published by then, and shares no message with what follows.
+    const before = paymentOf(await createOrAuthorize(stage.parts, createCommand()));
+    await untilTrue(() => has(before.id), 5_000);
     const traceparent = `00-${randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}-01`;
     const caller = newCaller();
     const origin = { ...caller.origin, traceparent };
