@@ -9,6 +9,7 @@ import { createRandomPool } from "@florin/runtime/random";
 import { connectRedis } from "@florin/runtime/redis";
 import { connectFramed, startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
+import { systemTiming } from "@florin/runtime/timing";
 import { loadTls } from "@florin/runtime/tls";
 import { createCrashPoints } from "./app/crash-point.ts";
 import { createFraudScreen } from "./app/fraud/screen.ts";
@@ -73,6 +74,7 @@ runProcess({
       metrics,
       now,
       random: createRandomPool(),
+      timing: systemTiming,
       crashAt: createCrashPoints(config.crashPoint),
       authorizationLifetimeMs: config.authorizationHours * hourMs,
       connector: config.connector,

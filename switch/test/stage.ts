@@ -12,6 +12,7 @@ import { connectRedis, type Redis } from "@florin/runtime/redis";
 import { connectFramed } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
 import { type TestPostgres, type TestRedis, testPostgres, testRedis, untilTrue } from "@florin/runtime/testing";
+import { systemTiming } from "@florin/runtime/timing";
 import { type CreateCommand, createOrAuthorize } from "../src/app/authorize-payment.ts";
 import { createFraudScreen } from "../src/app/fraud/screen.ts";
 import type { CallerIdentity, OperationAnswer } from "../src/app/operation.ts";
@@ -107,6 +108,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
       metrics,
       now,
       random: randomBytes,
+      timing: systemTiming,
       crashAt: () => {},
       authorizationLifetimeMs: 7 * 24 * 3_600_000,
       connector: "simpay",

@@ -7,9 +7,9 @@
  * After a fault this bookkeeper posts nothing more: a later batch of the same partition must not overtake the one that failed, because
  * the position would move past it. Follow the log again from the stored positions, with a new bookkeeper.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@florin/kernel";
 import { createBatcher, type Settled } from "@florin/runtime/batch";
+import { systemTiming, type Timing } from "@florin/runtime/timing";
 import type { Batch, Posted, Poster } from "./post-batches.ts";
 
 /** Batches of the log in one transaction, and waiting for one. A broker message is a batch; there are 16 partitions. */
@@ -29,21 +29,28 @@ export type Bookkeeper = {
   close(): Promise<void>;
 };
 
-export function createBookkeeper(options: { readonly poster: Poster; readonly onPosted: (posted: Posted) => void }): Bookkeeper {
+/** `timing`: default the system's. */
+export function createBookkeeper(options: {
+  readonly poster: Poster;
+  readonly onPosted: (posted: Posted) => void;
+  readonly timing?: Timing;
+}): Bookkeeper {
+  const { timing = systemTiming } = options;
   let hasFailed = false;
   let lastBeganAtMs = Number.NEGATIVE_INFINITY;
 
   async function rest(members: readonly Batch[]): Promise<void> {
     const events = members.reduce((sum, batch) => sum + batch.events.length, 0);
-    const restMs = lastBeganAtMs + transactionPeriodMsMin - performance.now();
-    if (restMs > 1 && events < eventsWorthPosting) await sleep(restMs);
-    lastBeganAtMs = performance.now();
+    const restMs = lastBeganAtMs + transactionPeriodMsMin - timing.monotonicMs();
+    if (restMs > 1 && events < eventsWorthPosting) await timing.sleep(restMs);
+    lastBeganAtMs = timing.monotonicMs();
   }
 
   const batcher = createBatcher<Batch, void>({
     name: "ledger_post",
     batchMax: batchesPerTransactionMax,
     queueDepthMax: batchesWaitingMax,
+    timing,
     async run(members): Promise<readonly Settled<void>[]> {
       if (hasFailed) throw new AppError("unavailable", "an earlier batch could not be posted", { work: "not_done" });
       try {

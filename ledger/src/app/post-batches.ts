@@ -13,8 +13,8 @@ import { foldTransfers } from "../domain/balance.ts";
 import type { BookedEvent } from "../domain/event.ts";
 import { type Transfer, transfersOf } from "../domain/posting.ts";
 import { type LogBatch, newSince, type Progress } from "../domain/progress.ts";
-import { createAccountIds } from "../store/accounts.ts";
-import { postBatch } from "../store/post-batch.ts";
+import { type AccountIds, createAccountIds } from "../store/accounts.ts";
+import { type PostBatch, postBatch } from "../store/post-batch.ts";
 import { readProgress } from "../store/progress.ts";
 
 /** Times a transaction is worked out anew because another instance has moved the positions. */
@@ -31,8 +31,22 @@ export type Poster = {
   post(batches: readonly Batch[]): Promise<Posted>;
 };
 
+/** What a poster needs of the books; `createPoster` has it in PostgreSQL. */
+export interface PostingStore {
+  /** The positions as committed. */
+  readProgress(): Promise<Progress>;
+  /** See `createAccountIds`. */
+  idsOf: AccountIds["idsOf"];
+  /** See `postBatch`. */
+  postBatch(batch: PostBatch): Promise<"posted" | "positions_moved">;
+}
+
 export function createPoster(sql: Sql): Poster {
-  const accounts = createAccountIds(sql);
+  const { idsOf } = createAccountIds(sql);
+  return createPosterOver({ readProgress: () => readProgress(sql), idsOf, postBatch: (batch) => postBatch(sql, batch) });
+}
+
+export function createPosterOver(store: PostingStore): Poster {
   let known: Progress | undefined;
 
   /** Works out and writes what is new after `expected`; undefined when another instance was faster. */
@@ -41,8 +55,8 @@ export function createPoster(sql: Sql): Poster {
     if (isSame(news.progress, expected)) return { posted: { events: 0, transfers: 0 }, progress: expected };
     const transfers = transfersOfAll(news.events);
     const changes = [...foldTransfers(transfers).values()];
-    const accountIds = await accounts.idsOf(changes.map(({ account, currency }) => ({ name: account, currency })));
-    const result = await postBatch(sql, { expected, through: news.progress, transfers, changes, accountIds });
+    const accountIds = await store.idsOf(changes.map(({ account, currency }) => ({ name: account, currency })));
+    const result = await store.postBatch({ expected, through: news.progress, transfers, changes, accountIds });
     if (result === "positions_moved") return undefined;
     return { posted: { events: news.events.length, transfers: transfers.length }, progress: news.progress };
   }
@@ -51,7 +65,7 @@ export function createPoster(sql: Sql): Poster {
     async post(batches) {
       try {
         for (let attempt = 0; attempt < positionsMovedMax; attempt++) {
-          const expected = known ?? (await readProgress(sql));
+          const expected = known ?? (await store.readProgress());
           // Until the transaction has answered nobody knows the positions; after a fault they are read again.
           known = undefined;
           const done = await postAfter(expected, batches);

@@ -13,6 +13,7 @@
  * Not here: retries, time-outs, deduplication. They belong to `run`, which knows what a member is.
  */
 import { AppError, AssertionError, assert, toAppError } from "@florin/kernel";
+import { systemTiming, type Timing } from "../timing/index.ts";
 
 /** The answer to one member of a batch. */
 export type Settled<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
@@ -33,6 +34,8 @@ export type BatcherOptions<In, Out> = {
    * second one that is nearly empty pays it for little, and its members lose little by waiting for the first.
    */
   readonly besideMin?: number;
+  /** When a turn of the event loop ends. Default: the system's. */
+  readonly timing?: Pick<Timing, "atTurnEnd">;
 };
 
 export interface Batcher<In, Out> {
@@ -51,12 +54,12 @@ export interface Batcher<In, Out> {
 type Settle<Out> = { readonly resolve: (value: Out) => void; readonly reject: (error: unknown) => void };
 
 export function createBatcher<In, Out>(options: BatcherOptions<In, Out>): Batcher<In, Out> {
-  const { batchMax, queueDepthMax, concurrencyMax = 1, besideMin = 1 } = options;
+  const { batchMax, queueDepthMax, concurrencyMax = 1, besideMin = 1, timing = systemTiming } = options;
   assert(Number.isInteger(batchMax) && batchMax >= 1, "batchMax is an integer of at least 1");
   assert(Number.isInteger(queueDepthMax) && queueDepthMax >= 1, "queueDepthMax is an integer of at least 1");
   assert(Number.isInteger(concurrencyMax) && concurrencyMax >= 1, "concurrencyMax is an integer of at least 1");
   assert(Number.isInteger(besideMin) && besideMin >= 1 && besideMin <= batchMax, "besideMin is an integer from 1 to batchMax");
-  return new QueueBatcher({ ...options, concurrencyMax, besideMin });
+  return new QueueBatcher({ ...options, concurrencyMax, besideMin, timing });
 }
 
 class QueueBatcher<In, Out> implements Batcher<In, Out> {
@@ -121,7 +124,7 @@ class QueueBatcher<In, Out> implements Batcher<In, Out> {
     }
     if (this.#isStartPlanned) return;
     this.#isStartPlanned = true;
-    setImmediate(() => {
+    this.#options.timing.atTurnEnd(() => {
       this.#isStartPlanned = false;
       if (this.#mayStart()) this.#start();
     });

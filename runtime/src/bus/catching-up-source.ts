@@ -6,6 +6,7 @@
  * no event; while nothing happens it costs a look into the log every ten seconds.
  */
 import type { Logger, Metrics } from "../telemetry/index.ts";
+import { systemTiming, type Timing } from "../timing/index.ts";
 import { type DirectSourceOptions, followDirectly } from "./direct-source.ts";
 import type { EventSource, FollowOptions } from "./event-bus.ts";
 import type { JetStreamBus } from "./jetstream-bus.ts";
@@ -18,9 +19,11 @@ const suspicionMsMax = 10_000;
 
 export type CatchingUpOptions = {
   readonly jetstream: Pick<JetStreamBus, "followStream" | "newestPosition">;
-  readonly direct: Omit<DirectSourceOptions, "logger" | "metrics">;
+  readonly direct: Omit<DirectSourceOptions, "logger" | "metrics" | "timing">;
   readonly logger: Logger;
   readonly metrics?: Metrics;
+  /** Default: the system's. */
+  readonly timing?: Timing;
 };
 
 export function createCatchingUpSource(options: CatchingUpOptions): EventSource {
@@ -56,12 +59,12 @@ const isSuspicious: Readonly<Record<StreamEnd["kind"], boolean>> = {
 
 /** `mayHaveLost`: the log is read until it says that it has no more. */
 async function catchUp(options: CatchingUpOptions, follow: FollowOptions, mayHaveLost: boolean): Promise<readonly bigint[]> {
-  const { jetstream, direct, logger, metrics } = options;
-  const startedAtMs = performance.now();
+  const { jetstream, direct, logger, metrics, timing = systemTiming } = options;
+  const startedAtMs = timing.monotonicMs();
   let goal: bigint | undefined;
   let lookedAtMs = Number.NEGATIVE_INFINITY;
   const isEnough = async (seenMin: bigint, isSignOfLife: boolean): Promise<boolean> => {
-    const nowMs = performance.now();
+    const nowMs = timing.monotonicMs();
     if (goal === undefined && nowMs - lookedAtMs >= lookIntervalMs) {
       lookedAtMs = nowMs;
       goal = await jetstream.newestPosition();
@@ -69,5 +72,5 @@ async function catchUp(options: CatchingUpOptions, follow: FollowOptions, mayHav
     if (goal === undefined || seenMin < goal) return false;
     return !mayHaveLost || isSignOfLife || nowMs - startedAtMs > suspicionMsMax;
   };
-  return await followDirectly({ ...direct, logger, ...(metrics === undefined ? {} : { metrics }) }, follow, isEnough);
+  return await followDirectly({ ...direct, logger, timing, ...(metrics === undefined ? {} : { metrics }) }, follow, isEnough);
 }

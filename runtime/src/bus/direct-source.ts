@@ -6,9 +6,9 @@
 import type { LoggedEvent, SubscribeResponse } from "@florin/gen/events/v1/events";
 import { required } from "@florin/kernel";
 import type { Logger, Metrics } from "../telemetry/index.ts";
+import { systemTiming, type Timing } from "../timing/index.ts";
 import { type EventSource, type FollowOptions, partitionCount } from "./event-bus.ts";
 import { PartitionIntake } from "./partition-intake.ts";
-import { pause } from "./pause.ts";
 
 const reconnectDelayMsMin = 100;
 const reconnectDelayMsMax = 5_000;
@@ -18,7 +18,13 @@ export type EventLogClient = {
   subscribe(request: { afterPosition: bigint; consumer: string }, options: { signal: AbortSignal }): AsyncIterable<SubscribeResponse>;
 };
 
-export type DirectSourceOptions = { readonly client: EventLogClient; readonly logger: Logger; readonly metrics?: Metrics };
+export type DirectSourceOptions = {
+  readonly client: EventLogClient;
+  readonly logger: Logger;
+  readonly metrics?: Metrics;
+  /** Default: the system's. */
+  readonly timing?: Timing;
+};
 
 export function createDirectSource(options: DirectSourceOptions): EventSource {
   return {
@@ -37,9 +43,9 @@ export async function followDirectly(
   follow: FollowOptions,
   isEnough: (seenMin: bigint, isSignOfLife: boolean) => boolean | Promise<boolean>,
 ): Promise<readonly bigint[]> {
-  const { client, logger, metrics } = options;
+  const { client, logger, metrics, timing = systemTiming } = options;
   const { consumer, signal } = follow;
-  const intake = new PartitionIntake({ ...follow, logger, onRedelivery: () => metrics?.count("bus_redelivered_total") });
+  const intake = new PartitionIntake({ ...follow, logger, timing, onRedelivery: () => metrics?.count("bus_redelivered_total") });
   let failures = 0;
   let hasEnough = false;
   while (!signal.aborted && !hasEnough) {
@@ -62,7 +68,7 @@ export async function followDirectly(
       subscription.abort();
     }
     if (signal.aborted || hasEnough) break;
-    await pause(Math.min(reconnectDelayMsMin * 2 ** failures, reconnectDelayMsMax), signal);
+    await timing.sleep(Math.min(reconnectDelayMsMin * 2 ** failures, reconnectDelayMsMax), signal);
     failures = Math.min(failures + 1, 10);
   }
   await intake.finish();

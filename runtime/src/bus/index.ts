@@ -11,3 +11,5 @@ export {
   partitionOf,
 } from "./event-bus.ts";
 export { createJetStreamBus, type JetStreamBus, type JetStreamBusOptions } from "./jetstream-bus.ts";
+export type { StreamEnd, StreamEndAt } from "./jetstream-follower.ts";
+export { type Offer, PartitionIntake } from "./partition-intake.ts";

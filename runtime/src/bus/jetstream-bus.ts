@@ -8,11 +8,11 @@
  */
 import { AppError } from "@florin/kernel";
 import type { Logger, Metrics } from "../telemetry/index.ts";
+import { systemTiming } from "../timing/index.ts";
 import { EventGap, type EventPublisher, type EventSource, type FollowOptions } from "./event-bus.ts";
 import { followStream, newestPosition, type StreamEndAt } from "./jetstream-follower.ts";
 import { createJetStreamPublisher } from "./jetstream-publisher.ts";
 import { type JetStreamSession, openJetStreamSession } from "./jetstream-session.ts";
-import { pause } from "./pause.ts";
 
 const streamDefault = "FLORIN_PAYMENTS";
 const bytesMaxDefault = 2 * 1_024 ** 3;
@@ -60,7 +60,7 @@ export async function createJetStreamBus(options: JetStreamBusOptions): Promise<
   };
   const connectLater = async (): Promise<void> => {
     while (connected === undefined && !closing.signal.aborted) {
-      await pause(retryDelayMs, closing.signal);
+      await systemTiming.sleep(retryDelayMs, closing.signal);
       if (!closing.signal.aborted) await connectOnce();
     }
   };
@@ -111,6 +111,6 @@ async function followAlone(
     positions = reached;
     if (end.kind === "gap") throw new EventGap(end.partition);
     if (end.kind === "interrupted") logger.warn({ consumer: follow.consumer, err: end.cause }, "broker stream interrupted");
-    if (end.kind !== "quiet") await pause(retryDelayMs, follow.signal);
+    if (end.kind !== "quiet") await systemTiming.sleep(retryDelayMs, follow.signal);
   }
 }

@@ -8,6 +8,7 @@ import { create } from "@bufbuild/protobuf";
 import { EventBatchSchema, type LoggedEvent } from "@florin/gen/events/v1/events";
 import { assert, required } from "@florin/kernel";
 import type { Logger } from "../telemetry/index.ts";
+import { systemTiming, type Timing } from "../timing/index.ts";
 import { type HandleBatch, partitionCount } from "./event-bus.ts";
 
 const eventsWaitingMax = 8_192;
@@ -36,6 +37,8 @@ export type PartitionIntakeOptions = {
   readonly logger: Logger;
   readonly consumer: string;
   readonly onRedelivery: () => void;
+  /** Default: the system's. */
+  readonly timing?: Pick<Timing, "monotonicMs" | "after">;
 };
 
 export class PartitionIntake {
@@ -47,6 +50,7 @@ export class PartitionIntake {
   readonly #told: bigint[];
   readonly #waiting: (Waiting | undefined)[] = new Array(partitionCount).fill(undefined);
   readonly #options: PartitionIntakeOptions;
+  readonly #timing: Pick<Timing, "monotonicMs" | "after">;
   #eventsWaiting = 0;
   #next = 0;
   #isFinishing = false;
@@ -57,6 +61,7 @@ export class PartitionIntake {
   constructor(options: PartitionIntakeOptions) {
     assert(options.afterPositions.length === partitionCount, "a position for each partition");
     this.#options = options;
+    this.#timing = options.timing ?? systemTiming;
     this.#seen = [...options.afterPositions];
     this.#handled = [...options.afterPositions];
     this.#told = [...options.afterPositions];
@@ -131,7 +136,7 @@ export class PartitionIntake {
 
   /** The next partition in turn that has something to do now. */
   #ready(): number | undefined {
-    const nowMs = performance.now();
+    const nowMs = this.#timing.monotonicMs();
     for (let step = 0; step < partitionCount; step++) {
       const partition = (this.#next + step) % partitionCount;
       const waiting = this.#waiting[partition];
@@ -169,7 +174,7 @@ export class PartitionIntake {
   #putOff(partition: number, waiting: Waiting, err: unknown): void {
     waiting.failures += 1;
     const delayMs = Math.min(retryDelayMsMin * 2 ** (waiting.failures - 1), retryDelayMsMax);
-    waiting.notBeforeMs = performance.now() + delayMs;
+    waiting.notBeforeMs = this.#timing.monotonicMs() + delayMs;
     this.#options.onRedelivery();
     const { logger, consumer } = this.#options;
     logger.warn(
@@ -184,12 +189,12 @@ export class PartitionIntake {
       (least, waiting) => Math.min(least, waiting?.notBeforeMs ?? Number.POSITIVE_INFINITY),
       Number.POSITIVE_INFINITY,
     );
-    let timer: NodeJS.Timeout | undefined;
+    let cancel: (() => void) | undefined;
     await new Promise<void>((resolve) => {
       this.#wakeWorker = resolve;
-      if (Number.isFinite(dueMs)) timer = setTimeout(resolve, Math.max(1, dueMs - performance.now()));
+      if (Number.isFinite(dueMs)) cancel = this.#timing.after(Math.max(1, dueMs - this.#timing.monotonicMs()), resolve);
     });
-    clearTimeout(timer);
+    cancel?.();
     this.#wakeWorker = undefined;
   }
 

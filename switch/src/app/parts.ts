@@ -1,5 +1,6 @@
 /** What the use cases work with. The composition root makes it once; tests make their own. */
 import type { Metrics } from "@florin/runtime/telemetry";
+import type { Timing } from "@florin/runtime/timing";
 import type { ConnectorGateway } from "../clients/connector-gateway.ts";
 import type { TokenDirectory } from "../clients/token-directory.ts";
 import type { Claims } from "../store/claims.ts";
@@ -25,6 +26,8 @@ export type Parts = {
   readonly now: () => number;
   /** Random bytes for ids. */
   readonly random: (length: number) => Uint8Array;
+  /** Pauses. The system's, except in the simulation. */
+  readonly timing: Timing;
   readonly crashAt: (point: CrashPoint) => void;
   /** Hold time of an authorization, milliseconds (R11). */
   readonly authorizationLifetimeMs: number;

@@ -5,7 +5,6 @@
  * is tried again for some twenty seconds. What is lost then is found by recovery. Repeating is safe: once an outcome is in the log, the
  * domain ignores a second one.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { AppError, required, toAppError } from "@florin/kernel";
 import type { Payment, Recording, Transition } from "../domain/payment/index.ts";
 import type { Appended } from "../store/log-writer.ts";
@@ -44,7 +43,7 @@ async function insist(parts: Parts, intent: Transition, record: (payment: Paymen
       parts.metrics.count("switch_append_conflicts_total", { kind: "sequence" });
     } catch (thrown) {
       if (!isWorthRepeating(thrown) || ++faults >= faultsMax) throw thrown;
-      await sleep(Math.min(faultDelayMsMin * faults, faultDelayMsMax));
+      await parts.timing.sleep(Math.min(faultDelayMsMin * faults, faultDelayMsMax));
     }
   }
   throw new AppError("unavailable", "the outcome could not be recorded", { work: "unknown" });

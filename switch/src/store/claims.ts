@@ -13,6 +13,7 @@ import { AppError } from "@florin/kernel";
 import { createBatcher } from "@florin/runtime/batch";
 import type { Redis } from "@florin/runtime/redis";
 import type { Metrics } from "@florin/runtime/telemetry";
+import { systemTiming, type Timing } from "@florin/runtime/timing";
 import type { Mode } from "../domain/payment/index.ts";
 import { claimScript, releaseScript, rememberScript } from "./claim-scripts.ts";
 
@@ -77,20 +78,41 @@ type ScriptAnswer = string | readonly number[] | 0;
 /** An answer for each member, and the name of the memory. */
 type ScriptAnswers = readonly (ScriptAnswer | undefined)[];
 
+/** The scripts of claim-scripts.ts, wherever they run; each rejects when the cache is away or silent. */
+export type ClaimCache = {
+  isUp(): boolean;
+  /** Calls back whenever the cache is there (again). */
+  onReady(run: () => void): void;
+  readonly claim: Script;
+  readonly remember: Script;
+  readonly release: Script;
+};
+
 export function createClaims(o: { readonly redis: Redis | undefined; readonly metrics: Metrics; readonly now: () => number }): Claims {
-  const { redis, metrics } = o;
-  if (redis === undefined) return withoutRedis(metrics);
-  const scripts = defineScripts(redis);
-  const memory = watchMemory(redis, o.now);
+  const { redis, metrics, now } = o;
+  return createClaimsOver({ cache: redis && cacheIn(redis), metrics, now });
+}
+
+/** The claims over any form of the scripts. `timing`: default the system's. */
+export function createClaimsOver(o: {
+  readonly cache: ClaimCache | undefined;
+  readonly metrics: Metrics;
+  readonly now: () => number;
+  readonly timing?: Pick<Timing, "atTurnEnd" | "monotonicMs">;
+}): Claims {
+  const { cache, metrics, timing = systemTiming } = o;
+  if (cache === undefined) return withoutRedis(metrics);
+  const memory = watchMemory(cache, timing.monotonicMs);
   const claims = createBatcher<Member, ClaimAnswer>({
     name: "claim",
     batchMax,
     queueDepthMax,
     concurrencyMax: batchesInFlightMax,
     besideMin,
+    timing,
     run: async (members) => {
       const answers = JSON.parse(
-        (await scripts.claim(rememberedMs, JSON.stringify(wordsOf(members)), String(o.now()))) as string,
+        (await cache.claim(rememberedMs, JSON.stringify(wordsOf(members)), String(o.now()))) as string,
       ) as ScriptAnswers;
       const isDegraded = memory.hasForgotten(answers[members.length]);
       return members.map((member, index) => ({ ok: true, value: readAnswer(answers[index] as ScriptAnswer, member, isDegraded) }));
@@ -100,13 +122,14 @@ export function createClaims(o: { readonly redis: Redis | undefined; readonly me
     name: "remember",
     batchMax,
     queueDepthMax,
+    timing,
     run: async (members) => {
-      await scripts.remember(rememberedMs, JSON.stringify(members.flatMap(({ redisKey, value }) => [redisKey, value])));
+      await cache.remember(rememberedMs, JSON.stringify(members.flatMap(({ redisKey, value }) => [redisKey, value])));
       return members.map(() => ({ ok: true, value: undefined }));
     },
   });
   metrics.gauge("batch_queue_depth", () => claims.takeDepthPeak(), { batch: "claim" });
-  const isUp = () => redis.status === "ready";
+  const { isUp } = cache;
   const onLoss = () => metrics.count("switch_redis_unavailable_total");
   return {
     get isAvailable() {
@@ -124,20 +147,20 @@ export function createClaims(o: { readonly redis: Redis | undefined; readonly me
       remembered.submit({ redisKey: redisKeyOf(use), value }).catch(onLoss);
     },
     release({ redisKey, value }) {
-      if (isUp()) scripts.release(redisKey, value).catch(onLoss);
+      if (isUp()) cache.release(redisKey, value).catch(onLoss);
     },
   };
 }
 
 /** True from a loss that this process noticed until nothing that was under way by then can still be. */
-function watchMemory(redis: Redis, now: () => number): { hasForgotten(name: ScriptAnswer | undefined): boolean } {
+function watchMemory(cache: ClaimCache, monotonicMs: () => number): { hasForgotten(name: ScriptAnswer | undefined): boolean } {
   let known: ScriptAnswer | undefined;
-  let forgottenUntilMs = 0;
-  let wasConnected = redis.status === "ready";
+  let forgottenUntilMs = Number.NEGATIVE_INFINITY;
+  let wasConnected = cache.isUp();
   const forgotten = (): void => {
-    forgottenUntilMs = now() + leaseMs;
+    forgottenUntilMs = monotonicMs() + leaseMs;
   };
-  redis.on("ready", () => {
+  cache.onReady(() => {
     if (wasConnected) forgotten();
     wasConnected = true;
   });
@@ -145,7 +168,7 @@ function watchMemory(redis: Redis, now: () => number): { hasForgotten(name: Scri
     hasForgotten(name) {
       if (known !== undefined && name !== known) forgotten();
       known = name ?? known;
-      return now() < forgottenUntilMs;
+      return monotonicMs() < forgottenUntilMs;
     },
   };
 }
@@ -165,19 +188,24 @@ function withoutRedis(metrics: Metrics): Claims {
 }
 
 type Script = (...words: string[]) => Promise<unknown>;
-type Scripts = { readonly claim: Script; readonly remember: Script; readonly release: Script };
 
 /** ioredis sends a script's hash, and its text once more when the server has forgotten it. */
-function defineScripts(redis: Redis): Scripts {
+function cacheIn(redis: Redis): ClaimCache {
   const names = { claim: "florinClaim", remember: "florinRemember", release: "florinRelease" } as const;
   const texts = { claim: claimScript, remember: rememberScript, release: releaseScript };
-  const scriptOf = (name: keyof Scripts): Script => {
+  const scriptOf = (name: keyof typeof names): Script => {
     redis.defineCommand(names[name], { numberOfKeys: 0, lua: texts[name] });
     const run = (redis as unknown as Readonly<Record<string, Script | undefined>>)[names[name]];
     if (run === undefined) throw new AppError("internal", "the client of the cache takes no scripts", { work: "not_done" });
     return run.bind(redis);
   };
-  return { claim: scriptOf("claim"), remember: scriptOf("remember"), release: scriptOf("release") };
+  return {
+    isUp: () => redis.status === "ready",
+    onReady: (run) => {
+      redis.on("ready", run);
+    },
+    claim: scriptOf("claim"), remember: scriptOf("remember"), release: scriptOf("release"),
+  };
 }
 
 function wordsOf(members: readonly Member[]): (string | number)[] {

@@ -66,7 +66,9 @@ const isAnswer: Readonly<Record<EventType, boolean>> = {
   reversal_failed: true,
 };
 
-const answerTypes = arrayLiteral(Object.entries(isAnswer).flatMap(([type, answers]) => (answers ? [type] : [])));
+export const answerTypes: ReadonlySet<string> = new Set(Object.entries(isAnswer).flatMap(([type, answers]) => (answers ? [type] : [])));
+
+const answerTypesLiteral = arrayLiteral([...answerTypes]);
 
 const batchMax = 256;
 const queueDepthMax = 20_000;
@@ -162,7 +164,7 @@ function findAnswers(sql: Sql, members: readonly At[]) {
     CROSS JOIN LATERAL (
       SELECT body FROM payment_events e
       WHERE e.payment_id = intent.payment_id AND e.merchant_id = intent.merchant_id AND e.seq >= intent.seq
-        AND e.operation_id IS NOT DISTINCT FROM intent.operation_id AND e.type = ANY (${answerTypes}::text[])
+        AND e.operation_id IS NOT DISTINCT FROM intent.operation_id AND e.type = ANY (${answerTypesLiteral}::text[])
       ORDER BY e.seq LIMIT 1
     ) answer`;
 }
@@ -178,7 +180,7 @@ function findKeys(sql: Sql, members: readonly KeyOf[]) {
     LEFT JOIN LATERAL (
       SELECT body FROM payment_events e
       WHERE e.payment_id = k.payment_id AND e.merchant_id = k.merchant_id AND e.seq >= k.intent_seq
-        AND e.operation_id IS NOT DISTINCT FROM k.operation_id AND e.type = ANY (${answerTypes}::text[])
+        AND e.operation_id IS NOT DISTINCT FROM k.operation_id AND e.type = ANY (${answerTypesLiteral}::text[])
       ORDER BY e.seq LIMIT 1
     ) answer ON true`;
 }

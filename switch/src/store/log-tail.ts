@@ -12,7 +12,7 @@
  *
  * One long transaction of anybody holds the followers up, never the payments. Our own statements are bounded by `statement_timeout`.
  */
-import { idFromHex } from "@florin/kernel";
+import { idFromHex, required } from "@florin/kernel";
 import type { Sql } from "@florin/runtime/postgres";
 import { guarded } from "./guarded.ts";
 
@@ -30,9 +30,25 @@ export interface LogTail {
   readonly decided: bigint;
 }
 
+/** The four questions behind the tail. Each sees what was committed when it was asked. */
+export interface TailQueries {
+  /** The last position drawn; 0 when none was. */
+  lastDrawn(): Promise<bigint>;
+  /** An id of a transaction of our own, higher than that of every transaction begun before. */
+  ownTransaction(): Promise<bigint>;
+  /** Every transaction with a lower id has ended. */
+  oldestRunning(): Promise<bigint>;
+  /** Committed rows in (after, through] in order, at most `limit`. */
+  rows(afterPosition: bigint, throughPosition: bigint, limit: number): Promise<readonly TailEvent[]>;
+}
+
 type Fence = { readonly position: bigint; readonly transaction: bigint };
 
 export function createLogTail(sql: Sql): LogTail {
+  return createLogTailOver(createTailQueries(sql));
+}
+
+export function createLogTailOver(queries: TailQueries): LogTail {
   /** Shared by all readers of this process, because it only grows. */
   let decided = 0n;
   /** The fence that is waited for. */
@@ -41,18 +57,14 @@ export function createLogTail(sql: Sql): LogTail {
 
   const passFence = async (): Promise<void> => {
     if (fence === undefined) return;
-    const [row] = await sql<{ oldest: string }[]>`SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS oldest`;
-    if (row === undefined || BigInt(row.oldest) < fence.transaction) return;
+    if ((await queries.oldestRunning()) < fence.transaction) return;
     decided = fence.position;
     fence = undefined;
   };
 
   const setFence = async (): Promise<void> => {
-    const [drawn] = await sql<{ position: bigint }[]>`
-      SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS position FROM payment_events_position`;
-    if (drawn === undefined || drawn.position <= decided) return;
-    const [own] = await sql<{ id: string }[]>`SELECT pg_current_xact_id()::text AS id`;
-    if (own !== undefined) fence = { position: drawn.position, transaction: BigInt(own.id) };
+    const position = await queries.lastDrawn();
+    if (position > decided) fence = { position, transaction: await queries.ownTransaction() };
   };
 
   const lookOnce = async (): Promise<void> => {
@@ -66,7 +78,7 @@ export function createLogTail(sql: Sql): LogTail {
     looking ??= lookOnce().finally(() => {
       looking = undefined;
     });
-    await guarded(looking);
+    await looking;
     return decided;
   };
 
@@ -79,12 +91,34 @@ export function createLogTail(sql: Sql): LogTail {
       // A reader that is behind needs no look at the head.
       const through = decided > afterPosition ? decided : await look();
       if (through <= afterPosition) return { throughPosition: afterPosition, events: [] };
+      const events = await queries.rows(afterPosition, through, limit);
+      return { throughPosition: events.length < limit ? through : (events.at(-1)?.position ?? through), events };
+    },
+  };
+}
+
+function createTailQueries(sql: Sql): TailQueries {
+  return {
+    async lastDrawn() {
+      const [row] = await guarded(sql<{ position: bigint }[]>`
+        SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS position FROM payment_events_position`);
+      return required(row, "the sequence of positions").position;
+    },
+    async ownTransaction() {
+      const [row] = await guarded(sql<{ id: string }[]>`SELECT pg_current_xact_id()::text AS id`);
+      return BigInt(required(row, "a transaction id").id);
+    },
+    async oldestRunning() {
+      const [row] = await guarded(sql<{ oldest: string }[]>`SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS oldest`);
+      return BigInt(required(row, "a snapshot").oldest);
+    },
+    async rows(afterPosition, throughPosition, limit) {
       // index: payment_events_by_position, merged over the partitions
       const rows = await guarded(sql<{ position: bigint; payment_id: string; body: Uint8Array }[]>`
         SELECT position, payment_id, body FROM payment_events
-        WHERE position > ${afterPosition.toString()}::bigint AND position <= ${through.toString()}::bigint ORDER BY position LIMIT ${limit}`);
-      const events = rows.map((row) => ({ position: row.position, paymentId: idFromHex("payment", row.payment_id), body: row.body }));
-      return { throughPosition: events.length < limit ? through : (events.at(-1)?.position ?? through), events };
+        WHERE position > ${afterPosition.toString()}::bigint AND position <= ${throughPosition.toString()}::bigint
+        ORDER BY position LIMIT ${limit}`);
+      return rows.map((row) => ({ position: row.position, paymentId: idFromHex("payment", row.payment_id), body: row.body }));
     },
   };
 }

@@ -4,14 +4,15 @@
  * Invariants: a key and its intent are written together or not at all; a row is never changed; of two rows with one (payment, seq) one
  * wins and the other is told `conflict`.
  */
-import { AssertionError, assert, idToHex, required } from "@florin/kernel";
+import { AssertionError, assert, required } from "@florin/kernel";
 import { createBatcher, type Settled } from "@florin/runtime/batch";
-import { arrayLiteral, DatabaseFault, type Sql, toDatabaseFault } from "@florin/runtime/postgres";
+import { DatabaseFault, type Sql, toDatabaseFault } from "@florin/runtime/postgres";
 import type { Metrics } from "@florin/runtime/telemetry";
+import { systemTiming, type Timing } from "@florin/runtime/timing";
 import type { Transition } from "../domain/payment/index.ts";
-import { isUniquelyReferenced, type KeyClaim, lessonOf, type Member, nextRound, type Verdict, type Waiting } from "./append-batch.ts";
-import { appendDegradedStatement, appendStatement } from "./append-statement.ts";
+import { type KeyClaim, lessonOf, type Member, nextRound, type Verdict, type Waiting } from "./append-batch.ts";
 import { encodeTransitions } from "./event-body.ts";
+import { createInsertRows, type EncodedMember, type InsertRows } from "./insert-rows.ts";
 
 export type { KeyClaim } from "./append-batch.ts";
 
@@ -27,10 +28,7 @@ export interface LogWriter {
   close(): Promise<void>;
 }
 
-type Encoded = Member & { readonly body: Uint8Array };
 const nothing = new Uint8Array();
-
-type Row = { readonly position: bigint | null; readonly verdict: Verdict };
 
 const batchMax = 512;
 const queueDepthMax = 20_000;
@@ -41,8 +39,17 @@ const besideMin = 64;
 const lostRace: ReadonlySet<string> = new Set(["FL001", "23505", "40001", "40P01"]);
 const aloneTriesMax = 5;
 
-export function createLogWriter(o: { readonly sql: Sql; readonly metrics: Metrics }): LogWriter {
-  const { sql, metrics } = o;
+export function createLogWriter({ sql, metrics }: { readonly sql: Sql; readonly metrics: Metrics }): LogWriter {
+  return createBatchedLogWriter({ insert: createInsertRows(sql), metrics });
+}
+
+/** The writer over any form of the one statement. `timing`: default the system's. */
+export function createBatchedLogWriter(o: {
+  readonly insert: InsertRows;
+  readonly metrics: Metrics;
+  readonly timing?: Pick<Timing, "atTurnEnd">;
+}): LogWriter {
+  const { insert, metrics, timing = systemTiming } = o;
   const size = metrics.histogram("switch_append_batch_size");
   const duration = metrics.histogram("switch_append_duration_seconds");
   const batcher = createBatcher<Member, Appended>({
@@ -51,9 +58,10 @@ export function createLogWriter(o: { readonly sql: Sql; readonly metrics: Metric
     queueDepthMax,
     concurrencyMax: batchesInFlightMax,
     besideMin,
+    timing,
     async run(members) {
       const startedMs = performance.now();
-      const answers = await writeBatch(sql, members, () => metrics.count("switch_append_conflicts_total", { kind: "batch_aborted" }));
+      const answers = await writeBatch(insert, members, () => metrics.count("switch_append_conflicts_total", { kind: "batch_aborted" }));
       size.record(members.length);
       duration.record((performance.now() - startedMs) / 1000);
       return answers;
@@ -67,20 +75,20 @@ export function createLogWriter(o: { readonly sql: Sql; readonly metrics: Metric
 }
 
 /** In rounds: each settles at least one member, and the first nearly always all. */
-async function writeBatch(sql: Sql, submitted: readonly Member[], onAbort: () => void): Promise<readonly Settled<Appended>[]> {
+async function writeBatch(insert: InsertRows, submitted: readonly Member[], onAbort: () => void): Promise<readonly Settled<Appended>[]> {
   const answers = new Array<Settled<Appended>>(submitted.length);
   const members = encodedOf(submitted, answers);
   let places: readonly number[] = members.map((_, place) => place).filter((place) => answers[place] === undefined);
   while (places.length > 0) {
     const round = nextRound(members, places);
-    await writeRound(answers, sql, members, round.going, onAbort);
+    await writeRound(answers, insert, members, round.going, onAbort);
     places = round.waiting.filter((waiting) => !settleWaiting(answers, waiting)).map(({ place }) => place);
   }
   return answers;
 }
 
 /** A member that cannot be encoded is a bug of ours: it is answered so, and its neighbours go on. */
-function encodedOf(members: readonly Member[], answers: Settled<Appended>[]): readonly Encoded[] {
+function encodedOf(members: readonly Member[], answers: Settled<Appended>[]): readonly EncodedMember[] {
   const bodies = encodeTransitions(members.map(({ transition }) => transition));
   return members.map((member, place) => {
     const body = required(bodies[place], "the body of a member");
@@ -106,28 +114,28 @@ function told(verdict: Verdict): Settled<Appended> {
 
 async function writeRound(
   answers: Settled<Appended>[],
-  sql: Sql,
-  members: readonly Encoded[],
+  insert: InsertRows,
+  members: readonly EncodedMember[],
   places: readonly number[],
   onAbort: () => void,
 ): Promise<void> {
   try {
-    await writeInto(answers, sql, members, places);
+    await writeInto(answers, insert, members, places);
   } catch (thrown) {
     const fault = toDatabaseFault(thrown);
     if (isLostRace(fault)) {
       onAbort();
-      for (const place of places) answers[place] = await writeAlone(sql, required(members[place], "member"));
+      for (const place of places) answers[place] = await writeAlone(insert, required(members[place], "member"));
     } else for (const place of places) answers[place] = { ok: false, error: fault };
   }
 }
 
 /** After an aborted batch. Alone, a member that was beaten sees the winner on its next try, because that one is committed by then. */
-async function writeAlone(sql: Sql, member: Encoded): Promise<Settled<Appended>> {
+async function writeAlone(insert: InsertRows, member: EncodedMember): Promise<Settled<Appended>> {
   for (let tries = 1; ; tries++) {
     const answers: Settled<Appended>[] = [];
     try {
-      await writeInto(answers, sql, [member], [0]);
+      await writeInto(answers, insert, [member], [0]);
       return required(answers[0], "answer");
     } catch (thrown) {
       const fault = toDatabaseFault(thrown);
@@ -140,10 +148,15 @@ function isLostRace(fault: unknown): boolean {
   return fault instanceof DatabaseFault && fault.sqlState !== undefined && lostRace.has(fault.sqlState);
 }
 
-async function writeInto(answers: Settled<Appended>[], sql: Sql, members: readonly Encoded[], places: readonly number[]): Promise<void> {
+async function writeInto(
+  answers: Settled<Appended>[],
+  insert: InsertRows,
+  members: readonly EncodedMember[],
+  places: readonly number[],
+): Promise<void> {
   const chosen =
     places.length === members.length && isInOrder(places) ? members : places.map((place) => required(members[place], "member"));
-  const rows = await write(sql, chosen);
+  const rows = await insert(chosen);
   assert(rows.length === places.length, "the log answers every member");
   for (const [index, { verdict, position }] of rows.entries()) {
     const value: Appended = verdict === "appended" ? { kind: verdict, position: required(position, "position") } : { kind: verdict };
@@ -151,52 +164,7 @@ async function writeInto(answers: Settled<Appended>[], sql: Sql, members: readon
   }
 }
 
-function write(sql: Sql, members: readonly Encoded[]): PromiseLike<Row[]> {
-  const parameters = parametersOf(members);
-  const degraded = members.filter(({ transition, claim }) => claim !== undefined && transition.payment.idempotencyDegraded);
-  if (degraded.length === 0) return sql.unsafe<Row[]>(appendStatement, parameters, { prepare: true });
-  const marked = arrayLiteral(degraded.map(({ transition }) => idToHex(transition.payment.id)));
-  return sql.unsafe<Row[]>(appendDegradedStatement, [...parameters, marked], { prepare: true });
-}
-
 function isInOrder(places: readonly number[]): boolean {
   for (let index = 0; index < places.length; index++) if (places[index] !== index) return false;
   return true;
-}
-
-function parametersOf(members: readonly Encoded[]): (string | Buffer)[] {
-  let end = 1;
-  const starts = members.map(({ body }) => {
-    const start = end;
-    end += body.length;
-    return start;
-  });
-  const of = (value: (member: Encoded) => string | number | bigint | boolean | null) => arrayLiteral(members.map(value));
-  const ofPayment = (value: (payment: Transition["payment"]) => string | number | bigint | boolean | null) =>
-    arrayLiteral(members.map(({ transition }) => value(transition.payment)));
-  return [
-    ofPayment(({ id }) => idToHex(id)),
-    ofPayment(({ version }) => version),
-    ofPayment(({ merchantId }) => idToHex(merchantId)),
-    of(({ transition }) => transition.event.occurredAtMs),
-    of(({ transition }) => transition.event.type),
-    ofPayment(({ status }) => status),
-    ofPayment(({ mode }) => mode === "live"),
-    ofPayment(({ currency }) => currency),
-    ofPayment(({ amount }) => amount),
-    ofPayment(({ authorized }) => authorized),
-    ofPayment(({ captured }) => captured),
-    ofPayment(({ capturePending }) => capturePending),
-    ofPayment(({ released }) => released),
-    ofPayment(({ refunded }) => refunded),
-    ofPayment(({ refundPending }) => refundPending),
-    of(({ transition }) => (transition.event.operationId === "" ? null : idToHex(transition.event.operationId))),
-    ofPayment(({ version, merchantReference }) => (version === 1 && merchantReference !== "" ? merchantReference : null)),
-    arrayLiteral(starts),
-    of(({ body }) => body.length),
-    of(({ claim }) => claim?.key ?? null),
-    of(({ claim }) => (claim === undefined ? null : `\\x${claim.requestHash.toString("hex")}`)),
-    ofPayment(isUniquelyReferenced),
-    Buffer.concat(members.map(({ body }) => body)),
-  ];
 }

@@ -22,13 +22,23 @@ export interface OpenOperations {
   latestResolutions(limit: number): Promise<readonly number[]>;
 }
 
-const intents = arrayLiteral([
+/** Rows that say that something was asked of a processor. */
+export const intentTypes: ReadonlySet<string> = new Set<EventType>([
   "authorization_requested",
   "capture_requested",
   "void_requested",
   "refund_requested",
   "reversal_requested",
-] satisfies EventType[]);
+]);
+/** Rows that leave their operation open; the partial index has the same list. */
+export const unsettledTypes: ReadonlySet<string> = new Set<EventType>([
+  "authorization_unknown",
+  "capture_unknown",
+  "void_unknown",
+  "refund_unknown",
+  "refund_accepted",
+]);
+const intents = arrayLiteral([...intentTypes]);
 
 type Row = { readonly position: bigint; readonly payment_id: string; readonly merchant_id: string; readonly operation_id: string };
 

@@ -6,7 +6,6 @@
  * at the time) is put off with a due time, so nothing is forgotten and nothing is visited for ever. One replica sweeps at a time; two
  * would only do the work twice.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "@florin/runtime/telemetry";
 import { expirePayment } from "../app/expire-payment.ts";
 import type { Parts } from "../app/parts.ts";
@@ -42,7 +41,7 @@ export async function expireAuthorizations(o: SweepParts, signal: AbortSignal): 
       o.logger.warn({ err }, "the expiry sweep failed; it goes on from its checkpoint");
       pauseMs = faultPauseMs;
     }
-    await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+    await o.parts.timing.sleep(pauseMs, signal);
   }
 }
 

@@ -5,7 +5,6 @@
  * The hot path pays nothing for it. The checkpoints are the oldest open positions, so a restart finds the same set again by reading forward.
  * One replica at a time; two would only ask twice.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "@florin/runtime/telemetry";
 import { createFollowUps, type FollowUps } from "../app/follow-up.ts";
 import type { Parts } from "../app/parts.ts";
@@ -38,7 +37,7 @@ export async function followUpOperations(o: FollowUpParts, signal: AbortSignal):
   const rounds = await startRounds(o);
   while (!signal.aborted) {
     await rounds.next();
-    await sleep(rhythmMs, undefined, { signal }).catch(() => undefined);
+    await o.parts.timing.sleep(rhythmMs, signal);
   }
   await rounds.end();
 }

@@ -1,7 +1,7 @@
 /** Runs a loop in one replica at a time and takes over when the other is gone. */
-import { setTimeout as sleep } from "node:timers/promises";
-import { connectPostgres, endPostgres, tryToLead } from "@florin/runtime/postgres";
+import { connectPostgres, endPostgres, type Leadership, tryToLead } from "@florin/runtime/postgres";
 import type { Logger } from "@florin/runtime/telemetry";
+import { systemTiming, type Timing } from "@florin/runtime/timing";
 
 /** Lock numbers of this database. */
 export const lockKeys = { relay: 7_101, expiry: 7_102, followUp: 7_103 } as const;
@@ -10,22 +10,36 @@ export type Worker = { /** Ends the loop and gives the lock back. Safe to repeat
 
 const attemptPeriodMs = 1_000;
 
+export type LeadOptions = {
+  readonly name: string;
+  readonly logger: Logger;
+  readonly work: (signal: AbortSignal) => Promise<void>;
+};
+
 /**
  * `work` runs while this replica leads; it ends when `signal` is aborted (stopping, or leadership lost). A fault is logged, and the
  * worker tries again after a pause.
  */
-export function lead(o: {
-  readonly name: string;
-  readonly lockKey: number;
-  readonly databaseUrl: string;
-  readonly logger: Logger;
-  readonly work: (signal: AbortSignal) => Promise<void>;
-}): Worker {
+export function lead(o: LeadOptions & { readonly lockKey: number; readonly databaseUrl: string }): Worker {
   const session = connectPostgres({ url: o.databaseUrl, name: `florin-switch-${o.name}`, connectionsMax: 1 });
+  const worker = leadBy(o, { tryToLead: () => tryToLead(session, o.lockKey), timing: systemTiming });
+  return {
+    async stop() {
+      await worker.stop();
+      await endPostgres(session);
+    },
+  };
+}
+
+/** The same over any form of election. */
+export function leadBy(
+  o: LeadOptions,
+  by: { readonly tryToLead: () => Promise<Leadership | undefined>; readonly timing: Pick<Timing, "sleep"> },
+): Worker {
   const stopping = new AbortController();
 
   async function attempt(): Promise<void> {
-    const leadership = await tryToLead(session, o.lockKey);
+    const leadership = await by.tryToLead();
     if (leadership === undefined) return;
     o.logger.info({ worker: o.name }, "leading");
     try {
@@ -38,7 +52,7 @@ export function lead(o: {
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       await attempt().catch((err: unknown) => o.logger.warn({ err, worker: o.name }, "a worker failed; it tries again"));
-      await sleep(attemptPeriodMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      await by.timing.sleep(attemptPeriodMs, stopping.signal);
     }
   }
 
@@ -47,7 +61,6 @@ export function lead(o: {
     async stop() {
       stopping.abort();
       await running;
-      await endPostgres(session);
     },
   };
 }

@@ -6,11 +6,11 @@
  * no flush reaches further than that little: positions have holes, sometimes wide ones. An empty broker gets the newest part of the log
  * only. Publishing twice is harmless: consumers know their positions.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { type EventBatch, EventBatchSchema } from "@florin/gen/events/v1/events";
 import { type JetStreamBus, partitionOf } from "@florin/runtime/bus";
 import type { Logger, Metrics } from "@florin/runtime/telemetry";
+import { systemTiming, type Timing } from "@florin/runtime/timing";
 import { traceparentIn } from "../store/event-body.ts";
 import type { LogTail, TailPage } from "../store/log-tail.ts";
 
@@ -31,11 +31,13 @@ export type RelayParts = {
   readonly bus: Pick<JetStreamBus, "publish" | "newestPosition" | "isConnected">;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Default: the system's. */
+  readonly timing?: Pick<Timing, "sleep">;
 };
 
 /** Publishes until `signal` is aborted. A broker that is away is waited for. */
 export async function relay(parts: RelayParts, signal: AbortSignal): Promise<void> {
-  const { tail, bus, logger, metrics } = parts;
+  const { tail, bus, logger, metrics, timing = systemTiming } = parts;
   let position = await startPosition(parts, signal);
   let isLeading = true;
   // Only what this relay has published itself is known to be whole.
@@ -45,7 +47,7 @@ export async function relay(parts: RelayParts, signal: AbortSignal): Promise<voi
     if (!bus.isConnected()) {
       // Published now it would wait for its time-out, long after the broker is back. The lag is to be seen meanwhile.
       await tail.look();
-      await pause(faultPauseMs, signal);
+      await timing.sleep(faultPauseMs, signal);
       continue;
     }
     const page = within(await tail.read(position, flushEventsMax));
@@ -54,20 +56,20 @@ export async function relay(parts: RelayParts, signal: AbortSignal): Promise<voi
         await publish(bus, page, isChained ? position : undefined);
       } catch (err) {
         logger.warn({ err }, "the broker takes no events; the log keeps them");
-        await pause(faultPauseMs, signal);
+        await timing.sleep(faultPauseMs, signal);
         continue;
       }
       isChained = true;
       metrics.count("switch_relay_published_total", undefined, page.events.length);
     }
     position = page.throughPosition;
-    if (page.events.length < flushEventsMax) await pause(gatherMs, signal);
+    if (page.events.length < flushEventsMax) await timing.sleep(gatherMs, signal);
   }
   isLeading = false;
 }
 
-async function startPosition({ tail, bus }: RelayParts, signal: AbortSignal): Promise<bigint> {
-  while (!bus.isConnected() && !signal.aborted) await pause(faultPauseMs, signal);
+async function startPosition({ tail, bus, timing = systemTiming }: RelayParts, signal: AbortSignal): Promise<bigint> {
+  while (!bus.isConnected() && !signal.aborted) await timing.sleep(faultPauseMs, signal);
   const newest = await bus.newestPosition();
   const start = newest === undefined ? (await tail.look()) - refillPositionsMax : newest - flushPositionsMax;
   return start > 0n ? start : 0n;
@@ -103,8 +105,4 @@ function batchesOf(page: TailPage): readonly EventBatch[] {
     batch.events.push({ $typeName: "florin.events.v1.LoggedEvent", position, body, partition });
   }
   return [...batches.values()];
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

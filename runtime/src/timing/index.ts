@@ -1,0 +1,1 @@
+export { systemTiming, type Timing } from "./timing.ts";
