@@ -16,6 +16,7 @@ import { createFraudScreen } from "./app/fraud/screen.ts";
 import { velocityLimitsOf } from "./app/fraud/velocity-limits.ts";
 import type { Parts } from "./app/parts.ts";
 import { createPaymentQueues } from "./app/payment-queues.ts";
+import { createSightings } from "./app/sightings.ts";
 import { createConnectorGateway } from "./clients/connector-gateway.ts";
 import { createTokenDirectory } from "./clients/token-directory.ts";
 import { switchConfig } from "./config.ts";
@@ -71,6 +72,7 @@ runProcess({
       fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => blockList.current(), limits: velocityLimitsOf(config) })] }),
       queues: createPaymentQueues(),
       questions: new Map(),
+      sightings: createSightings({ timing: systemTiming }),
       metrics,
       now,
       random: createRandomPool(),

@@ -20,6 +20,7 @@ afterEach(() => {
   stage.processor.reset();
   stage.vault.isAway = false;
   stage.clock.aheadMs = 0;
+  stage.clock.wallAheadMs = 0;
 });
 
 const rowsOf = async (merchantId: string) => {
@@ -266,6 +267,21 @@ describe("an outcome that nobody knows", () => {
     await expect(createOrAuthorize(dying, command)).rejects.toThrow("crashed");
     expect((await createOrAuthorize(stage.parts, command)).kind).toBe("in_flight");
     stage.clock.aheadMs = 31_000;
+    expect((await createOrAuthorize(stage.parts, command)).kind).toBe("done");
+  });
+
+  test("a claim written by a clock that was an hour ahead does not lock its key for that hour", async (context) => {
+    if (stage.redisServer === undefined) return context.skip();
+    const command = createCommand();
+    const dying = {
+      ...stage.parts,
+      crashAt: (point: string) => {
+        if (point === "after_claim") throw new Error("crashed");
+      },
+    };
+    stage.clock.wallAheadMs = 3_600_000;
+    await expect(createOrAuthorize(dying, command)).rejects.toThrow("crashed");
+    stage.clock.wallAheadMs = 0;
     expect((await createOrAuthorize(stage.parts, command)).kind).toBe("done");
   });
 

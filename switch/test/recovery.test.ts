@@ -22,6 +22,7 @@ afterAll(() => stage.stop());
 afterEach(() => {
   stage.processor.reset();
   stage.clock.aheadMs = 0;
+  stage.clock.wallAheadMs = 0;
 });
 
 /** A replica that has not asked yet what the connectors can do, and its recovery. */
@@ -93,6 +94,33 @@ describe("by asking", () => {
     expect(stage.processor.calls.reverse).toBe(0);
     await rounds.keep();
   });
+});
+
+test("a wall clock that is an hour ahead makes nobody believe that an operation is old", async () => {
+  const { parts, rounds } = await recovering("query", { reversal: false });
+  stage.processor.behave = () => ({ told: outcomes.unknown, booked: "nothing" });
+  const command = createCommand();
+  const payment = paymentOf(await createOrAuthorize(parts, command));
+  stage.clock.wallAheadMs = 3_600_000;
+  expect((await createOrAuthorize(parts, command)).kind).toBe("in_flight");
+  expect(stage.processor.calls.query).toBe(1);
+  expect((await newest(payment)).status).toBe("processing");
+  stage.clock.wallAheadMs = 0;
+  await after(rounds, 31_000);
+  expect((await newest(payment)).status).toBe("declined");
+  await rounds.keep();
+});
+
+test("a wall clock that is set back puts no question off", async () => {
+  const { parts, rounds } = await recovering("query", { reversal: false });
+  stage.processor.behave = () => ({ told: outcomes.unknown, booked: outcomes.approved });
+  stage.clock.wallAheadMs = 3_600_000;
+  const payment = paymentOf(await createOrAuthorize(parts, createCommand()));
+  await rounds.next();
+  stage.clock.wallAheadMs = 0;
+  await after(rounds, 1_100);
+  expect((await newest(payment)).status).toBe("authorized");
+  await rounds.keep();
 });
 
 describe("by repeating", () => {

@@ -18,6 +18,7 @@ import { createFraudScreen } from "../src/app/fraud/screen.ts";
 import type { CallerIdentity, OperationAnswer } from "../src/app/operation.ts";
 import type { Parts } from "../src/app/parts.ts";
 import { createPaymentQueues } from "../src/app/payment-queues.ts";
+import { createSightings } from "../src/app/sightings.ts";
 import { createConnectorGateway } from "../src/clients/connector-gateway.ts";
 import { createTokenDirectory } from "../src/clients/token-directory.ts";
 import { type Block, listsAndVelocity, makeBlockList, type VelocityLimits } from "../src/domain/fraud/index.ts";
@@ -50,8 +51,8 @@ export type Stage = {
   stop(): Promise<void>;
 };
 
-/** Milliseconds by which this stage's clock runs ahead. */
-export type Clock = { aheadMs: number };
+/** Milliseconds by which this stage's clocks run ahead. */
+export type Clock = { aheadMs: number /** Of the wall clock alone. */; wallAheadMs: number };
 export type FraudSetting = { blocks: Block[]; limits: VelocityLimits };
 
 const generous = { raisedFrom: 1_000_000, blockedFrom: 1_000_000 };
@@ -77,7 +78,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
   await migrate(urls.ownerUrl);
   const redisServer = o.withRedis === false ? undefined : await testRedis();
   const [processor, vault] = await Promise.all([startProcessor({ tls, logger }), startVault({ tls, logger })]);
-  const clock: Clock = { aheadMs: 0 };
+  const clock: Clock = { aheadMs: 0, wallAheadMs: 0 };
   const fraud: FraudSetting = { blocks: [], limits: generousLimits };
   const closers: (() => Promise<unknown>)[] = [];
 
@@ -87,7 +88,8 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
     const vaultLink = connectFramed(VaultService, { address: `127.0.0.1:${vault.server.port}`, tls, logger });
     const connectorLink = connectFramed(ConnectorService, { address: `127.0.0.1:${processor.server.port}`, tls, logger });
     await Promise.all([vaultLink.untilConnected(5_000), connectorLink.untilConnected(5_000)]);
-    const now = () => Date.now() + clock.aheadMs;
+    const now = () => Date.now() + clock.aheadMs + clock.wallAheadMs;
+    const timing = { ...systemTiming, monotonicMs: () => systemTiming.monotonicMs() + clock.aheadMs };
     const { metrics, tracer } = telemetry;
     const log = createLogWriter({ sql, metrics });
     closers.push(async () => {
@@ -105,10 +107,11 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
       fraud: createFraudScreen({ tiers: [tierOf(fraud)] }),
       queues: createPaymentQueues(),
       questions: new Map(),
+      sightings: createSightings({ timing }),
       metrics,
       now,
       random: randomBytes,
-      timing: systemTiming,
+      timing,
       crashAt: () => {},
       authorizationLifetimeMs: 7 * 24 * 3_600_000,
       connector: "simpay",

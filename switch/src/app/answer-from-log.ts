@@ -1,11 +1,21 @@
 /** What the log knows of an idempotency key. The log grants, so this is the truth whatever Redis says. */
+import { idToHex } from "@florin/kernel";
+import type { Payment } from "../domain/payment/index.ts";
 import type { KeyUse } from "../store/claims.ts";
 import { answerOf, type OperationAnswer, refuseWith } from "./operation.ts";
 import type { Parts } from "./parts.ts";
 import { resolveOperation } from "./resolve-operation.ts";
 
 /** A key whose operation has been under way for longer is looked up in the log and, there, with the processor (R41). */
-export const staleAfterMs = 30_000;
+const staleAfterMs = 30_000;
+
+/**
+ * True for a time so far away that whoever wrote it is not at work any more. A time that lies ahead was written by a clock that was wrong:
+ * it says nothing, and waiting for it would keep the key locked.
+ */
+export function isStale(startedAtMs: number, nowMs: number): boolean {
+  return Math.abs(nowMs - startedAtMs) > staleAfterMs;
+}
 
 /** The stored answer, a running operation, a refusal of a reused key, or (undefined) nothing: the key was never used. */
 export async function answerFromLog(parts: Parts, use: KeyUse): Promise<OperationAnswer | undefined> {
@@ -13,13 +23,20 @@ export async function answerFromLog(parts: Parts, use: KeyUse): Promise<Operatio
   if (stored === undefined) return undefined;
   if (!stored.requestHash.equals(use.requestHash)) return reusedKey();
   const which = { id: stored.paymentId, merchantId: use.merchantId };
-  const isStale = parts.now() - stored.createdAtMs > staleAfterMs;
   const answer =
     stored.answer ??
-    (isStale ? (await resolveOperation(parts, which, (open) => open.intentSequence === stored.intentSequence)).answer : undefined);
-  if (answer === undefined) return { kind: "in_flight", payment: await parts.reader.newest(which) };
+    (isStale(stored.createdAtMs, parts.now())
+      ? (await resolveOperation(parts, which, (open) => open.intentSequence === stored.intentSequence)).answer
+      : undefined);
+  if (answer === undefined) return inFlight(parts, await parts.reader.newest(which));
   parts.claims.remember(use, { paymentId: which.id, sequence: answer.event.sequence });
   return answerOf("replayed", answer);
+}
+
+/** From now on this process knows of what is open. */
+export function inFlight(parts: Parts, payment: Payment | undefined): OperationAnswer {
+  for (const { id } of payment?.openOperations ?? []) parts.sightings.seenForMs(idToHex(id));
+  return { kind: "in_flight", payment };
 }
 
 export function reusedKey(): OperationAnswer {

@@ -8,7 +8,7 @@
  *
  * Nothing new is ever sent for an operation whose outcome is unknown: a question, the same reference, or its undoing.
  */
-import { assert } from "@florin/kernel";
+import { assert, idToHex } from "@florin/kernel";
 import type { OpenOperation, Outcome, Payment, Transition } from "../domain/payment/index.ts";
 import type { Parts } from "./parts.ts";
 import { undo } from "./reversal.ts";
@@ -24,8 +24,8 @@ export type Verdict =
   | { readonly kind: "awaits_file" };
 
 /**
- * "I have no such operation" is believed only of operations older than this: a request may still be on its way, and would be carried
- * out after we had called it failed.
+ * "I have no such operation" is believed only of operations that this process has known for so long: a request may still be on its way,
+ * and would be carried out after we had called it failed. The time in the log is another machine's, which may be wrong.
  */
 export const notFoundBelievedAfterMs = 30_000;
 
@@ -49,9 +49,10 @@ export async function askProcessor(parts: Parts, question: Question): Promise<Ve
 
 async function query(parts: Parts, { payment, open, intent }: Question, canReverse: boolean): Promise<Verdict> {
   const { connector, id: reference } = open;
+  const seenForMs = parts.sightings.seenForMs(idToHex(reference));
   const { found, outcome } = await parts.connectors.query({ connector, reference, traceparent: intent.event.origin.traceparent });
   if (found) return { kind: "outcome", outcome };
-  if (parts.now() - open.startedAtMs < notFoundBelievedAfterMs) return { kind: "undecided" };
+  if (seenForMs < notFoundBelievedAfterMs) return { kind: "undecided" };
   // What the processor has accepted it cannot have lost: that is for people to look at, not for us to fail.
   if (open.isAccepted) return { kind: "undecided" };
   if (!canReverse) return { kind: "without_effect", cause: "not_found" };

@@ -24,6 +24,7 @@ const atOnceMax = 256;
 
 type Followed = FoundOperation & {
   tries: number;
+  /** This and the next by the clock that never jumps: a wall clock that is set back would put the question off for as long. */
   dueAtMs: number;
   readonly sinceMs: number;
   /** Known once it was asked about. */
@@ -51,18 +52,18 @@ export function createFollowUps(parts: Parts, o: { readonly untilUnknown: boolea
     add(operation) {
       if (followed.has(operation.operationUuid)) return true;
       if (followed.size >= operationsMax) return false;
-      const nowMs = parts.now();
+      const nowMs = parts.timing.monotonicMs();
       followed.set(operation.operationUuid, { ...operation, tries: 0, dueAtMs: nowMs + pauseMsMin, sinceMs: nowMs, stake: undefined });
       return true;
     },
     async askDue() {
-      const nowMs = parts.now();
+      const nowMs = parts.timing.monotonicMs();
       const due: Followed[] = [];
       for (const one of followed.values()) if (one.dueAtMs <= nowMs && due.length < atOnceMax) due.push(one);
       await Promise.all(
         due.map(async (one) => {
           if (await isSettled(parts, one, o.untilUnknown)) followed.delete(one.operationUuid);
-          else putOff(one, parts.now());
+          else putOff(one, parts.timing.monotonicMs());
         }),
       );
     },
@@ -92,7 +93,7 @@ async function isSettled(parts: Parts, one: Followed, untilUnknown: boolean): Pr
   }
   if (isTimeToSay(one, resolved) && open.kind === "authorize") await callAmbiguous(parts, one, open);
   // A charge that must be undone is never given up.
-  return open.kind !== "reversal" && parts.now() - one.sinceMs > followedForMsMax;
+  return open.kind !== "reversal" && parts.timing.monotonicMs() - one.sinceMs > followedForMsMax;
 }
 
 /** When the merchant is told that nobody knows: after the last quick question, or at once where none can be asked. */

@@ -10,6 +10,7 @@ import type { CrashPoint } from "./crash-point.ts";
 import type { FraudScreen } from "./fraud/screen.ts";
 import type { PaymentQueues } from "./payment-queues.ts";
 import type { Resolved } from "./resolve-operation.ts";
+import type { Sightings } from "./sightings.ts";
 
 export type Parts = {
   readonly log: LogWriter;
@@ -21,6 +22,8 @@ export type Parts = {
   readonly queues: PaymentQueues;
   /** Questions to processors that are under way, by operation: who asks the same at once shares the answer. */
   readonly questions: Map<string, Promise<Resolved>>;
+  /** Since when this process knows of open operations. */
+  readonly sightings: Sightings;
   readonly metrics: Metrics;
   /** Unix milliseconds. */
   readonly now: () => number;

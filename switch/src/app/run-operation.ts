@@ -12,7 +12,7 @@ import { AppError, assert, required } from "@florin/kernel";
 import { type Decision, findOpen, markDegraded, type Refusal, type Transition } from "../domain/payment/index.ts";
 import type { Claim, ClaimAnswer } from "../store/claims.ts";
 import type { Appended } from "../store/log-writer.ts";
-import { answerFromLog, reusedKey, staleAfterMs } from "./answer-from-log.ts";
+import { answerFromLog, inFlight, isStale, reusedKey } from "./answer-from-log.ts";
 import { answerOf, type DecideContext, type Operation, type OperationAnswer, refused } from "./operation.ts";
 import type { Parts } from "./parts.ts";
 import { recordAnswer } from "./record-answer.ts";
@@ -55,13 +55,12 @@ async function afterAnother(
   operation: Operation,
   running: Extract<ClaimAnswer, { kind: "running" }>,
 ): Promise<OperationAnswer> {
-  const isStale = parts.now() - running.startedAtMs > staleAfterMs;
-  if (isStale) return decideByLog(parts, operation);
+  if (isStale(running.startedAtMs, parts.now())) return decideByLog(parts, operation);
   const known = await answerFromLog(parts, operation.use);
   if (known !== undefined) return known;
   if (!running.isSame) return reusedKey();
   const payment = await parts.reader.newest({ id: running.paymentId, merchantId: operation.use.merchantId });
-  return { kind: "in_flight", payment };
+  return inFlight(parts, payment);
 }
 
 async function perform(parts: Parts, operation: Operation, context: DecideContext, claim: Claim | undefined): Promise<OperationAnswer> {
@@ -69,7 +68,7 @@ async function perform(parts: Parts, operation: Operation, context: DecideContex
   if (begun.kind !== "begun") return begun;
   const { intent } = begun;
   const { answer, payment } = isOpen(intent) ? await finish(parts, operation, intent) : { answer: intent, payment: intent.payment };
-  if (answer === undefined) return { kind: "in_flight", payment };
+  if (answer === undefined) return inFlight(parts, payment);
   parts.crashAt("after_outcome_commit");
   parts.claims.remember(operation.use, { paymentId: answer.payment.id, sequence: answer.event.sequence });
   parts.crashAt("after_remember");

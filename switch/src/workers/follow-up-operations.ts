@@ -64,8 +64,10 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
   };
   const kept = { ...read };
   const leases = createLeases();
-  let keptAtMs = parts.now();
-  let lookedAtMs = 0;
+  /** Rhythms and leases go by the clock that never jumps. */
+  const { monotonicMs } = parts.timing;
+  let keptAtMs = monotonicMs();
+  let lookedAtMs = Number.NEGATIVE_INFINITY;
   const look = createStakeMetrics(parts.metrics);
 
   const take = (source: Source, found: Found): void => {
@@ -83,15 +85,15 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
       await checkpoints.write(followUpCheckpoints[source], position);
       kept[source] = position;
     }
-    keptAtMs = parts.now();
-    look([...sets.unsettled.stakes(), ...sets.abandoned.stakes()], keptAtMs);
+    keptAtMs = monotonicMs();
+    look([...sets.unsettled.stakes(), ...sets.abandoned.stakes()], parts.now());
   };
   const end = async (): Promise<void> => {
     await keep();
     look([], parts.now());
   };
   const next = async (): Promise<void> => {
-    const nowMs = parts.now();
+    const nowMs = monotonicMs();
     const decided = await tail.look();
     leases.note(decided, nowMs);
     if (decided > read.unsettled)
@@ -99,9 +101,11 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
     const expired = leases.endedBy(nowMs - leaseMs);
     if (expired > read.abandoned && nowMs - lookedAtMs >= abandonedEveryMs) {
       // Behind, the next round goes on at once.
-      lookedAtMs = expired - read.abandoned > abandonedPositionsMax ? 0 : nowMs;
+      lookedAtMs = expired - read.abandoned > abandonedPositionsMax ? Number.NEGATIVE_INFINITY : nowMs;
       const window = { afterPosition: read.abandoned, throughPosition: expired, limit: abandonedPositionsMax };
-      take("abandoned", await operations.abandoned(window));
+      const found = await operations.abandoned(window);
+      for (const { operationUuid } of found.operations) parts.sightings.noteSeenFor(operationUuid, leaseMs);
+      take("abandoned", found);
     }
     await Promise.all([sets.unsettled.askDue(), sets.abandoned.askDue()]);
     if (nowMs - keptAtMs >= checkpointEveryMs) await keep();
