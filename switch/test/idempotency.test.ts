@@ -285,6 +285,22 @@ describe("an outcome that nobody knows", () => {
     expect((await createOrAuthorize(stage.parts, command)).kind).toBe("done");
   });
 
+  test("a stale key that Redis forgot is asked about without waiting for itself", async (context) => {
+    if (stage.redisServer === undefined) return context.skip();
+    const { payment, caller } = await authorized(stage.parts);
+    stage.processor.behave = () => ({ told: outcomes.unknown, booked: outcomes.approved });
+    const command = { caller, ...keyed(), paymentId: payment.id, amount: undefined };
+    expect((await capturePayment(stage.parts, command)).kind).toBe("in_flight");
+    const redis = connectRedis({ url: stage.redisServer.url, name: "test", commandTimeoutMs: 1_000 });
+    await expect.poll(() => redis.status).toBe("ready");
+    await redis.flushall();
+    redis.disconnect();
+    stage.clock.aheadMs = 31_000;
+    // Claimed as new, refused because nothing remains to be captured, and then the log knows the key.
+    const answer = await capturePayment(stage.parts, command);
+    expect([answer.kind, paymentOf(answer).captured]).toEqual(["replayed", payment.amount]);
+  });
+
   test("a surely unsent attempt is a decline of its own, and the next attempt may follow", async () => {
     stage.processor.behave = () => ({ told: outcomes.notSent });
     const command = createCommand();

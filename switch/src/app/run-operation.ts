@@ -93,6 +93,11 @@ async function finish(parts: Parts, { send, record }: Operation, intent: Transit
 }
 
 type Begun = { readonly kind: "begun"; readonly intent: Transition };
+/**
+ * Nothing was written. The key may have been used while Redis knew nothing of it: then what the log has is due, not this. It is asked
+ * after the payment's queue has been left: finding an answer may record one, and that waits for its turn in the same queue.
+ */
+type NotBegun = { readonly kind: "not_begun"; readonly unlessInLog: OperationAnswer };
 
 /** Appends the intent. A fault gives the claim back unless the intent may be in the log. */
 async function begin(
@@ -115,23 +120,24 @@ async function begin(
   const work = () => decideAndAppend(parts, operation, context, append);
   try {
     const begun = operation.isNew ? await work() : await parts.queues.run(operation.paymentId, work);
-    if (begun.kind === "done" && claim !== undefined) parts.claims.release(claim);
-    return begun;
+    if (begun.kind === "begun") return begun;
+    const answer = (await answerFromLog(parts, operation.use)) ?? begun.unlessInLog;
+    // A refusal leaves the key free.
+    if (answer.kind === "done" && claim !== undefined) parts.claims.release(claim);
+    return answer;
   } catch (thrown) {
     if (claim !== undefined && !mayBeWritten) parts.claims.release(claim);
     throw thrown;
   }
 }
 
-/** An answer of kind `done` is a refusal: nothing was written, and the key is free again. */
 async function decideAndAppend(
   parts: Parts,
   operation: Operation,
   context: DecideContext,
   append: (intent: Transition) => Promise<Appended>,
-): Promise<Begun | OperationAnswer> {
-  // The key may have been used while Redis knew nothing of it: then its answer is due, not a refusal.
-  const refuse = async (refusal: Refusal) => (await answerFromLog(parts, operation.use)) ?? refused(refusal);
+): Promise<Begun | NotBegun> {
+  const refuse = (refusal: Refusal): NotBegun => ({ kind: "not_begun", unlessInLog: refused(refusal) });
   for (let tries = 0; tries < conflictTriesMax; tries++) {
     const decision = await decide(parts, operation, context);
     if (decision.kind === "refused") return refuse(decision.refusal);
@@ -143,7 +149,7 @@ async function decideAndAppend(
         return { kind: "begun", intent };
       case "key_taken":
         parts.metrics.count("switch_append_conflicts_total", { kind: "key" });
-        return (await answerFromLog(parts, operation.use)) ?? { kind: "in_flight", payment: undefined };
+        return { kind: "not_begun", unlessInLog: { kind: "in_flight", payment: undefined } };
       case "reference_taken":
         parts.metrics.count("switch_append_conflicts_total", { kind: "reference" });
         return refuse({ code: "reference_not_unique", message: "this merchant reference was used before", param: "merchant_reference" });
