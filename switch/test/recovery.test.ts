@@ -140,6 +140,37 @@ describe("by repeating", () => {
     await rounds.keep();
   });
 
+  test("what its sender hears of its own try does not undo what a repetition has done", async () => {
+    const { parts, rounds } = await recovering("repeat", { reversal: false });
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    stage.processor.behave = async () => {
+      await held;
+      return { told: outcomes.notSent };
+    };
+    const command = createCommand();
+    const running = createOrAuthorize(parts, command);
+    await expect.poll(() => stage.processor.calls.authorize).toBe(1);
+    await after(rounds, 500);
+    // Recovery sends it again; it is carried out, and that answer is lost.
+    stage.processor.behave = () => ({ told: outcomes.unknown, booked: outcomes.approved });
+    await after(rounds, 31_000);
+    await after(rounds, 1_100);
+    await after(rounds, 1_100);
+    release();
+    expect((await running).kind).not.toBe("done");
+    const { caller } = command;
+    const stored = await stage.parts.reader.key({ ...caller, key: command.idempotencyKey });
+    const payment = { id: stored?.paymentId ?? "", merchantId: caller.merchantId };
+    expect((await newest(payment)).status).not.toBe("declined");
+    await after(rounds, 10_000);
+    expect((await newest(payment)).status).toBe("authorized");
+    expect([...stage.processor.books.values()].map(({ outcome }) => outcome)).toEqual([outcomes.approved]);
+    await rounds.keep();
+  });
+
   test("a repetition that was not sent decides nothing", async () => {
     const { parts, rounds } = await recovering("repeat", { reversal: false });
     stage.processor.behave = () => ({ told: outcomes.unknown, booked: "nothing" });

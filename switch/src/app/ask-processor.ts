@@ -67,6 +67,8 @@ async function reverse(parts: Parts, { payment, open }: Question): Promise<Verdi
 }
 
 async function repeat(parts: Parts, { payment, open, intent }: Question): Promise<Verdict> {
+  // Who began it may be alive and still send. Recorded as unknown first, it is not made unsent by what that one hears of its own try.
+  if (!open.isUnknown && !open.isAccepted) return nobodyKnows("sender_silent");
   const outcome = await sendAgain(parts, { payment, open, intent });
   // That the repetition was not sent says nothing about the first time.
   return outcome.kind === "not_sent" ? nobodyKnows(outcome.cause) : { kind: "outcome", outcome };
