@@ -34,6 +34,7 @@ const commands = {
   bench: "loadtest/src/bench.ts",
   report: "scripts/report.ts",
   loadtest: "loadtest/src/loadtest.ts",
+  simulate: "simulation/src/simulate.ts",
 };
 
 function lockfileHash() {

@@ -35,6 +35,25 @@ describe("who imports what", () => {
     expect(breaches).toEqual([]);
   });
 
+  test("the simulation imports the rooms of switch and ledger that decide and keep, and nothing imports the simulation", () => {
+    const rooms = /^@florin\/(switch|ledger)\/src\/(domain|app|store|clients|consumers|workers)\//;
+    const reached = sources("simulation").flatMap((file) =>
+      file.imports
+        .filter(({ specifier }) => services.some((service) => importsWorkspace(file.path, specifier, service)) && !rooms.test(specifier))
+        .map(
+          ({ specifier }) => `${file.path} imports ${specifier}: the simulation composes what main.ts composes, from the rooms below it`,
+        ),
+    );
+    const leaning = allSources
+      .filter(({ path }) => !path.startsWith("simulation/"))
+      .flatMap((file) =>
+        file.imports
+          .filter(({ specifier }) => importsWorkspace(file.path, specifier, "simulation"))
+          .map(({ specifier }) => `${file.path} imports ${specifier}: production never leans on its simulation`),
+      );
+    expect([...reached, ...leaning]).toEqual([]);
+  });
+
   test("kernel is pure: no packages, and node: only where a Secret must not print", () => {
     expect(Object.keys(readManifest("kernel").dependencies ?? {})).toEqual([]);
     const breaches = sources("kernel")

@@ -291,10 +291,7 @@ describe("an outcome that nobody knows", () => {
     stage.processor.behave = () => ({ told: outcomes.unknown, booked: outcomes.approved });
     const command = { caller, ...keyed(), paymentId: payment.id, amount: undefined };
     expect((await capturePayment(stage.parts, command)).kind).toBe("in_flight");
-    const redis = connectRedis({ url: stage.redisServer.url, name: "test", commandTimeoutMs: 1_000 });
-    await expect.poll(() => redis.status).toBe("ready");
-    await redis.flushall();
-    redis.disconnect();
+    await emptied(stage.redisServer.url);
     stage.clock.aheadMs = 31_000;
     // Claimed as new, refused because nothing remains to be captured, and then the log knows the key.
     const answer = await capturePayment(stage.parts, command);

@@ -1,15 +1,19 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { idToHex, makeId } from "@florin/kernel";
 import { connectPostgres, type Sql } from "@florin/runtime/postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createPayment, requestAuthorization, requestCapture, type Transition } from "../src/domain/payment/index.ts";
-import { sampleAttempt, sampleCreate, sampleOrigin } from "../src/domain/payment/samples.ts";
+import { createPayment, type Transition } from "../src/domain/payment/index.ts";
+import { sampleCreate, sampleOrigin } from "../src/domain/payment/samples.ts";
 import { migrate } from "../src/migrate.ts";
 import { appendStatement } from "../src/store/append-statement.ts";
-import { decodeTransition, encodeTransitions } from "../src/store/event-body.ts";
+import { encodeTransitions } from "../src/store/event-body.ts";
+import { createExpiringHolds } from "../src/store/expiring-holds.ts";
+import { type HeldRow, testPaymentLog } from "../src/store/log-conformance.ts";
 import { createLogReader } from "../src/store/log-reader.ts";
 import { createLogTail } from "../src/store/log-tail.ts";
 import { createLogWriter, type LogWriter } from "../src/store/log-writer.ts";
+import { createOpenOperations } from "../src/store/open-operations.ts";
+import { createWorkerCheckpoints } from "../src/store/worker-checkpoints.ts";
 import { authorized, newCaller, openStage, type Stage, telemetry } from "./stage.ts";
 
 function bodyOf(transition: Transition): Uint8Array {
@@ -41,128 +45,55 @@ afterAll(async () => {
 
 const merchantId = newCaller().merchantId;
 const newId = () => makeId("payment", Date.now(), randomBytes(10));
-const hash = Buffer.alloc(32, 7);
-const claimOf = (key: string = randomUUID()) => ({ key, requestHash: hash });
-
 function first(changes: Parameters<typeof sampleCreate>[0] = {}): Transition {
   const command = sampleCreate({ id: newId(), merchantId, merchantReference: "", ...changes });
   return createPayment(command, { nowMs: Date.now(), origin: sampleOrigin });
 }
 
-function second(after: Transition): Transition {
-  const nowMs = Date.now();
-  const attempt = sampleAttempt(makeId("attempt", nowMs, randomBytes(10)));
-  const decision = requestAuthorization(after.payment, attempt, { nowMs, origin: sampleOrigin });
-  if (decision.kind !== "append") throw new Error(decision.refusal.message);
-  return decision.transition;
+testPaymentLog("on PostgreSQL", async () => ({
+  writers,
+  reader: createLogReader(stage.sql),
+  newTail: () => createLogTail(stage.sql),
+  operations: createOpenOperations(stage.sql),
+  checkpoints: createWorkerCheckpoints(stage.sql),
+  holds: createExpiringHolds(stage.sql),
+  hold,
+}));
+
+/** Another replica has inserted the row and has not committed: it is not to be seen yet, and is in the way of who wants it. */
+async function hold(row: Transition): Promise<HeldRow> {
+  const takenBack = new Error("taken back");
+  let end: (isCommitted: boolean) => void = () => {};
+  const ended = new Promise<boolean>((resolve) => {
+    end = resolve;
+  });
+  let isWritten: () => void = () => {};
+  const written = new Promise<void>((resolve) => {
+    isWritten = resolve;
+  });
+  const transaction = owner
+    .begin(async (sql) => {
+      await copyRow(sql, row);
+      isWritten();
+      if (!(await ended)) throw takenBack;
+    })
+    .catch((thrown: unknown) => {
+      if (thrown !== takenBack) throw thrown;
+    });
+  await written;
+  const endWith = async (isCommitted: boolean) => {
+    end(isCommitted);
+    await transaction;
+  };
+  return { commit: () => endWith(true), rollBack: () => endWith(false) };
 }
 
-const kindsOf = async (answers: Promise<{ kind: string }>[]) => (await Promise.all(answers)).map((answer) => answer.kind);
-const keyCount = async (key: string) => (await stage.sql`SELECT 1 FROM idempotency_keys WHERE key = ${key}`).length;
-const rowCount = async (id: string) => (await stage.sql`SELECT 1 FROM payment_events WHERE payment_id = ${idToHex(id)}::uuid`).length;
-
 describe("appending", () => {
-  test("answers each member of a batch by itself", async () => {
-    const [log] = writers;
-    const taken = first();
-    await log.append(taken, claimOf("taken-key"));
-    const next = second(taken);
-    await log.append(next, claimOf());
-    const unique = first({ merchantReference: "order-unique", uniqueReference: true });
-    await log.append(unique, claimOf());
-    const fine = first();
-    const answers = await kindsOf([
-      log.append(fine, claimOf("fine-key")),
-      log.append(first(), claimOf("taken-key")),
-      log.append(second(taken), claimOf("loser-key")),
-      log.append(first({ merchantReference: "order-unique", uniqueReference: true }), claimOf("late-key")),
-      log.append(first({ merchantReference: "order-unique" }), claimOf()),
-    ]);
-    expect(answers).toEqual(["appended", "key_taken", "conflict", "reference_taken", "appended"]);
-    expect(await Promise.all(["fine-key", "loser-key", "late-key"].map(keyCount))).toEqual([1, 0, 0]);
-  });
-
-  test("of members of one batch with one key, row or reference the first wins and no neighbour suffers", async () => {
-    const [log] = writers;
-    const base = first();
-    await log.append(base, claimOf());
-    const reference = { merchantReference: `twice-${randomUUID()}`, uniqueReference: true };
-    const answers = await kindsOf([
-      log.append(first(), claimOf("double")),
-      log.append(first(), claimOf("double")),
-      log.append(second(base), claimOf("row-1")),
-      log.append(second(base), claimOf("row-2")),
-      log.append(first(reference), claimOf("reference-1")),
-      log.append(first(reference), claimOf("reference-2")),
-      log.append(first(), claimOf()),
-    ]);
-    expect(answers).toEqual(["appended", "key_taken", "appended", "conflict", "appended", "reference_taken", "appended"]);
-    expect(await Promise.all(["double", "row-1", "row-2", "reference-1", "reference-2"].map(keyCount))).toEqual([1, 1, 0, 1, 0]);
-  });
-
-  test("behind a member that loses, the next with its key gets its turn", async () => {
-    const [log] = writers;
-    const base = first();
-    await log.append(base, claimOf());
-    await log.append(second(base), claimOf());
-    const key = randomUUID();
-    expect(await kindsOf([log.append(second(base), claimOf(key)), log.append(first(), claimOf(key))])).toEqual(["conflict", "appended"]);
-  });
-
-  test("two writers that race for the same rows, keys and references: one of each wins, and keys go with their rows", async () => {
-    for (let round = 0; round < 20; round++) {
-      const bases = Array.from({ length: 20 }, () => first());
-      await Promise.all(bases.map((base) => writers[0].append(base, undefined)));
-      const race = (log: LogWriter, name: string) =>
-        bases.flatMap((base, index) => [
-          // Opposite orders, so that the two would lock crosswise if nobody sorted them.
-          log.append(second(name === "a" ? base : (bases[bases.length - 1 - index] as Transition)), claimOf(`${name}-${round}-${index}`)),
-          log.append(first(), claimOf(`same-${round}-${name === "a" ? index : bases.length - 1 - index}`)),
-          log.append(
-            first({ merchantReference: `r-${round}-${index % 5}`, uniqueReference: true }),
-            claimOf(`r-${name}-${round}-${index}`),
-          ),
-        ]);
-      const [a, b] = await Promise.all([kindsOf(race(writers[0], "a")), kindsOf(race(writers[1], "b"))]);
-      const count = (kind: string, at: number) => [...a, ...b].filter((answer, place) => answer === kind && place % 3 === at).length;
-      expect([count("appended", 0), count("conflict", 0)]).toEqual([20, 20]);
-      expect([count("appended", 1), count("key_taken", 1)]).toEqual([20, 20]);
-      expect([count("appended", 2), count("reference_taken", 2)]).toEqual([5, 35]);
-    }
+  test("no key is without its row, after all that was raced for", async () => {
     const [orphans] = await stage.sql<{ count: number }[]>`
       SELECT count(*)::int AS count FROM idempotency_keys k
       WHERE NOT EXISTS (SELECT FROM payment_events e WHERE e.payment_id = k.payment_id AND e.seq = k.intent_seq)`;
     expect(orphans?.count).toBe(0);
-  });
-
-  test("a member that claimed its key and lost its row to another transaction takes its claim back", async () => {
-    const [log] = writers;
-    const base = first();
-    await log.append(base, undefined);
-    const mine = second(base);
-    const theirs = second(base);
-    // Another replica has inserted the row and has not committed: it is not to be seen yet, and is in the way of the insert.
-    const { release, appended } = await owner.begin(async (transaction) => {
-      await copyRow(transaction, theirs);
-      const appending = log.append(mine, claimOf("beaten"));
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      return { release: true, appended: appending };
-    });
-    expect(release).toBe(true);
-    expect((await appended).kind).toBe("conflict");
-    expect(await keyCount("beaten")).toBe(0);
-    expect(await rowCount(base.payment.id)).toBe(2);
-  });
-
-  test("refuses a row that breaks a money rule, and only that row", async () => {
-    const [log] = writers;
-    const good = first();
-    const bad = first();
-    const broken: Transition = { ...bad, payment: { ...bad.payment, captured: 1n } };
-    const answers = await Promise.allSettled([log.append(broken, claimOf("broken")), log.append(good, undefined)]);
-    expect(answers[0]).toMatchObject({ status: "rejected", reason: { sqlState: "23514", constraint: expect.stringContaining("money") } });
-    expect(await keyCount("broken")).toBe(0);
-    expect(await rowCount(bad.payment.id)).toBe(0);
   });
 
   test("keeps to its indexes with a plan that was made while the log was empty", async () => {
@@ -182,20 +113,7 @@ describe("appending", () => {
     expect(plan).toMatch(/Index (Only )?Scan using payment_events_\d+_\d+_pkey/);
     expect(plan).not.toMatch(/Seq Scan on payment_events|hashed SubPlan/);
   });
-
-  test("what is read back is what was written", async () => {
-    const { payment } = await authorized(stage.parts, { metadata: { "a b": 'x"y\\z', ünïcode: "✓" }, merchantReference: '{NULL},"' });
-    const reader = createLogReader(stage.sql);
-    const which = { id: payment.id, merchantId: payment.merchantId };
-    expect(await reader.newest(which)).toEqual(payment);
-    const decision = requestCapture(payment, { captureId: makeId("capture", Date.now(), randomBytes(10)), amount: 5n }, context());
-    if (decision.kind !== "append") throw new Error("refused");
-    expect(decodeTransition(bodyOf(decision.transition))).toEqual(decision.transition);
-    expect(await reader.newest({ ...which, merchantId: newCaller().merchantId })).toBeUndefined();
-  });
 });
-
-const context = () => ({ nowMs: Date.now(), origin: sampleOrigin });
 
 describe("the roles", () => {
   test("the application may add to the log and read it, and nothing else", async () => {
@@ -252,37 +170,6 @@ describe("migrations", () => {
 });
 
 describe("following the log", () => {
-  test("a transaction that is held open makes nobody skip its rows", async () => {
-    const tail = createLogTail(stage.sql);
-    const start = await settledPosition(tail);
-    const slow = first();
-    const fast = first();
-    let during: readonly string[] = [];
-    await owner.begin(async (transaction) => {
-      await copyRow(transaction, slow);
-      await writers[0].append(fast, undefined);
-      // The fast row is committed and has the higher position; nobody may pass the open one.
-      for (let reads = 0; reads < 5; reads++) during = [...during, ...(await tail.read(start, 100)).events.map((event) => event.paymentId)];
-    });
-    expect(during).toEqual([]);
-    const after = await readAll(tail, start);
-    expect(after.map((event) => event.paymentId)).toEqual([slow.payment.id, fast.payment.id]);
-  });
-
-  test("a transaction that is rolled back leaves a hole and no delay", async () => {
-    const tail = createLogTail(stage.sql);
-    const start = await settledPosition(tail);
-    await owner
-      .begin(async (transaction) => {
-        await copyRow(transaction, first());
-        throw new Error("rolled back");
-      })
-      .catch(() => undefined);
-    const next = first();
-    await writers[0].append(next, undefined);
-    expect((await readAll(tail, start)).map((event) => event.paymentId)).toEqual([next.payment.id]);
-  });
-
   test("under many writers and slow transactions every row comes once and in order", async () => {
     const tail = createLogTail(stage.sql);
     const start = await settledPosition(tail);
@@ -327,17 +214,6 @@ describe("following the log", () => {
 async function settledPosition(tail: ReturnType<typeof createLogTail>): Promise<bigint> {
   await tail.look();
   return tail.look();
-}
-
-async function readAll(tail: ReturnType<typeof createLogTail>, start: bigint) {
-  const events = [];
-  let position = start;
-  for (let reads = 0; reads < 10; reads++) {
-    const page = await tail.read(position, 100);
-    events.push(...page.events);
-    position = page.throughPosition;
-  }
-  return events;
 }
 
 /** Writes a row as the append statement does (its transaction id first, then its position), in a transaction of the test. */

@@ -204,7 +204,9 @@ function cacheIn(redis: Redis): ClaimCache {
     onReady: (run) => {
       redis.on("ready", run);
     },
-    claim: scriptOf("claim"), remember: scriptOf("remember"), release: scriptOf("release"),
+    claim: scriptOf("claim"),
+    remember: scriptOf("remember"),
+    release: scriptOf("release"),
   };
 }
 

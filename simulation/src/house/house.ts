@@ -1,0 +1,65 @@
+/** What outlives every process of a run: servers, the acquirer, the wall clocks of the machines. */
+import type { World } from "../engine/world.ts";
+import { Acquirer, type Strategy } from "../fakes/acquirer.ts";
+import { BooksStore } from "../fakes/books-store.ts";
+import { Broker } from "../fakes/broker.ts";
+import { CacheServer } from "../fakes/cache.ts";
+import { LockTable } from "../fakes/locks.ts";
+import type { DatabaseWeather } from "../fakes/log-access.ts";
+import { LogStore, type StoredRow } from "../fakes/log-store.ts";
+import { createFaults, type Faults } from "../faults.ts";
+
+export type House = {
+  readonly world: World;
+  readonly faults: Faults;
+  readonly store: LogStore;
+  readonly locks: LockTable;
+  readonly database: DatabaseWeather;
+  readonly cache: CacheServer;
+  readonly broker: Broker;
+  readonly acquirer: Acquirer;
+  readonly books: BooksStore;
+  readonly vault: { isAway: boolean };
+};
+
+/** As the connectors declare them; the first most often, as in life. */
+const strategies: readonly Strategy[] = [
+  { unknownStrategy: "query", reversal: true },
+  { unknownStrategy: "query", reversal: true },
+  { unknownStrategy: "query", reversal: true },
+  { unknownStrategy: "query", reversal: false },
+  { unknownStrategy: "query", reversal: false },
+  { unknownStrategy: "repeat", reversal: true },
+  { unknownStrategy: "repeat", reversal: false },
+  { unknownStrategy: "reverse", reversal: true },
+  { unknownStrategy: "reverse", reversal: true },
+  { unknownStrategy: "file", reversal: false },
+];
+
+export function buildHouse(world: World): House {
+  const { random } = world;
+  const faults = createFaults(world);
+  const acquirer = new Acquirer(world, {
+    strategy: random.pick(strategies),
+    declineRatio: random.between(0, 0.15),
+    slowRefundRatio: random.between(0, 0.8),
+    failedRefundRatio: random.between(0, 0.2),
+    refundMs: { min: 100, max: 15_000 },
+  });
+  return {
+    world,
+    faults,
+    store: new LogStore((rows) => noteRows(world, rows)),
+    locks: new LockTable(),
+    database: { isAway: false },
+    cache: new CacheServer(world),
+    broker: new Broker(),
+    acquirer,
+    books: new BooksStore(),
+    vault: { isAway: false },
+  };
+}
+
+function noteRows(world: World, rows: readonly StoredRow[]): void {
+  for (const { type, paymentId, sequence, position } of rows) world.note("committed", type, paymentId, sequence, position);
+}
