@@ -209,6 +209,17 @@ describe("faults by rule", () => {
     expect([await charges(garbage), await charges(unmapped), await charges(outage)]).toEqual([1, 1, 0]);
   });
 
+  test("a denied query says that there is no such operation while it is booked, and takes no turn of anything but a query", async () => {
+    await rule({ fault: "denied_query", times: 1 });
+    const { reference, answer } = await authorize();
+    expect(answer.status).toBe(201);
+    const query = () => simulator.call("GET", `/v1/operations/${reference}`);
+    const denied = await query();
+    expect([denied.status, denied.body]).toMatchObject([404, { error: { code: "operation_not_found" } }]);
+    expect((await query()).body).toMatchObject({ reference, status: "approved" });
+    expect(await charges(reference)).toBe(1);
+  });
+
   test("a rule fits by card, amount and operation, happens its number of times and can be removed", async () => {
     const made = await rule({ fault: "outage", match: { operation: "authorization", card_last4: "4242", amount: 777 }, times: 1 });
     expect(made.status).toBe(201);

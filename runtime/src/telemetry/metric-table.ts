@@ -208,6 +208,7 @@ export const metricTable = {
         "outage",
         "slow_drip",
         "unmapped_code",
+        "denied_query",
         "delay",
       ],
     },

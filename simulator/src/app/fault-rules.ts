@@ -22,8 +22,8 @@ export type FaultRules = {
   list(): readonly Rule[];
   remove(id: number): boolean;
   clear(): void;
-  /** The fault that befalls this request, if any. Takes one turn of its rule. */
-  take(facts: RequestFacts): Rule | undefined;
+  /** The fault that befalls this request, if any, out of those that can. Takes one turn of its rule. */
+  take(facts: RequestFacts, isPossible?: (rule: NewRule) => boolean): Rule | undefined;
 };
 
 /** `random` gives a number in [0, 1) for rules with a probability. */
@@ -47,9 +47,11 @@ export function createFaultRules(random: () => number): FaultRules {
     clear() {
       rules = [];
     },
-    take(facts) {
+    take(facts, isPossible = () => true) {
       if (rules.length === 0) return undefined;
-      const rule = rules.find((candidate) => hasTurn(candidate) && fits(candidate.match, facts) && wins(candidate, random));
+      const rule = rules.find(
+        (candidate) => hasTurn(candidate) && isPossible(candidate) && fits(candidate.match, facts) && wins(candidate, random),
+      );
       if (rule === undefined) return undefined;
       rule.happened += 1;
       return rule;

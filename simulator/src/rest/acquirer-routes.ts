@@ -9,7 +9,7 @@ import type { Secret } from "@florin/kernel";
 import type { Tracer } from "@florin/runtime/telemetry";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Acquirer, AcquirerAnswer } from "../app/acquirer.ts";
-import type { FaultRules } from "../app/fault-rules.ts";
+import type { FaultRules, Rule } from "../app/fault-rules.ts";
 import type { Fault, OperationName, RequestFacts } from "../domain/fault-rule.ts";
 import { drawLatencyMs, type Latency } from "../domain/latency.ts";
 import { parseProcessorId } from "../domain/operation.ts";
@@ -183,7 +183,7 @@ function answer(options: AcquirerRoutesOptions, exchange: Exchange, work: () => 
 async function answerByRule(options: AcquirerRoutesOptions, exchange: Exchange, work: () => Promise<Answer>): Promise<unknown> {
   const { reply, facts } = exchange;
   const { meter, ending } = options;
-  const rule = options.rules.take(facts);
+  const rule = takeRule(options.rules, facts);
   const times = { delayMs: rule?.delayMs, ending };
   if (rule !== undefined) meter.fault(rule.fault);
   if (rule?.fault === "outage" || rule?.fault === "timeout_before_charge") {
@@ -198,6 +198,11 @@ async function answerByRule(options: AcquirerRoutesOptions, exchange: Exchange, 
   if (leftMs >= 1) await sleep(leftMs);
   if (rule !== undefined && rule.fault !== "delay") return answerBadly(exchange, rule.fault, { status, body }, times);
   return reply.code(status).send(body);
+}
+
+/** A denial befalls queries only: a rule that fits everything must not lose its turns on others. */
+function takeRule(rules: FaultRules, facts: RequestFacts): Rule | undefined {
+  return rules.take(facts, ({ fault }) => fault !== "denied_query" || facts.operation === "query");
 }
 
 /** The faults that come before the books. */
@@ -216,6 +221,7 @@ function resultOf(operation: OperationName, status: number): RequestResult {
 
 async function answerBadly({ reply }: Exchange, fault: Fault, { status, body }: Answer, times: FaultTimes): Promise<unknown> {
   if (fault === "unmapped_code") return reply.code(status).send({ ...body, status: "referred", response_code: "ZZ", decline_code: "" });
+  if (fault === "denied_query") return sendError(reply, "operation_not_found");
   if (fault === "outage" || fault === "timeout_before_charge" || fault === "delay") return reply;
   reply.hijack();
   await answerFaultily(reply.raw, fault, { status, body }, times);
