@@ -2,17 +2,17 @@
 import { join } from "node:path";
 import { makeCertificates } from "@florin/runtime/tls";
 import { isRunning } from "../processes.ts";
-import { dropDatabases, prepareDatabases, startPostgres } from "./databases.ts";
+import { type DatabaseUrls, dropDatabases, type PostgresPart, prepareDatabases, startPostgres } from "./databases.ts";
 import { makeFirstPayment } from "./first-payment.ts";
 import type { UpOptions } from "./options.ts";
 import { wipePlace } from "./place.ts";
 import { type Ports, planPorts } from "./ports.ts";
 import { provisionOnce } from "./provision.ts";
 import { renderReport } from "./report.ts";
-import { loadSecrets } from "./secrets.ts";
+import { loadSecrets, type Merchant, type StackSecrets } from "./secrets.ts";
 import { planServers, type ServerPlans } from "./server-plan.ts";
-import { startNats, startRedis } from "./servers.ts";
-import { certificateNames, describeServices, serviceEnvironment } from "./services.ts";
+import { type ServerPart, startNats, startRedis } from "./servers.ts";
+import { certificateNames, describeServices, type Service, serviceEnvironment } from "./services.ts";
 import { clearLeftovers, readRunFile, type UpFile, writeAddressesFile, writeUpFile } from "./state-files.ts";
 import { stopInOrder } from "./stop.ts";
 import type { ServerName, Supervisor } from "./supervisor.ts";
@@ -31,22 +31,8 @@ export async function startStack(o: StartOptions): Promise<string> {
   const startedAtMs = Date.now();
   const { options, supervisor, env } = o;
   const { directory } = options;
-  await stopLeftovers(directory, o.notice);
-  // What can be found wrong is found before anything is wiped or started.
-  const ports = await planPorts(options.port);
-  const plans = await planServers({ profile: options.profile, env, notice: o.notice, signal: o.signal });
-  if (options.isFresh) wipePlace(directory);
-  const secrets = loadSecrets(directory);
-  const servers = await startServers(o, { ports, plans, redisPassword: secrets.redisPassword });
-  const { superuserUrl } = servers.postgres;
-  if (options.isFresh && env["DATABASE_URL"]) await dropDatabases(superuserUrl);
-  const databases = await prepareDatabases(superuserUrl, secrets);
-  const merchant = await provisionOnce(directory, secrets, databases);
-  const stack = { options, ports, secrets, databases, redisUrl: servers.redis?.url, natsUrl: servers.nats?.url };
-  const tlsDirectory = join(directory, "tls");
-  await supervisor.startServices(
-    describeServices(stack).map((service) => ({ service, env: serviceEnvironment(service, { tlsDirectory, env }) })),
-  );
+  const { ports, servers, merchant, services, tlsDirectory } = await layFoundation(o);
+  await supervisor.startServices(services.map((service) => ({ service, env: serviceEnvironment(service, { tlsDirectory, env }) })));
 
   const urls = {
     edgeUrl: `http://127.0.0.1:${ports.edge}`,
@@ -79,6 +65,37 @@ export async function startStack(o: StartOptions): Promise<string> {
   });
 }
 
+export type Foundation = {
+  readonly ports: Ports;
+  readonly plans: ServerPlans;
+  readonly secrets: StackSecrets;
+  readonly servers: Servers;
+  readonly databases: DatabaseUrls;
+  readonly merchant: Merchant;
+  /** Not started yet. */
+  readonly services: readonly Service[];
+  readonly tlsDirectory: string;
+};
+
+/** Everything that our own processes stand on: servers, databases, a merchant, certificates. */
+export async function layFoundation(o: StartOptions): Promise<Foundation> {
+  const { options, env } = o;
+  const { directory } = options;
+  await stopLeftovers(directory, o.notice);
+  // What can be found wrong is found before anything is wiped or started.
+  const ports = await planPorts(options.port);
+  const plans = await planServers({ profile: options.profile, env, notice: o.notice, signal: o.signal });
+  if (options.isFresh) wipePlace(directory);
+  const secrets = loadSecrets(directory);
+  const servers = await startServers(o, { ports, plans, redisPassword: secrets.redisPassword });
+  const { superuserUrl } = servers.postgres;
+  if (options.isFresh && env["DATABASE_URL"]) await dropDatabases(superuserUrl);
+  const databases = await prepareDatabases(superuserUrl, secrets);
+  const merchant = await provisionOnce(directory, secrets, databases);
+  const services = describeServices({ options, ports, secrets, databases, redisUrl: servers.redis?.url, natsUrl: servers.nats?.url });
+  return { ports, plans, secrets, servers, databases, merchant, services, tlsDirectory: join(directory, "tls") };
+}
+
 function addressesOf(ports: Ports) {
   return {
     switchAddress: `127.0.0.1:${ports.switchGrpc}`,
@@ -96,8 +113,17 @@ async function stopLeftovers(directory: string, notice: (line: string) => void):
   clearLeftovers(directory);
 }
 
+type Servers = {
+  readonly postgres: PostgresPart;
+  readonly redis: ServerPart | undefined;
+  readonly nats: ServerPart | undefined;
+};
+
 /** PostgreSQL, Redis, NATS and the certificates, all at once; all of them have ended or stand when this returns or throws. */
-async function startServers(o: StartOptions, { ports, plans, redisPassword }: { ports: Ports; plans: ServerPlans; redisPassword: string }) {
+async function startServers(
+  o: StartOptions,
+  { ports, plans, redisPassword }: { ports: Ports; plans: ServerPlans; redisPassword: string },
+): Promise<Servers> {
   const { supervisor, env } = o;
   const { directory } = o.options;
   const onPid = (name: ServerName) => (pid: number) => supervisor.addServer(name, pid);

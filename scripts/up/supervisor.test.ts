@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -94,6 +94,29 @@ describe("the supervisor", () => {
     await changed;
     expect(supervisor.processes[0]?.pid).not.toBe(before);
     expect(readRunFile(directory)?.processes).toEqual(supervisor.processes);
+  });
+
+  test("a process that is ended on purpose is missed by nobody, and lives again when asked, once with other settings", async () => {
+    const one = await fakeService("switch");
+    appendFileSync(
+      one.service.main,
+      `\nappendFileSync(${JSON.stringify(join(directory, "lives"))}, (process.env.FLORIN_CRASH_POINT ?? "none") + "\\n");`,
+    );
+    await supervisor.startServices([one]);
+    const before = supervisor.processes[0]?.pid;
+    await supervisor.kill("switch");
+    expect([notices, supervisor.processes.filter(isRunning)]).toEqual([[], []]);
+    await supervisor.startAgain("switch", { FLORIN_CRASH_POINT: "after_send" });
+    const ended = supervisor.expectEnd("switch");
+    process.kill(supervisor.processes[0]?.pid as number, "SIGKILL");
+    expect(await ended).toBe("switch ended with SIGKILL");
+    await supervisor.startAgain("switch");
+    expect(readFileSync(join(directory, "lives"), "utf8").trim().split("\n")).toEqual(["none", "after_send", "none"]);
+    expect(supervisor.processes[0]?.pid).not.toBe(before);
+    expect(readRunFile(directory)?.processes).toEqual(supervisor.processes);
+    // Only the end that was announced is meant.
+    process.kill(supervisor.processes[0]?.pid as number, "SIGKILL");
+    expect(await supervisor.failed).toBe("switch ended with SIGKILL");
   });
 
   test("a process that ends before it is ready fails the start with its log", async () => {

@@ -25,6 +25,9 @@ export class Supervisor {
   readonly #logFolder: string;
   readonly #self: KnownProcess = describeProcess("supervisor", process.pid);
   readonly #children = new Map<ServiceName, Child>();
+  readonly #starts = new Map<ServiceName, Start>();
+  /** Their end is somebody's intention. */
+  readonly #doomed = new Set<Child>();
   readonly #servers = new Map<ServerName, KnownProcess>();
   readonly #restartedAtMs: number[] = [];
   readonly #failed = Promise.withResolvers<string>();
@@ -63,7 +66,7 @@ export class Supervisor {
   /** Starts all processes at once and waits until each one is ready. */
   async startServices(starts: readonly Start[]): Promise<void> {
     for (const start of starts) this.#start(start);
-    await Promise.all(starts.map(({ service }) => untilReady(this.#children.get(service.name) as Child, readyTimeoutMs)));
+    await Promise.all(starts.map(({ service }) => untilReady(this.#child(service.name), readyTimeoutMs)));
     this.#watch = setInterval(() => this.#watchServers(), serverWatchMs);
   }
 
@@ -76,16 +79,52 @@ export class Supervisor {
     return complaints;
   }
 
+  /**
+   * For fault tests: the next end of this process is meant, whoever causes it. Resolves with a sentence when it has ended; nothing starts it
+   * again but `startAgain`.
+   */
+  expectEnd(name: ServiceName): Promise<string> {
+    const child = this.#child(name);
+    this.#doomed.add(child);
+    return child.ended;
+  }
+
+  /** For fault tests: ends a process as by kill -9 and waits until it is gone. */
+  async kill(name: ServiceName): Promise<void> {
+    const { known } = this.#child(name);
+    const ended = this.expectEnd(name);
+    if (isRunning(known)) process.kill(known.pid, "SIGKILL");
+    await ended;
+  }
+
+  /** Starts a process that has ended, with its environment and `env` on top for this one life, and waits until it is ready. */
+  async startAgain(name: ServiceName, env: NodeJS.ProcessEnv = {}): Promise<void> {
+    const start = this.#starts.get(name);
+    if (start === undefined || !this.#child(name).hasEnded()) throw new Error(`${name} has not ended`);
+    this.#start({ service: start.service, env: { ...start.env, ...env } });
+    // The next life does not inherit it.
+    this.#starts.set(name, start);
+    this.onChange();
+    await untilReady(this.#child(name), readyTimeoutMs);
+  }
+
+  #child(name: ServiceName): Child {
+    const child = this.#children.get(name);
+    if (child === undefined) throw new Error(`${name} was never started`);
+    return child;
+  }
+
   #start(start: Start): void {
     if (this.#isStopping) throw new Error("the stack is stopping");
     const child = startChild(start.service, { logFolder: this.#logFolder, env: start.env });
     this.#children.set(start.service.name, child);
+    this.#starts.set(start.service.name, start);
     this.#record();
     void child.ended.then((sentence) => this.#ended(start, child, sentence));
   }
 
   #ended(start: Start, child: Child, sentence: string): void {
-    if (this.#isStopping) return;
+    if (this.#isStopping || this.#doomed.delete(child)) return;
     this.#notice(`${sentence}\n${lastLines(child.logFile)}`);
     if (!this.#restarts || !this.#mayRestart()) {
       this.#failed.resolve(sentence);
