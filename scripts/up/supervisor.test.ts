@@ -114,6 +114,13 @@ describe("the supervisor", () => {
     expect(readFileSync(join(directory, "lives"), "utf8").trim().split("\n")).toEqual(["none", "after_send", "none"]);
     expect(supervisor.processes[0]?.pid).not.toBe(before);
     expect(readRunFile(directory)?.processes).toEqual(supervisor.processes);
+    // One that cannot start again is told to who asked, and may be tried once more.
+    await supervisor.kill("switch");
+    const main = readFileSync(one.service.main, "utf8");
+    writeFileSync(one.service.main, "process.exit(3);");
+    await expect(supervisor.startAgain("switch")).rejects.toThrow("switch ended with exit code 3");
+    writeFileSync(one.service.main, main);
+    await supervisor.startAgain("switch");
     // Only the end that was announced is meant.
     process.kill(supervisor.processes[0]?.pid as number, "SIGKILL");
     expect(await supervisor.failed).toBe("switch ended with SIGKILL");

@@ -28,6 +28,8 @@ export class Supervisor {
   readonly #starts = new Map<ServiceName, Start>();
   /** Their end is somebody's intention. */
   readonly #doomed = new Set<Child>();
+  /** Their end is told to whoever called `startAgain`. */
+  readonly #startingAgain = new Set<Child>();
   readonly #servers = new Map<ServerName, KnownProcess>();
   readonly #restartedAtMs: number[] = [];
   readonly #failed = Promise.withResolvers<string>();
@@ -97,7 +99,10 @@ export class Supervisor {
     await ended;
   }
 
-  /** Starts a process that has ended, with its environment and `env` on top for this one life, and waits until it is ready. */
+  /**
+   * Starts a process that has ended, with its environment and `env` on top for this one life, and waits until it is ready. Throws when it
+   * ends before; it may be tried again then.
+   */
   async startAgain(name: ServiceName, env: NodeJS.ProcessEnv = {}): Promise<void> {
     const start = this.#starts.get(name);
     if (start === undefined || !this.#child(name).hasEnded()) throw new Error(`${name} has not ended`);
@@ -105,7 +110,13 @@ export class Supervisor {
     // The next life does not inherit it.
     this.#starts.set(name, start);
     this.onChange();
-    await untilReady(this.#child(name), readyTimeoutMs);
+    const child = this.#child(name);
+    this.#startingAgain.add(child);
+    try {
+      await untilReady(child, readyTimeoutMs);
+    } finally {
+      this.#startingAgain.delete(child);
+    }
   }
 
   #child(name: ServiceName): Child {
@@ -124,7 +135,7 @@ export class Supervisor {
   }
 
   #ended(start: Start, child: Child, sentence: string): void {
-    if (this.#isStopping || this.#doomed.delete(child)) return;
+    if (this.#isStopping || this.#doomed.delete(child) || this.#startingAgain.has(child)) return;
     this.#notice(`${sentence}\n${lastLines(child.logFile)}`);
     if (!this.#restarts || !this.#mayRestart()) {
       this.#failed.resolve(sentence);
