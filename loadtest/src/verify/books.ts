@@ -3,14 +3,20 @@
  *
  * They are held in memory: runs up to about two million payments. Totals per payment in minor units.
  */
-import { idFromHex } from "@florin/kernel";
+import { idFromHex, idToHex } from "@florin/kernel";
 import postgres from "postgres";
 import { serviceDatabaseUrl, type UpFile } from "../stack/up-file.ts";
 
 export type Totals = { readonly authorized: number; readonly captured: number; readonly refunded: number; readonly released: number };
 
 /** A payment as the log has it. Other payments made during the run are there too, but only the run's own are compared. */
-export type LogPayment = Totals & { readonly status: string; readonly isOpen: boolean; readonly isOfRun: boolean };
+export type LogPayment = Totals & {
+  readonly status: string;
+  readonly isOpen: boolean;
+  readonly isOfRun: boolean;
+  /** The merchant's; "" without one. */
+  readonly reference: string;
+};
 /** A payment as the acquirer has it; `charges` is the number of approved authorizations. */
 export type AcquirerPayment = Totals & { readonly charges: number };
 /** A payment as the ledger has it: `outstanding` is held and neither captured nor released. */
@@ -39,6 +45,46 @@ export async function readBooks(up: UpFile, window: RunWindow): Promise<Books> {
 
 type Sql = ReturnType<typeof postgres>;
 
+/** Keys of this merchant that the log holds, with the payment of each. */
+export async function readKeys(up: UpFile, o: { runId: string; merchantId: string }): Promise<ReadonlyMap<string, string>> {
+  return withDatabase(up, "florin_switch", async (sql) => {
+    // Index: idempotency_keys_pkey, all keys of the merchant: at the end of a drill.
+    const rows = await sql<{ key: string; payment_id: string }[]>`
+      SELECT key, payment_id::text AS payment_id FROM idempotency_keys
+      WHERE merchant_id = ${idToHex(o.merchantId)}::uuid AND starts_with(key, ${`${o.runId}-`})`;
+    return new Map(rows.map((row) => [row.key, idFromHex("payment", row.payment_id)]));
+  });
+}
+
+/** Of one currency, minor units. All 0 in books that balance and whose balances are the sums of their entries. */
+export type LedgerSums = { readonly currency: string; readonly posted: number; readonly pending: number; readonly accountsAstray: number };
+
+/** Reads the whole ledger. */
+export async function readLedgerSums(up: UpFile): Promise<readonly LedgerSums[]> {
+  return withDatabase(up, "florin_ledger", async (sql) => {
+    const rows = await sql<{ currency: string; posted: string; pending: string; accounts_astray: string }[]>`
+      WITH entries AS (
+        SELECT account_id, sum(debit) FILTER (WHERE NOT is_pending) AS debits_posted, sum(credit) FILTER (WHERE NOT is_pending) AS credits_posted,
+          sum(debit) FILTER (WHERE is_pending) AS debits_pending, sum(credit) FILTER (WHERE is_pending) AS credits_pending
+        FROM (
+          SELECT debit_account_id AS account_id, is_pending, amount AS debit, 0 AS credit FROM transfers
+          UNION ALL SELECT credit_account_id, is_pending, 0, amount FROM transfers
+        ) sides GROUP BY account_id
+      )
+      SELECT a.currency, sum(b.debits_posted - b.credits_posted)::text AS posted, sum(b.debits_pending - b.credits_pending)::text AS pending,
+        count(*) FILTER (WHERE (b.debits_posted, b.credits_posted, b.debits_pending, b.credits_pending) IS DISTINCT FROM
+          (coalesce(e.debits_posted, 0), coalesce(e.credits_posted, 0), coalesce(e.debits_pending, 0), coalesce(e.credits_pending, 0)))::text
+          AS accounts_astray
+      FROM accounts a JOIN balances b USING (account_id) LEFT JOIN entries e USING (account_id) GROUP BY a.currency`;
+    return rows.map(({ currency, posted, pending, accounts_astray }) => ({
+      currency,
+      posted: Number(posted),
+      pending: Number(pending),
+      accountsAstray: Number(accounts_astray),
+    }));
+  });
+}
+
 async function withDatabase<Answer>(up: UpFile, database: string, work: (sql: Sql) => Promise<Answer>): Promise<Answer> {
   const sql = postgres(serviceDatabaseUrl(up, database), {
     max: 1,
@@ -62,7 +108,7 @@ function idBounds({ startedAtMs, endedAtMs }: RunWindow): { readonly first: stri
 type LogRow = {
   payment_id: string;
   status: string;
-  is_of_run: boolean;
+  reference: string;
   authorized: string;
   captured: string;
   refunded: string;
@@ -77,13 +123,9 @@ async function readLog(sql: Sql, window: RunWindow): Promise<ReadonlyMap<string,
   const rows = await sql<LogRow[]>`
     SELECT DISTINCT ON (e.payment_id) e.payment_id::text AS payment_id, e.status, e.authorized::text AS authorized, e.captured::text AS captured,
       e.refunded::text AS refunded, e.capture_pending::text AS capture_pending, e.refund_pending::text AS refund_pending,
-      coalesce(f.merchant_reference LIKE ${`${window.runId}-%`}, false) AS is_of_run, coalesce(v.released, 0)::text AS released
+      coalesce(f.merchant_reference, '') AS reference, e.released::text AS released
     FROM payment_events e
     LEFT JOIN payment_events f ON f.payment_id = e.payment_id AND f.seq = 1 AND f.payment_id BETWEEN ${first}::uuid AND ${last}::uuid
-    LEFT JOIN (
-      SELECT payment_id, sum(amount) AS released FROM payment_events
-      WHERE payment_id BETWEEN ${first}::uuid AND ${last}::uuid AND type IN ('payment_voided', 'authorization_expired') GROUP BY payment_id
-    ) v ON v.payment_id = e.payment_id
     WHERE e.payment_id BETWEEN ${first}::uuid AND ${last}::uuid
     ORDER BY e.payment_id, e.seq DESC`;
   return new Map(
@@ -91,7 +133,8 @@ async function readLog(sql: Sql, window: RunWindow): Promise<ReadonlyMap<string,
       idFromHex("payment", row.payment_id),
       {
         status: row.status,
-        isOfRun: row.is_of_run,
+        reference: row.reference,
+        isOfRun: row.reference.startsWith(`${window.runId}-`),
         authorized: Number(row.authorized),
         captured: Number(row.captured),
         refunded: Number(row.refunded),

@@ -4,7 +4,16 @@ import type { Books } from "./books.ts";
 import { compareRun } from "./compare.ts";
 
 const nothingTold: Told = { authorized: 0, captured: 0, captures: 0, refunded: 0, refunds: 0, unsureCaptured: 0, unsureRefunded: 0 };
-const captured = { status: "captured", isOfRun: true, isOpen: false, authorized: 1_000, captured: 1_000, refunded: 200, released: 0 };
+const captured = {
+  status: "captured",
+  reference: "lt-1",
+  isOfRun: true,
+  isOpen: false,
+  authorized: 1_000,
+  captured: 1_000,
+  refunded: 200,
+  released: 0,
+};
 
 function books(change: { log?: object | undefined; acquirer?: object | undefined; ledger?: object | undefined } = {}): Books {
   const log = { ...captured, ...change.log };

@@ -2,8 +2,12 @@
 import type { Answers, Told } from "./answers.ts";
 import type { AcquirerPayment, Books, LedgerPayment, LogPayment } from "./books.ts";
 
+/** What a difference means: something told and gone, something done twice, books that disagree, or something that has not ended. */
+export type Figure = "lost" | "doubled" | "unbalanced" | "open";
+
 export type Check = {
   readonly name: string;
+  readonly figure: Figure;
   /** Payments or calls looked at. */
   readonly compared: number;
   readonly differences: number;
@@ -18,26 +22,31 @@ export function compareRun(answers: Answers, books: Books): readonly Check[] {
   const own = [...books.log].filter(([, payment]) => payment.isOfRun);
   return [
     check(
+      "lost",
       "accepted authorizations are in the log",
       [...answers.payments].filter(([, told]) => told.authorized > 0),
       ([id, told]) => acceptedAuthorization(told, books.log.get(id)),
     ),
-    check("accepted captures and refunds are in the log", [...answers.payments], ([id, told]) =>
+    check("lost", "accepted captures and refunds are in the log", [...answers.payments], ([id, told]) =>
       acceptedMovements(told, books.log.get(id)),
     ),
-    check("nothing in the log is open", own, ([, payment]) => (payment.isOpen ? `is ${payment.status} with an open operation` : undefined)),
-    check("the log and the acquirer agree", own, ([id, payment]) => sameAsAcquirer(payment, books.acquirer.get(id))),
-    check("the acquirer charged at most once", [...books.acquirer], ([, payment]) =>
+    check("open", "nothing in the log is open", own, ([, payment]) =>
+      payment.isOpen ? `is ${payment.status} with an open operation` : undefined,
+    ),
+    check("unbalanced", "the log and the acquirer agree", own, ([id, payment]) => sameAsAcquirer(payment, books.acquirer.get(id))),
+    check("doubled", "the acquirer charged at most once", [...books.acquirer], ([, payment]) =>
       payment.charges > 1 ? `has ${payment.charges} charges` : undefined,
     ),
-    check("every charge of the acquirer is in the log", [...books.acquirer], ([id, payment]) =>
+    check("unbalanced", "every charge of the acquirer is in the log", [...books.acquirer], ([id, payment]) =>
       payment.authorized > 0 && !books.log.has(id) ? "is unknown to the log" : undefined,
     ),
-    check("the log and the ledger agree", own, ([id, payment]) => sameAsLedger(payment, books.ledger.get(id))),
+    check("unbalanced", "the log and the ledger agree", own, ([id, payment]) => sameAsLedger(payment, books.ledger.get(id))),
   ];
 }
 
-function check<Value>(
+/** `payments` by their ids, or other things by their names. */
+export function check<Value>(
+  figure: Figure,
   name: string,
   payments: readonly (readonly [string, Value])[],
   differs: (payment: readonly [string, Value]) => string | undefined,
@@ -50,7 +59,7 @@ function check<Value>(
     differences += 1;
     if (examples.length < examplesMax) examples.push(`${payment[0]} ${difference}`);
   }
-  return { name, compared: payments.length, differences, examples };
+  return { name, figure, compared: payments.length, differences, examples };
 }
 
 function acceptedAuthorization(told: Told, found: LogPayment | undefined): string | undefined {
