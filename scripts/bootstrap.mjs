@@ -35,6 +35,7 @@ const commands = {
   report: "scripts/report.ts",
   loadtest: "loadtest/src/loadtest.ts",
   simulate: "simulation/src/simulate.ts",
+  drill: "loadtest/src/drill.ts",
 };
 
 function lockfileHash() {
