@@ -110,7 +110,10 @@ describe("a cache that has forgotten", () => {
     if (started === undefined) return context.skip();
     server = started;
     redis = connectRedis({ url: server.url, name: "test", commandTimeoutMs: 500 });
-    parts = { ...stage.parts, claims: createClaims({ redis, metrics: stage.parts.metrics, now: stage.parts.now }) };
+    parts = {
+      ...stage.parts,
+      claims: createClaims({ redis, metrics: stage.parts.metrics, now: stage.parts.now, timing: stage.parts.timing }),
+    };
     await isUp();
     return async () => {
       redis.disconnect();
@@ -132,7 +135,7 @@ describe("a cache that has forgotten", () => {
     expect(await isMarked()).toBe(false);
     await redis.flushall();
     const other = connectRedis({ url: server.url, name: "test", commandTimeoutMs: 500 });
-    const others = createClaims({ redis: other, metrics: stage.parts.metrics, now: stage.parts.now });
+    const others = createClaims({ redis: other, metrics: stage.parts.metrics, now: stage.parts.now, timing: stage.parts.timing });
     await expect.poll(() => others.isAvailable).toBe(true);
     await authorized({ ...stage.parts, claims: others });
     expect(await isMarked()).toBe(true);
@@ -144,7 +147,10 @@ describe("a cache that has forgotten", () => {
     const address = await openAddress(server.port);
     const client = connectRedis({ url: address.url, name: "test", commandTimeoutMs: 500 });
     const copy = connectRedis({ url: replica.url, name: "copy", commandTimeoutMs: 1_000 });
-    parts = { ...stage.parts, claims: createClaims({ redis: client, metrics: stage.parts.metrics, now: stage.parts.now }) };
+    parts = {
+      ...stage.parts,
+      claims: createClaims({ redis: client, metrics: stage.parts.metrics, now: stage.parts.now, timing: stage.parts.timing }),
+    };
     try {
       await isUp();
       await createOrAuthorize(parts, createCommand());

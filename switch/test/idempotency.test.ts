@@ -155,7 +155,10 @@ describe("Redis forgets or leaves", () => {
     if (first === undefined) return context.skip();
     const redis = connectRedis({ url: first.url, name: "test", commandTimeoutMs: 200 });
     const { createClaims } = await import("../src/store/claims.ts");
-    const parts = { ...stage.parts, claims: createClaims({ redis, metrics: stage.parts.metrics, now: stage.parts.now }) };
+    const parts = {
+      ...stage.parts,
+      claims: createClaims({ redis, metrics: stage.parts.metrics, now: stage.parts.now, timing: stage.parts.timing }),
+    };
     await expect.poll(() => parts.claims.isAvailable).toBe(true);
     expect((await authorized(parts)).payment.idempotencyDegraded).toBe(false);
     await first.stop("SIGKILL");

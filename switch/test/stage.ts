@@ -101,7 +101,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
     return {
       log,
       reader: createLogReader(sql),
-      claims: createClaims({ redis, metrics, now }),
+      claims: createClaims({ redis, metrics, now, timing }),
       vault: createTokenDirectory({ vault: vaultLink, now }),
       connectors: createConnectorGateway({ client: connectorLink, tracer, now }),
       fraud: createFraudScreen({ tiers: [tierOf(fraud)] }),

@@ -88,18 +88,20 @@ export type ClaimCache = {
   readonly release: Script;
 };
 
-export function createClaims(o: { readonly redis: Redis | undefined; readonly metrics: Metrics; readonly now: () => number }): Claims {
-  const { redis, metrics, now } = o;
-  return createClaimsOver({ cache: redis && cacheIn(redis), metrics, now });
+type ClaimsOptions = {
+  readonly metrics: Metrics;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Default: the system's. */
+  readonly timing?: Pick<Timing, "atTurnEnd" | "monotonicMs">;
+};
+
+export function createClaims({ redis, ...o }: ClaimsOptions & { readonly redis: Redis | undefined }): Claims {
+  return createClaimsOver({ ...o, cache: redis && cacheIn(redis) });
 }
 
-/** The claims over any form of the scripts. `timing`: default the system's. */
-export function createClaimsOver(o: {
-  readonly cache: ClaimCache | undefined;
-  readonly metrics: Metrics;
-  readonly now: () => number;
-  readonly timing?: Pick<Timing, "atTurnEnd" | "monotonicMs">;
-}): Claims {
+/** The claims over any form of the scripts. */
+export function createClaimsOver(o: ClaimsOptions & { readonly cache: ClaimCache | undefined }): Claims {
   const { cache, metrics, timing = systemTiming } = o;
   if (cache === undefined) return withoutRedis(metrics);
   const memory = watchMemory(cache, timing.monotonicMs);
