@@ -316,6 +316,23 @@ describe("an approval that comes after its operation was called failed", () => {
   });
 });
 
+describe("a sender that stood still after its intent", () => {
+  test("does not send any more, and says so", async () => {
+    const slow = {
+      ...stage.parts,
+      crashAt: (point: string) => {
+        if (point === "after_intent_commit") stage.clock.aheadMs += 10_500;
+      },
+    };
+    const answer = await createOrAuthorize(slow, createCommand());
+    expect([codeOf(answer), stage.processor.calls.authorize]).toEqual(["processor_unavailable", 0]);
+    expect((await timelineOf(paymentOf(answer))).at(-1)).toMatchObject({
+      type: "authorization_not_sent",
+      details: { cause: "sender_late" },
+    });
+  });
+});
+
 describe("the report of what is open", () => {
   test("names every open operation, oldest first, with its age and its money, and how long others took", async () => {
     const { parts, rounds } = await recovering("query", { reversal: true });

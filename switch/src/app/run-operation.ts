@@ -9,7 +9,7 @@
  * What an operation decides and sends is in its own file; this one does not know captures from refunds.
  */
 import { AppError, assert, required } from "@florin/kernel";
-import { type Decision, findOpen, markDegraded, type Refusal, type Transition } from "../domain/payment/index.ts";
+import { type Decision, findOpen, markDegraded, type Outcome, type Refusal, type Transition } from "../domain/payment/index.ts";
 import type { Claim, ClaimAnswer } from "../store/claims.ts";
 import type { Appended } from "../store/log-writer.ts";
 import { answerFromLog, inFlight, isStale, reusedKey } from "./answer-from-log.ts";
@@ -17,6 +17,11 @@ import { answerOf, type DecideContext, type Operation, type OperationAnswer, ref
 import type { Parts } from "./parts.ts";
 import { recordAnswer } from "./record-answer.ts";
 
+/**
+ * An intent that is older is not sent any more: its process stood still, or the database took so long, and recovery, which waits for 30 s,
+ * must be able to believe that nothing is sent after it has asked.
+ */
+const sendWithinMs = 10_000;
 /** How often an operation decides again because another writer was faster. */
 const conflictTriesMax = 64;
 
@@ -67,7 +72,7 @@ async function perform(parts: Parts, operation: Operation, context: DecideContex
   const begun = await begin(parts, operation, context, claim);
   if (begun.kind !== "begun") return begun;
   const { intent } = begun;
-  const { answer, payment } = isOpen(intent) ? await finish(parts, operation, intent) : { answer: intent, payment: intent.payment };
+  const { answer, payment } = isOpen(intent) ? await finish(parts, operation, begun) : { answer: intent, payment: intent.payment };
   if (answer === undefined) return inFlight(parts, payment);
   parts.crashAt("after_outcome_commit");
   parts.claims.remember(operation.use, { paymentId: answer.payment.id, sequence: answer.event.sequence });
@@ -82,17 +87,19 @@ function isOpen({ payment, event }: Transition): boolean {
   return payment.openOperations.some(({ id }) => id === event.operationId);
 }
 
-/** Sends and records. */
-async function finish(parts: Parts, { send, record }: Operation, intent: Transition) {
+/** Sends, unless it is too late for that, and records. */
+async function finish(parts: Parts, { send, record }: Operation, { intent, decidedAtMs }: Begun) {
   assert(send !== undefined && record !== undefined, "an operation with an intent sends and records");
   const { operationId } = intent.event;
   const { connector } = required(findOpen(intent.payment, operationId), "the open operation of an intent");
-  const outcome = await send(intent);
+  const isLate = parts.timing.monotonicMs() - decidedAtMs > sendWithinMs;
+  const outcome: Outcome = isLate ? { kind: "not_sent", cause: "sender_late" } : await send(intent);
   parts.crashAt("after_processor_answer");
   return recordAnswer(parts, intent, { outcome, connector }, (payment) => record(payment, operationId, outcome));
 }
 
-type Begun = { readonly kind: "begun"; readonly intent: Transition };
+/** `decidedAtMs`: before the intent was appended, by the clock that never jumps. */
+type Begun = { readonly kind: "begun"; readonly intent: Transition; readonly decidedAtMs: number };
 /**
  * Nothing was written. The key may have been used while Redis knew nothing of it: then what the log has is due, not this. It is asked
  * after the payment's queue has been left: finding an answer may record one, and that waits for its turn in the same queue.
@@ -140,13 +147,14 @@ async function decideAndAppend(
   const refuse = (refusal: Refusal): NotBegun => ({ kind: "not_begun", unlessInLog: refused(refusal) });
   for (let tries = 0; tries < conflictTriesMax; tries++) {
     const decision = await decide(parts, operation, context);
+    const decidedAtMs = parts.timing.monotonicMs();
     if (decision.kind === "refused") return refuse(decision.refusal);
     const intent = context.isDegraded ? markDegraded(decision.transition) : decision.transition;
     const appended = await append(intent);
     switch (appended.kind) {
       case "appended":
         parts.crashAt("after_intent_commit");
-        return { kind: "begun", intent };
+        return { kind: "begun", intent, decidedAtMs };
       case "key_taken":
         parts.metrics.count("switch_append_conflicts_total", { kind: "key" });
         return { kind: "not_begun", unlessInLog: { kind: "in_flight", payment: undefined } };
