@@ -30,7 +30,7 @@ const amountMax = 9_999;
 const retryMsMin = 100;
 const retryMsMax = 2_000;
 const readRatio = 0.3;
-const replayRatio = 0.2;
+const replayRatio = 0.5;
 
 type Step = (journey: Journey) => Promise<void>;
 
