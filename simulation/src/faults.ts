@@ -5,6 +5,13 @@
 import type { World } from "./engine/world.ts";
 
 const armedRatio = 0.25;
+/** Milliseconds that faults go on. */
+const usualMs = { min: 5_000, max: 12_000 };
+/**
+ * Some runs are sieges: more kinds at once, and for so long that recovery works under fire, too. What it believes after 30 s it would
+ * otherwise ask about in peace.
+ */
+const siege = { ratio: 0.2, armedRatio: 0.5, ms: { min: 35_000, max: 90_000 } };
 
 /** Highest probability per opportunity; for the weather kinds (`…_away` and the like): windows per simulated second. */
 const menu = {
@@ -37,6 +44,7 @@ const menu = {
   broker_repeated: 0.1,
   broker_silent: 0.05,
   // The acquirer and the way to it.
+  connectors_cut_off: 0.05,
   acquirer_silent_before: 0.1,
   acquirer_silent_after: 0.1,
   acquirer_late: 0.1,
@@ -59,6 +67,8 @@ export type Faults = {
   /** For faults whose opportunity is a moment of the weather. */
   noteFired(kind: FaultKind): void;
   stop(): void;
+  /** When to stop, milliseconds from the beginning. */
+  readonly lastForMs: number;
   readonly hasStopped: boolean;
   readonly fired: ReadonlyMap<FaultKind, number>;
 };
@@ -66,9 +76,12 @@ export type Faults = {
 export function createFaults(world: World): Faults {
   const random = world.random.fork();
   const rates = new Map<FaultKind, number>();
+  const isSiege = random.chance(siege.ratio);
+  const { min, max } = isSiege ? siege.ms : usualMs;
+  const lastForMs = random.between(min, max);
   for (const kind of faultKinds) {
     const rate = menu[kind] * random.between(0.1, 1);
-    if (random.chance(armedRatio)) rates.set(kind, rate);
+    if (random.chance(isSiege ? siege.armedRatio : armedRatio)) rates.set(kind, rate);
   }
   const fired = new Map<FaultKind, number>();
   let hasStopped = false;
@@ -78,6 +91,7 @@ export function createFaults(world: World): Faults {
   };
   return {
     fired,
+    lastForMs,
     get hasStopped() {
       return hasStopped;
     },

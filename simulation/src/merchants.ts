@@ -44,6 +44,9 @@ const currencies = ["EUR", "USD", "JPY"] as const;
 const duplicateRatio = 0.12;
 const otherBodyRatio = 0.04;
 const secondClientRatio = 0.12;
+const uniqueReferenceRatio = 0.08;
+/** Few, so that some orders are paid twice. */
+const referencesMax = 12;
 const saleRatio = 0.5;
 const twoStepsRatio = 0.08;
 const voidRatio = 0.12;
@@ -62,16 +65,21 @@ export function startMerchants(house: House, replicas: readonly SwitchReplica[],
   const violations: string[] = [];
   const waiting = new Set<string>();
   let busy = payments;
-  let keys = 0;
+  /** How many keys each merchant has used: all of them name their keys alike. */
+  const keys = new Map<string, number>();
+  /** What was answered from the log, by label and body. */
+  const answered = new Set<string>();
   const merchants = Array.from({ length: merchantsMax }, () => makeId("merchant", world.unixMs, random.bytes(10)));
   // Some runs come in a rush, so that batches are full; others leave every payment to itself.
   const withinMs = arrivalMs.min * (arrivalMs.max / arrivalMs.min) ** random.unit();
 
-  const hear = (ask: Ask, answer: OperationAnswer): void => {
+  /** `wasAnswered`: the request came when the same one had been answered before. */
+  const hear = (ask: Ask, { body, wasAnswered }: { body: number; wasAnswered: boolean }, answer: OperationAnswer): void => {
     if (answer.kind === "in_flight") return;
     const { payment, refusal, operationId } = answer;
     const one: Told = {
       label: ask.label,
+      body,
       kind: ask.kind,
       isRefused: refusal !== undefined,
       code: refusal?.code ?? "",
@@ -83,6 +91,8 @@ export function startMerchants(house: House, replicas: readonly SwitchReplica[],
     world.note("told", ask.label, answer.kind, one.code, one.paymentId, one.version);
     const isCommitted = one.version === 0 || (house.store.payments.get(one.paymentId)?.length ?? 0) >= one.version;
     if (!isCommitted) violations.push(`P1 key ${ask.label} was told of ${one.paymentId}/${one.version} before its commit`);
+    if (one.version > 0) answered.add(bodyOf(ask, body));
+    else if (wasAnswered) violations.push(`P2 key ${ask.label} was answered, and its repetition was told ${one.code}`);
     if (one.code === "idempotency_key_reuse" && !ask.hasVariant) violations.push(`P2 key ${ask.label} is called reused and was not`);
   };
 
@@ -95,11 +105,12 @@ export function startMerchants(house: House, replicas: readonly SwitchReplica[],
         mayRepeat: true,
         serve: (reply) => {
           const { running } = random.pick(replicas);
+          const wasAnswered = answered.has(bodyOf(ask, variant));
           if (running === undefined) return reply({ fault: new AppError("unavailable", "the replica is down", { work: "not_done" }) });
           ask.send(running.parts, variant).then(
             (answer) => {
               if (running.life.isOver) return;
-              hear(ask, answer);
+              hear(ask, { body: variant, wasAnswered }, answer);
               reply({ answer });
             },
             (thrown: unknown) => {
@@ -139,7 +150,9 @@ export function startMerchants(house: House, replicas: readonly SwitchReplica[],
     kind: Ask["kind"],
     send: (parts: Parts, key: string, variant: number, caller: CallerIdentity) => Promise<OperationAnswer>,
   ): Ask => {
-    const key = `key-${keys++}`;
+    const used = keys.get(caller.merchantId) ?? 0;
+    keys.set(caller.merchantId, used + 1);
+    const key = `key-${used}`;
     const label = `${caller.merchantId.slice(-6)}/${key}`;
     const identity: CallerIdentity = { ...caller, mode: "test", origin: { actor: "key:sim", requestId: label, traceparent: "" } };
     return { label, kind, hasVariant: random.chance(otherBodyRatio), send: (parts, variant) => send(parts, key, variant, identity) };
@@ -167,8 +180,8 @@ export function startMerchants(house: House, replicas: readonly SwitchReplica[],
       metadata: {},
     });
     const isSale = random.chance(saleRatio);
-    const isUnique = random.chance(0.05);
-    const reference = `order-${random.below(1_000)}`;
+    const isUnique = random.chance(uniqueReferenceRatio);
+    const reference = `order-${random.below(referencesMax)}`;
     const bodies = [command(0), command(1)] as const;
     const first = ask(caller, isTwoSteps ? "create" : "authorize", (parts, idempotencyKey, variant, identity) =>
       createOrAuthorize(parts, {
@@ -246,6 +259,8 @@ export function startMerchants(house: House, replicas: readonly SwitchReplica[],
     waitingFor: () => [...waiting],
   };
 }
+
+const bodyOf = ({ label }: Ask, body: number): string => `${label}/${body}`;
 
 type CallerOf = { readonly merchantId: string };
 

@@ -25,7 +25,6 @@ export type RunResult = {
 };
 
 /** Milliseconds. */
-const faultsForMs = { min: 5_000, max: 12_000 };
 const recoveryMsMax = 30 * 60_000;
 const askEveryMs = 500;
 
@@ -36,7 +35,7 @@ export async function runSeed({ seed, payments, onNote }: RunOptions): Promise<R
   const ledgers = [startLedger(house, replicas, "ledger-1"), startLedger(house, replicas, "ledger-2")];
   startWeather(house, replicas, ledgers);
   const crowd = startMerchants(house, replicas, payments);
-  const stopAtMs = world.random.between(faultsForMs.min, faultsForMs.max);
+  const stopAtMs = house.faults.lastForMs;
   world.schedule(stopAtMs, () => {
     house.faults.stop();
     world.note("faults_stop");
@@ -108,7 +107,7 @@ function verdict(house: House, crowd: Crowd): readonly string[] {
   ];
 }
 
-function logOf({ store }: House): readonly LogRow[] {
+function logOf({ store, madeWithoutCache }: House): readonly LogRow[] {
   return store.log.map((row) => {
     const { payment, event } = row.written;
     return {
@@ -125,6 +124,8 @@ function logOf({ store }: House): readonly LogRow[] {
       openOperations: payment.openOperations,
       resolvesByMs: payment.resolvesByMs,
       undoes: event.details["of"] ?? "",
+      uniqueReference: payment.uniqueReference ? `${row.merchantId} ${payment.merchantReference}` : "",
+      isUnmarked: madeWithoutCache.has(row.paymentId) && !payment.idempotencyDegraded,
     };
   });
 }

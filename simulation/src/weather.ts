@@ -6,12 +6,18 @@ import type { SwitchReplica } from "./house/switch-replica.ts";
 /** Milliseconds. */
 const lookMs = 250;
 const awayMs = { min: 100, max: 4_000 };
+/** A partition lasts: longer than any deadline, longer than the time after which "not found" is believed. */
+const cutOffMs = { min: 1_000, max: 60_000 };
 const copyEveryMs = 700;
 const jumpMsMax = 3_600_000;
 const tailLossMax = 20;
+/** All clocks at once: past every hold of an hour, and past the age at which the expiry sweep visits a payment. */
+const leapMs = 25 * 3_600_000;
+const leapRatio = 0.2;
+const leapAtMs = { min: 1_000, max: 8_000 };
 
 export function startWeather(house: House, replicas: readonly SwitchReplica[], ledgers: readonly { crash(): void }[]): void {
-  const { world, faults, cache, broker, database, vault } = house;
+  const { world, faults, cache, broker, database, vault, connectorLine } = house;
   const random = world.random.fork();
   const away = (set: (isAway: boolean) => void): void => {
     set(true);
@@ -28,6 +34,12 @@ export function startWeather(house: House, replicas: readonly SwitchReplica[], l
     broker_away: () => away((isAway) => (isAway ? broker.goAway() : broker.comeBack())),
     broker_emptied: () => broker.empty(),
     broker_lost_tail: () => broker.loseTail(random.below(tailLossMax), random.chance(0.5)),
+    connectors_cut_off: () => {
+      connectorLine.isCut = true;
+      world.schedule(random.between(cutOffMs.min, cutOffMs.max), () => {
+        connectorLine.isCut = false;
+      });
+    },
     vault_away: () =>
       away((isAway) => {
         vault.isAway = isAway;
@@ -55,6 +67,11 @@ export function startWeather(house: House, replicas: readonly SwitchReplica[], l
     world.schedule(copyEveryMs, copy);
   };
   world.schedule(lookMs, look);
+  if (random.chance(leapRatio))
+    world.schedule(random.between(leapAtMs.min, leapAtMs.max), () => {
+      house.calendar.leaptMs = leapMs;
+      world.note("leap", leapMs);
+    });
   if (faults.rateOf("cache_failed_over") > 0) world.schedule(copyEveryMs, copy);
 }
 

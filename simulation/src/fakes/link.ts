@@ -7,14 +7,17 @@ import type { Faults } from "../faults.ts";
 const legMs = { min: 0.05, max: 1 };
 const delayedMsMax = 6_000;
 
-export type LinkOptions = { readonly life: Life; readonly faults: Faults };
+/** A partition of the network: while it is cut, nothing arrives in either direction, and nobody is told. */
+export type Line = { isCut: boolean };
+
+export type LinkOptions = { readonly life: Life; readonly faults: Faults; readonly line?: Line };
 
 /**
  * One call. `serve` runs at the other side, once for each copy of the request that arrives, and answers by `reply`. A lost stream rejects
  * with `peer_lost`, a passed deadline with `deadline_exceeded`: both unknown.
  */
 export function callOver<T>(
-  { life, faults }: LinkOptions,
+  { life, faults, line }: LinkOptions,
   o: {
     readonly timeoutMs: number;
     readonly serve: (reply: (answer: T) => void) => void;
@@ -31,6 +34,7 @@ export function callOver<T>(
       reject(new AppError("deadline_exceeded", "no answer within the deadline", { work: "unknown" })),
     );
     const reply = (answer: T): void => {
+      if (line?.isCut === true) return;
       if (faults.fires("message_dropped")) lose();
       else
         world.schedule(leg(), () => {
@@ -42,6 +46,7 @@ export function callOver<T>(
     const lose = (): void => {
       if (random.chance(0.5)) life.after(leg(), () => reject(new AppError("peer_lost", "the stream was lost", { work: "unknown" })));
     };
+    if (line?.isCut === true) return;
     const isDropped = faults.fires("message_dropped");
     if (isDropped) return lose();
     world.schedule(leg(), () => o.serve(reply));

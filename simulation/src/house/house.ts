@@ -4,6 +4,7 @@ import { Acquirer, type Strategy } from "../fakes/acquirer.ts";
 import { BooksStore } from "../fakes/books-store.ts";
 import { Broker } from "../fakes/broker.ts";
 import { CacheServer } from "../fakes/cache.ts";
+import type { Line } from "../fakes/link.ts";
 import { LockTable } from "../fakes/locks.ts";
 import type { DatabaseWeather } from "../fakes/log-access.ts";
 import { LogStore, type StoredRow } from "../fakes/log-store.ts";
@@ -20,7 +21,16 @@ export type House = {
   readonly acquirer: Acquirer;
   readonly books: BooksStore;
   readonly vault: { isAway: boolean };
+  /** Between the switch and its connectors. */
+  readonly connectorLine: Line;
+  /** The date. It may leap for everybody at once, so that holds run out within a run. */
+  readonly calendar: { leaptMs: number; readonly holdsForMs: number };
+  /** Payments whose making was claimed while the cache gave no answer. */
+  readonly madeWithoutCache: Set<string>;
 };
+
+const hourMs = 3_600_000;
+const holdHours = [1, 7 * 24] as const;
 
 /** As the connectors declare them; the first most often, as in life. */
 const strategies: readonly Strategy[] = [
@@ -57,6 +67,9 @@ export function buildHouse(world: World): House {
     acquirer,
     books: new BooksStore(),
     vault: { isAway: false },
+    connectorLine: { isCut: false },
+    calendar: { leaptMs: 0, holdsForMs: random.pick(holdHours) * hourMs },
+    madeWithoutCache: new Set(),
   };
 }
 

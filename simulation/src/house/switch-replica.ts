@@ -9,7 +9,7 @@ import { createSightings } from "@florin/switch/src/app/sightings.ts";
 import { createConnectorGateway } from "@florin/switch/src/clients/connector-gateway.ts";
 import { createTokenDirectory } from "@florin/switch/src/clients/token-directory.ts";
 import { listsAndVelocity, makeBlockList, type VelocityLimits } from "@florin/switch/src/domain/fraud/index.ts";
-import { createClaimsOver } from "@florin/switch/src/store/claims.ts";
+import { type Claims, createClaimsOver } from "@florin/switch/src/store/claims.ts";
 import { createLogTailOver, type LogTail } from "@florin/switch/src/store/log-tail.ts";
 import { createBatchedLogWriter } from "@florin/switch/src/store/log-writer.ts";
 import { expireAuthorizations } from "@florin/switch/src/workers/expire-authorizations.ts";
@@ -39,7 +39,6 @@ type Running = { readonly life: Life; readonly parts: Parts; readonly tail: LogT
 
 /** Milliseconds. */
 const restartMs = { min: 200, max: 4_000 };
-const authorizationLifetimeMs = 7 * 24 * 3_600_000;
 const generous = { raisedFrom: 1_000_000, blockedFrom: 1_000_000 };
 const limits: VelocityLimits = { cardPerHour: generous, cardPerDay: generous, ipPerHour: generous, merchantPerMinute: generous };
 const noBlocks = makeBlockList([]);
@@ -76,13 +75,20 @@ function startOnce(house: House, replica: SwitchReplica): Running {
     if (faults.fires("switch_crashed")) replica.crash();
   });
   const link = { life, faults };
-  const now = () => world.unixMs + replica.clockAheadMs;
+  const now = () => world.unixMs + house.calendar.leaptMs + replica.clockAheadMs;
   const parts: Parts = {
     log: createBatchedLogWriter({ insert: access.insert, metrics: quietMetrics, timing }),
     reader: access.reader,
-    claims: createClaimsOver({ cache: createCacheAccess({ life, server: house.cache, faults }), metrics: quietMetrics, now, timing }),
+    claims: witnessed(
+      house,
+      createClaimsOver({ cache: createCacheAccess({ life, server: house.cache, faults }), metrics: quietMetrics, now, timing }),
+    ),
     vault: createTokenDirectory({ vault: vaultOf(house, life), now }),
-    connectors: createConnectorGateway({ client: createConnectorClient({ ...link, acquirer: house.acquirer }), tracer: quietTracer, now }),
+    connectors: createConnectorGateway({
+      client: createConnectorClient({ ...link, line: house.connectorLine, acquirer: house.acquirer }),
+      tracer: quietTracer,
+      now,
+    }),
     fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => noBlocks, limits })] }),
     queues: createPaymentQueues(),
     questions: new Map(),
@@ -94,7 +100,7 @@ function startOnce(house: House, replica: SwitchReplica): Running {
     crashAt: () => {
       if (!life.isOver && faults.fires("switch_crashed_at_point")) replica.crash();
     },
-    authorizationLifetimeMs,
+    authorizationLifetimeMs: house.calendar.holdsForMs,
     connector: "simpay",
   };
   const tail = createLogTailOver(access.tailQueries);
@@ -111,6 +117,22 @@ function startOnce(house: House, replica: SwitchReplica): Running {
     world.onEnd(() => void worker.stop());
   }
   return { life, parts, tail };
+}
+
+/** Notes which payments are made without the cache: until it is in the log, a payment has an id of its own for every try. */
+function witnessed({ store, madeWithoutCache }: House, claims: Claims): Claims {
+  return {
+    get isAvailable() {
+      return claims.isAvailable;
+    },
+    remember: (use, answer) => claims.remember(use, answer),
+    release: (claim) => claims.release(claim),
+    async claim(use, o) {
+      const answer = await claims.claim(use, o);
+      if (answer.kind === "degraded" && !store.payments.has(o.paymentId)) madeWithoutCache.add(o.paymentId);
+      return answer;
+    },
+  };
 }
 
 /** A process may die at any of its waits for the database: before the statement has left, or before its answer is read. */

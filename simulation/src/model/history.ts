@@ -18,6 +18,10 @@ export type LogRow = {
   readonly resolvesByMs: number;
   /** Of a reversal: what it undoes. Empty otherwise. */
   readonly undoes: string;
+  /** Merchant and reference of a payment that shall be the only one with it; empty on others. */
+  readonly uniqueReference: string;
+  /** Made while the cache gave no answer, and does not say so. */
+  readonly isUnmarked: boolean;
 };
 
 /** What the acquirer did under one reference. `refund`s may be accepted and not decided yet, or have failed after all. */
@@ -34,6 +38,8 @@ export type Effect = {
 /** What a merchant was told of one key, as often as it was told. `version`: of the row that answers; 0 when nothing was written. */
 export type Told = {
   readonly label: string;
+  /** Which of the bodies that were sent under the key. */
+  readonly body: number;
   readonly kind: Kind | "create";
   readonly isRefused: boolean;
   readonly code: string;

@@ -21,6 +21,8 @@ function row(changes: Partial<LogRow>): LogRow {
     openOperations: [],
     resolvesByMs: 0,
     undoes: "",
+    uniqueReference: "",
+    isUnmarked: false,
     ...changes,
   };
 }
@@ -37,6 +39,7 @@ const effect = (changes: Partial<Effect>): Effect => ({
 
 const told = (changes: Partial<Told>): Told => ({
   label: "key-1",
+  body: 0,
   kind: "authorize",
   isRefused: false,
   code: "",
@@ -103,6 +106,32 @@ describe("it sees", () => {
       { ...declined, effects: [effect({})], told: [told({ isRefused: true, code: "card_declined" })] },
     ],
     ["two answers to one key", /^P2 key key-1/, { ...good, told: [told({}), told({ version: 1 })] }],
+    ["one answer to two bodies", /^P2 key key-1 was answered to two bodies/, { ...good, told: [told({}), told({ body: 1 })] }],
+    [
+      "a second payment with a reference of its own",
+      /^P2 reference mer_1 order-1 has two payments/,
+      {
+        ...declined,
+        log: [
+          { ...intent, uniqueReference: "mer_1 order-1" },
+          decline,
+          row({ paymentId: "pay_2", type: "payment_created", uniqueReference: "mer_1 order-1" }),
+        ],
+      },
+    ],
+    [
+      "an unknown outcome without a promise, though it was decided later",
+      /^P3 pay_1\/2 authorization_unknown/,
+      {
+        ...declined,
+        log: [
+          intent,
+          row({ sequence: 2, type: "authorization_unknown", openOperations: [{ id: "att_1", isUnknown: true, isAccepted: false }] }),
+          row({ sequence: 3, type: "authorization_declined" }),
+        ],
+      },
+    ],
+    ["a payment that hides how it was made", /^P10 pay_1\/1/, { ...declined, log: [{ ...intent, isUnmarked: true }, decline] }],
     [
       "books that differ from the log",
       /^P4 payable mer_1 EUR: creditsPosted/,
@@ -160,7 +189,8 @@ test("an outcome that nobody knows is fine where it is said by when it will be k
   const open = { id: "att_1", isUnknown: true, isAccepted: false };
   const unknown = row({ sequence: 2, type: "authorization_unknown", openOperations: [open], resolvesByMs: 1 });
   expect(check({ ...declined, log: [intent, unknown], effects: [effect({})] })).toEqual([]);
-  expect(check({ ...declined, log: [intent, { ...unknown, resolvesByMs: 0 }], effects: [effect({})] })).toHaveLength(1);
+  const unsaid = check({ ...declined, log: [intent, { ...unknown, resolvesByMs: 0 }], effects: [effect({})] });
+  expect(unsaid.map((violation) => violation.split(" ")[0])).toEqual(["P3", "liveness:"]);
 });
 
 test("a charge of a failed payment is fine once it is reversed", () => {

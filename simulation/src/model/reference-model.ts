@@ -41,7 +41,9 @@ export function check(history: History): readonly string[] {
   const operations = new Map<string, Operation>();
   const payables = new Map<string, Account>();
   const receivables = new Map<string, Account>();
+  const references = new Map<string, string>();
   for (const row of history.log) {
+    checkMarks(row, references, complain);
     const payment = paymentOf(payments, row, complain);
     const move = replay(payment, row, operations, complain);
     book(accountOf(payables, `${row.merchantId} ${row.currency}`), move, "credit");
@@ -53,6 +55,17 @@ export function check(history: History): readonly string[] {
   compareBooks("payable", payables, history.payables, complain);
   compareBooks("receivable", receivables, history.receivables, complain);
   return violations;
+}
+
+/** What a row says of itself beside its money. `references`: the payment that had each unique reference first. */
+function checkMarks(row: LogRow, references: Map<string, string>, complain: Complain): void {
+  const { paymentId, sequence, uniqueReference, isUnmarked, resolvesByMs, openOperations } = row;
+  const first = references.get(uniqueReference) ?? paymentId;
+  if (uniqueReference !== "") references.set(uniqueReference, first);
+  if (first !== paymentId) complain(`P2 reference ${uniqueReference} has two payments: ${first} and ${paymentId}`);
+  if (isUnmarked) complain(`P10 ${paymentId}/${sequence} was made without the cache and is not marked so`);
+  if (resolvesByMs === 0 && openOperations.some(({ isUnknown }) => isUnknown))
+    complain(`P3 ${paymentId}/${sequence} ${row.type}: something is unknown and nobody says until when`);
 }
 
 function paymentOf(payments: Map<string, Payment>, row: LogRow, complain: Complain): Payment {
@@ -226,6 +239,8 @@ function checkTold(
     if (told.version === 0) continue;
     const first = firstTold.get(told.label);
     if (first === undefined) firstTold.set(told.label, told);
+    else if (first.body !== told.body)
+      complain(`P2 key ${told.label} was answered to two bodies: ${describe(first)}, then ${describe(told)}`);
     else if (first.version !== told.version || first.operationId !== told.operationId || first.code !== told.code)
       complain(`P2 key ${told.label} was answered ${describe(first)}, then ${describe(told)}`);
     const row = payments.get(told.paymentId)?.rows[told.version - 1];
