@@ -7,7 +7,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["*/src/**/*.test.ts", "scripts/**/*.test.ts"],
+          include: ["*/src/**/*.test.ts", "scripts/**/*.test.ts", "simulation/mutants/**/*.test.ts"],
           exclude: ["**/node_modules/**", "*/test/**"],
           testTimeout: 20_000,
         },

@@ -36,6 +36,7 @@ const commands = {
   loadtest: "loadtest/src/loadtest.ts",
   simulate: "simulation/src/simulate.ts",
   drill: "loadtest/src/drill.ts",
+  "simulate:mutants": "simulation/mutants/run-mutants.ts",
 };
 
 function lockfileHash() {
