@@ -15,8 +15,8 @@ export const idempotencyMutants: readonly Mutant[] = [
     name: "remember-before-commit",
     about: "the answer is remembered in Redis before its outcome is committed",
     file: runOperation,
-    find: "async function finish(parts: Parts, { send, record }: Operation, intent: Transition) {",
-    replace: `async function finish(parts: Parts, { send, record, use }: Operation, intent: Transition) {
+    find: "async function finish(parts: Parts, { send, record }: Operation, { intent, decidedAtMs }: Begun) {",
+    replace: `async function finish(parts: Parts, { send, record, use }: Operation, { intent, decidedAtMs }: Begun) {
   parts.claims.remember(use, { paymentId: intent.payment.id, sequence: intent.event.sequence + 1 });`,
   },
   {
@@ -31,7 +31,7 @@ export const idempotencyMutants: readonly Mutant[] = [
     about: "a key that another call holds is treated as ours, and the command is sent",
     file: runOperation,
     find: `return { kind: "not_begun", unlessInLog: { kind: "in_flight", payment: undefined } };`,
-    replace: `return { kind: "begun", intent };`,
+    replace: `return { kind: "begun", intent, decidedAtMs };`,
   },
   {
     name: "conflict-is-appended",
@@ -39,7 +39,7 @@ export const idempotencyMutants: readonly Mutant[] = [
     file: runOperation,
     find: `        parts.metrics.count("switch_append_conflicts_total", { kind: "sequence" });
     }`,
-    replace: `        return { kind: "begun", intent };
+    replace: `        return { kind: "begun", intent, decidedAtMs };
     }`,
   },
   {
@@ -47,7 +47,7 @@ export const idempotencyMutants: readonly Mutant[] = [
     about: "a second payment with a unique merchant reference is let through to the processor",
     file: runOperation,
     find: `        return refuse({ code: "reference_not_unique",`,
-    replace: `        return { kind: "begun", intent };
+    replace: `        return { kind: "begun", intent, decidedAtMs };
         return refuse({ code: "reference_not_unique",`,
   },
   {
