@@ -21,11 +21,11 @@ const unclearFaults = {
 } as const satisfies Readonly<Record<string, { readonly cause: UnknownCause; readonly effects: 0 | 1 }>>;
 
 type UnclearFault = keyof typeof unclearFaults;
-export type ConformanceFault = UnclearFault | "duplicate_answer";
+export type ConformanceFault = UnclearFault | "duplicate_answer" | "denied_query";
 
 const unclear = Object.keys(unclearFaults) as UnclearFault[];
 /** Every fault that a world must be able to make. */
-export const conformanceFaults: readonly ConformanceFault[] = [...unclear, "duplicate_answer"];
+export const conformanceFaults: readonly ConformanceFault[] = [...unclear, "duplicate_answer", "denied_query"];
 
 export type ConformanceWorld = {
   readonly connector: Connector;
@@ -237,6 +237,15 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
 
       test("what was never sent is surely not there", async () => {
         expect(await queried(world.newReference("attempt"))).toBe("not_found");
+      });
+
+      test("a processor that denies what it has booked is told to the switch as it is, which does not believe it at once", async () => {
+        const asked = command();
+        await world.connector.authorize(asked, world.card("approved"), call());
+        await world.fail(asked.reference, "denied_query");
+        expect(await queried(asked.reference)).toBe("not_found");
+        expect(await world.effects(asked.reference)).toBe(1);
+        expect(await queried(asked.reference)).toMatchObject({ kind: "approved" });
       });
 
       test("a processor that cannot be asked has not said no", async () => {
