@@ -33,6 +33,9 @@ export type StrikeOptions = {
 const workBeforeMs = 700;
 const workBetweenMs = 400;
 const successWaitMs = 60_000;
+/** Twice the merchants' patience. */
+const answersWaitMs = 8_000;
+const lookEveryMs = 100;
 
 type Window = { readonly fromMs: number; readonly toMs: number };
 
@@ -49,11 +52,10 @@ export async function strikeFault(o: StrikeOptions): Promise<Struck> {
     await sleep(workBeforeMs, undefined, { signal });
     for (let round = 0; round < rounds; round++) {
       const struck = await strikeOnce({ ...o, load, random });
-      if (struck.window !== undefined) {
-        windows.push(struck.window);
-        if (!wasAsked(load, struck.window)) throw new Error("no request came while the fault was in force");
-      }
+      if (struck.window !== undefined) windows.push(struck.window);
       recoveriesMs.push(await load.firstSuccessAfter(struck.liftedAtMs, successWaitMs));
+      if (struck.window !== undefined && !(await isAsked(load, struck.window, signal)))
+        throw new Error("no request came while the fault was in force");
       await sleep(workBetweenMs, undefined, { signal });
     }
   } catch (thrown) {
@@ -96,8 +98,11 @@ async function strikeOnce({
   return { window, liftedAtMs };
 }
 
-function wasAsked(load: Load, { fromMs, toMs }: Window): boolean {
-  return load.calls.some(({ answers }) => answers.some(({ startedAtMs }) => startedAtMs >= fromMs && startedAtMs <= toMs));
+/** A request is known by its answer, and who was held up by the fault has none before the merchants' patience is over. */
+async function isAsked(load: Load, { fromMs, toMs }: Window, signal: AbortSignal): Promise<boolean> {
+  const wasAsked = () => load.calls.some(({ answers }) => answers.some(({ startedAtMs }) => startedAtMs >= fromMs && startedAtMs <= toMs));
+  for (let waitedMs = 0; waitedMs < answersWaitMs && !wasAsked(); waitedMs += lookEveryMs) await sleep(lookEveryMs, undefined, { signal });
+  return wasAsked();
 }
 
 /** Answers that say yes to something new, begun and given while nothing could be written. A replay of what was committed before is right. */
