@@ -13,14 +13,14 @@ import {
 } from "@bufbuild/protobuf";
 import { FrameService } from "@florin/gen/frames/v1/frames";
 import { AppError } from "@florin/kernel";
-import { type CallOptions as GrpcCallOptions, type Client as GrpcClient, Metadata } from "@grpc/grpc-js";
+import { type CallOptions as GrpcCallOptions, Metadata } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import { bytesOf, type CallOptions, createBatchEncoder, FrameLink, type LinkMethod, timeoutMsMax } from "../frames/index.ts";
 import type { Metrics } from "../telemetry/index.ts";
 import type { TlsSetting } from "../tls/index.ts";
-import { openChannel } from "./channel.ts";
 import { observeFrames } from "./frame-metrics.ts";
 import { fromStatus } from "./grpc-status.ts";
+import { LastingChannel } from "./lasting-channel.ts";
 import { type Client, methodName, type StreamOptions } from "./service.ts";
 
 export type ConnectOptions = {
@@ -65,12 +65,12 @@ export function connectFramed<S extends DescService>(service: S, o: ConnectOptio
 
 export function openFrameLink(o: ConnectOptions): SharedLink {
   // A stream is not a call that could be repeated, so grpc-js need not keep its messages.
-  const grpc = openChannel(o, { "grpc.enable_retries": 0 });
+  const grpc = new LastingChannel(o, { "grpc.enable_retries": 0 });
   const metadata = new Metadata({ waitForReady: true });
   const observed = observeFrames(o.metrics, "client", () => link.inFlight);
   const link = new FrameLink({
     address: o.address,
-    open: () => grpc.makeBidiStreamRequest(pathOf(FrameService.method.exchange), asIs, asIs, metadata),
+    open: () => grpc.client.makeBidiStreamRequest(pathOf(FrameService.method.exchange), asIs, asIs, metadata),
     onFrame: observed.onFrame,
     logger: o.logger,
     ...(o.commandsInFlightMax === undefined ? {} : { commandsInFlightMax: o.commandsInFlightMax }),
@@ -90,7 +90,7 @@ export function openFrameLink(o: ConnectOptions): SharedLink {
 
 /** Plain gRPC calls, one HTTP/2 stream each. Connects on the first call. */
 export function connectUnary<S extends DescService>(service: S, o: ConnectOptions): Client<S> & Connection {
-  const grpc = openChannel(o);
+  const grpc = new LastingChannel(o);
   const calls = new Set<Promise<unknown>>();
   let isClosed = false;
   const send = unaryCall(grpc);
@@ -114,7 +114,7 @@ export function connectUnary<S extends DescService>(service: S, o: ConnectOption
 }
 
 /** The cast is safe: every method of the descriptor is bound to a function of its own kind. */
-function bindMethods<S extends DescService>(service: S, callUnary: CallUnary, grpc: GrpcClient): Client<S> {
+function bindMethods<S extends DescService>(service: S, callUnary: CallUnary, grpc: LastingChannel): Client<S> {
   const bound: Record<string, unknown> = {};
   for (const method of service.methods) {
     bound[method.localName] =
@@ -147,7 +147,7 @@ function framedCall(link: FrameLink): CallUnary {
   };
 }
 
-function unaryCall(grpc: GrpcClient): CallUnary {
+function unaryCall(grpc: LastingChannel): CallUnary {
   return (method, request, options) => {
     if (options.timeoutMs < 1) return Promise.reject(new AppError("deadline_exceeded", "no time left", { work: "not_done" }));
     if (options.signal?.aborted === true) return Promise.reject(new AppError("cancelled", "the caller gave up", { work: "not_done" }));
@@ -155,15 +155,23 @@ function unaryCall(grpc: GrpcClient): CallUnary {
     const deadline: GrpcCallOptions = { deadline: Date.now() + Math.min(options.timeoutMs, timeoutMsMax) };
     return new Promise((resolve, reject) => {
       const onAbort = () => call.cancel();
-      const call = grpc.makeUnaryRequest(pathOf(method), asIs, asIs, body, metadataOf(options.traceparent), deadline, (error, answer) => {
-        options.signal?.removeEventListener("abort", onAbort);
-        if (error !== null) return reject(fromStatus(error));
-        try {
-          resolve(fromBinary(method.output, bytesOf(answer ?? Buffer.alloc(0))));
-        } catch (cause) {
-          reject(new AppError("internal", `the answer of ${method.name} cannot be read`, { work: "unknown", cause }));
-        }
-      });
+      const call = grpc.client.makeUnaryRequest(
+        pathOf(method),
+        asIs,
+        asIs,
+        body,
+        metadataOf(options.traceparent),
+        deadline,
+        (error, answer) => {
+          options.signal?.removeEventListener("abort", onAbort);
+          if (error !== null) return reject(fromStatus(error));
+          try {
+            resolve(fromBinary(method.output, bytesOf(answer ?? Buffer.alloc(0))));
+          } catch (cause) {
+            reject(new AppError("internal", `the answer of ${method.name} cannot be read`, { work: "unknown", cause }));
+          }
+        },
+      );
       options.signal?.addEventListener("abort", onAbort, { once: true });
     });
   };
@@ -171,14 +179,14 @@ function unaryCall(grpc: GrpcClient): CallUnary {
 
 /** Ends without an error when the caller aborts. Messages that were not read yet hold the peer back (HTTP/2 flow control). */
 async function* callStreaming(
-  grpc: GrpcClient,
+  grpc: LastingChannel,
   method: DescMethod,
   request: LooseInit,
   options: StreamOptions,
 ): AsyncGenerator<MessageShape<DescMessage>> {
   if (options.signal.aborted) return;
   const body = asBuffer(toBinary(method.input, create(method.input, request)));
-  const call = grpc.makeServerStreamRequest(pathOf(method), asIs, asIs, body, metadataOf(options.traceparent));
+  const call = grpc.client.makeServerStreamRequest(pathOf(method), asIs, asIs, body, metadataOf(options.traceparent));
   const onAbort = () => call.cancel();
   options.signal.addEventListener("abort", onAbort, { once: true });
   try {
