@@ -4,7 +4,17 @@ import { dirname, join } from "node:path";
 import { dataPlace } from "./data-place.ts";
 
 /** What a stack writes besides its state files. Only these names are ever deleted: the directory may be the user's own. */
-const contents: readonly string[] = ["postgres", "postgres.new", "postgres.password", "redis", "nats", "logs", "tls", "secrets.json"];
+const contents: readonly string[] = [
+  "postgres",
+  "postgres.new",
+  "postgres.password",
+  "redis",
+  "nats",
+  "logs",
+  "tls",
+  "compiled",
+  "secrets.json",
+];
 
 /**
  * Makes the directory for its owner only; under root others may pass through (not list), because PostgreSQL runs as another account. One

@@ -108,7 +108,10 @@ function service(name: ServiceName, workspace: string, adminPort: number, env: R
 }
 
 /** What every process is told, from the least to the most binding: defaults, the caller's environment, the facts of this stack. */
-export function serviceEnvironment(one: Service, o: { tlsDirectory: string; env: NodeJS.ProcessEnv }): NodeJS.ProcessEnv {
+export function serviceEnvironment(
+  one: Service,
+  o: { tlsDirectory: string; compiledDirectory: string; env: NodeJS.ProcessEnv },
+): NodeJS.ProcessEnv {
   const { DATABASE_URL: _database, REDIS_URL: _redis, NATS_URL: _nats, ...inherited } = o.env;
   return {
     FLORIN_ENVIRONMENT: "sandbox",
@@ -116,6 +119,8 @@ export function serviceEnvironment(one: Service, o: { tlsDirectory: string; env:
     FLORIN_LISTEN_HOST: "127.0.0.1",
     // Buffers are made on one thread and freed on others; more arenas only keep more of what was freed.
     MALLOC_ARENA_MAX: "2",
+    // Compiled code of our sources: a process that was killed is back in about half the time.
+    NODE_COMPILE_CACHE: o.compiledDirectory,
     ...inherited,
     FLORIN_DIE_WITH_PARENT: "1",
     FLORIN_ADMIN_PORT: String(one.adminPort),

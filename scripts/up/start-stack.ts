@@ -31,8 +31,8 @@ export async function startStack(o: StartOptions): Promise<string> {
   const startedAtMs = Date.now();
   const { options, supervisor, env } = o;
   const { directory } = options;
-  const { ports, servers, merchant, services, tlsDirectory } = await layFoundation(o);
-  await supervisor.startServices(services.map((service) => ({ service, env: serviceEnvironment(service, { tlsDirectory, env }) })));
+  const { ports, servers, merchant, services, ...directories } = await layFoundation(o);
+  await supervisor.startServices(services.map((service) => ({ service, env: serviceEnvironment(service, { ...directories, env }) })));
 
   const urls = {
     edgeUrl: `http://127.0.0.1:${ports.edge}`,
@@ -49,7 +49,7 @@ export async function startStack(o: StartOptions): Promise<string> {
     natsUrl: servers.nats?.url ?? null,
     processes: supervisor.processes.map(({ name, pid }) => ({ name, pid })),
   });
-  const tls = env["FLORIN_TLS_DIR"] ?? tlsDirectory;
+  const tls = env["FLORIN_TLS_DIR"] ?? directories.tlsDirectory;
   writeAddressesFile(directory, { ...addressesOf(ports), tlsDirectory: tls, merchantId: merchant.id });
   supervisor.onChange = () => writeUpFile(directory, describeUp());
   supervisor.onChange();
@@ -75,6 +75,8 @@ export type Foundation = {
   /** Not started yet. */
   readonly services: readonly Service[];
   readonly tlsDirectory: string;
+  /** What Node keeps of compiled sources. */
+  readonly compiledDirectory: string;
 };
 
 /** Everything that our own processes stand on: servers, databases, a merchant, certificates. */
@@ -93,7 +95,17 @@ export async function layFoundation(o: StartOptions): Promise<Foundation> {
   const databases = await prepareDatabases(superuserUrl, secrets);
   const merchant = await provisionOnce(directory, secrets, databases);
   const services = describeServices({ options, ports, secrets, databases, redisUrl: servers.redis?.url, natsUrl: servers.nats?.url });
-  return { ports, plans, secrets, servers, databases, merchant, services, tlsDirectory: join(directory, "tls") };
+  return {
+    ports,
+    plans,
+    secrets,
+    servers,
+    databases,
+    merchant,
+    services,
+    tlsDirectory: join(directory, "tls"),
+    compiledDirectory: join(directory, "compiled"),
+  };
 }
 
 function addressesOf(ports: Ports) {

@@ -196,9 +196,11 @@ export class DrillStack {
     const { DATABASE_URL: _database, REDIS_URL: _redis, NATS_URL: _nats, ...env } = process.env;
     const foundation = await layFoundation({ options, supervisor: this.#supervisor, env, notice, signal });
     const links = await this.#link(foundation);
-    const { ports, merchant, servers, tlsDirectory } = foundation;
+    const { ports, merchant, servers, tlsDirectory, compiledDirectory } = foundation;
     const services = foundation.services.map((service) => throughLinks(service, links));
-    await this.#supervisor.startServices(services.map((service) => ({ service, env: serviceEnvironment(service, { tlsDirectory, env }) })));
+    await this.#supervisor.startServices(
+      services.map((service) => ({ service, env: serviceEnvironment(service, { tlsDirectory, compiledDirectory, env }) })),
+    );
     const url = (port: number) => `http://127.0.0.1:${port}`;
     const up: UpFile = {
       edgeUrl: url(ports.edge),

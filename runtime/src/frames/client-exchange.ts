@@ -71,13 +71,17 @@ export class ClientExchange {
   #isDraining = false;
   #isHalfClosed = false;
   #isEnded = false;
+  #wasOpened = false;
 
   constructor(options: ClientExchangeOptions) {
     this.#options = options;
     this.#stream = options.stream;
     this.#outlet = new FrameOutlet(options.stream, () => this.#planFlush());
     const { stream } = options;
-    stream.on("metadata", () => options.onOpen());
+    stream.on("metadata", () => {
+      this.#wasOpened = true;
+      options.onOpen();
+    });
     stream.on("data", (frame: Buffer) => this.#onFrame(frame));
     // The same news arrives as `status`, which a clean end has too.
     stream.on("error", () => {});
@@ -87,6 +91,11 @@ export class ClientExchange {
   /** Commands that are queued or sent and have no answer yet. */
   get inFlight(): number {
     return this.#pending.size;
+  }
+
+  /** The peer accepted the stream at some time. */
+  get wasOpened(): boolean {
+    return this.#wasOpened;
   }
 
   submit(command: PendingCommand): void {

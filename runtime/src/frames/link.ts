@@ -41,7 +41,8 @@ export type LinkOptions = {
 };
 
 const reopenDelayMsMin = 50;
-const reopenDelayMsMax = 2_000;
+/** Short, because a payment waits: a process that was started again is back in a second. */
+const reopenDelayMsMax = 250;
 /** A stream that lived so long was a good one: the next loss starts with the shortest delay again. */
 const goodLifeMs = 5_000;
 /** How long `close` waits for answers. */
@@ -152,7 +153,8 @@ export class FrameLink {
       onFrame: this.#options.onFrame,
       onGoingAway: () => this.#goingAway(exchange),
       onEnd: (status) => {
-        if (performance.now() - openedAtMs >= goodLifeMs) this.#backoff.reset();
+        // One that never opened was tried for seconds below us, with delays of its own.
+        if (performance.now() - openedAtMs >= goodLifeMs || !exchange.wasOpened) this.#backoff.reset();
         this.#ended(exchange, status);
       },
     });

@@ -5,6 +5,7 @@
  * A second signal, or a drain that takes longer than its bound, ends the process with 1; so does a bug that nobody caught.
  * With FLORIN_DIE_WITH_PARENT=1 the end of the parent counts as SIGTERM: its IPC channel closes, or the pipe on stdin does.
  */
+import { flushCompileCache } from "node:module";
 import type { Logger } from "../telemetry/index.ts";
 
 export type Part = {
@@ -64,6 +65,8 @@ export function runProcess(options: RunProcessOptions): void {
     (started) => {
       parts = started;
       logger.info({ process: options.name, pid: process.pid }, "started");
+      // With NODE_COMPILE_CACHE. Node does it at the end, which a killed process does not see.
+      flushCompileCache();
       if (isDraining) void drainOnce(started);
     },
     (err: unknown) => end(logger, 1, "cannot start", { err }),

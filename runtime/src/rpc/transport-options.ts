@@ -28,7 +28,7 @@ export const channelOptions: ChannelOptions = {
   ...both,
   "grpc.keepalive_permit_without_calls": 1,
   "grpc.initial_reconnect_backoff_ms": 100,
-  "grpc.max_reconnect_backoff_ms": 2_000,
+  "grpc.max_reconnect_backoff_ms": 250,
   // A host name is looked up again soon after a loss (the default waits 30 s).
   "grpc.dns_min_time_between_resolutions_ms": 1_000,
   "grpc.service_config_disable_resolution": 1,
