@@ -4,6 +4,7 @@ import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { required } from "@florin/kernel";
 import { familyOf } from "../drill-stack.ts";
+import type { Load } from "../load/load.ts";
 import { between } from "../random.ts";
 import { type Fault, NotPossibleHere, type Strike } from "./fault.ts";
 
@@ -115,9 +116,12 @@ async function fallAsleep(strike: Strike): Promise<void> {
 const diskBytes = 134_217_728;
 const tablespace = "drill_small_disk";
 
-/** The log moves to a small file system of its own, which a ballast fills: the next page of the log finds no room (ENOSPC). */
+/**
+ * The log moves to a small file system of its own, which a ballast fills: the next page of the log finds no room (ENOSPC). What still fits into the pages that are
+ * there may succeed, so what is asked here is that requests were refused; that no success was lost is asked of every fault.
+ */
 async function fillDisk(strike: Strike): Promise<void> {
-  const { stack, pause, inForce, lifted } = strike;
+  const { stack, load, pause, lifted } = strike;
   const disk = join(stack.directory, "small-disk");
   mountSmallDisk(disk, statSync(stack.dataFolder));
   const sql = stack.connect(1);
@@ -130,11 +134,11 @@ async function fillDisk(strike: Strike): Promise<void> {
     await moveTo(sql, parts, tablespace);
     const ballast = join(disk, "ballast");
     fillUp(ballast);
-    await pause(underWayMs);
-    inForce();
-    await pause(lasts(strike, blockedMs));
+    const fullSinceMs = performance.now();
+    await pause(underWayMs + lasts(strike, blockedMs));
     rmSync(ballast);
     lifted();
+    if (!wasRefused(load, fullSinceMs)) throw new Error("nothing was refused while the disk was full");
     await pause(awayMs);
     await moveTo(sql, parts, "pg_default");
     await sql.unsafe(`DROP TABLESPACE ${tablespace}`);
@@ -143,6 +147,10 @@ async function fillDisk(strike: Strike): Promise<void> {
     execFileSync("umount", ["--lazy", disk]);
     rmSync(disk, { recursive: true, force: true });
   }
+}
+
+function wasRefused(load: Load, sinceMs: number): boolean {
+  return load.calls.some(({ answers }) => answers.some(({ status, startedAtMs }) => status === 503 && startedAtMs >= sinceMs));
 }
 
 function mountSmallDisk(folder: string, owner: { readonly uid: number; readonly gid: number }): void {
@@ -219,5 +227,5 @@ export const databaseFaults: readonly Fault[] = [
     rounds: { short: 1, full: 1 },
     strike: fallAsleep,
   },
-  { ...common, name: "postgres_disk_full", what: "the file system of the log has no byte left", strike: fillDisk },
+  { ...common, name: "postgres_disk_full", what: "the file system of the log has no byte left", refuses: false, strike: fillDisk },
 ];

@@ -11,6 +11,8 @@ const awayMs = { short: 2_500, full: 10_000 } as const;
 const beforeMsMax = 800;
 const flushes = 5;
 const betweenFlushesMs = 300;
+const lookEveryMs = 100;
+const refillWaitMs = 20_000;
 
 const lasts = ({ isShort }: Strike, times: { readonly short: number; readonly full: number }) => (isShort ? times.short : times.full);
 
@@ -50,12 +52,25 @@ async function killServer(strike: Strike, name: ServerName, o: { awayMs: number;
   await stack.startServer(name);
 }
 
+async function corruptStore(strike: Strike): Promise<void> {
+  const folder = join(strike.stack.natsFolder, "jetstream");
+  // The last blow may have emptied it.
+  for (let waitedMs = 0; messageFiles(folder).length === 0; waitedMs += lookEveryMs) {
+    if (waitedMs >= refillWaitMs) throw new Error(`no message came into ${folder}`);
+    await strike.pause(lookEveryMs);
+  }
+  await killServer(strike, "nats", { awayMs: 0, whileAway: () => flipBits(folder, strike.random) });
+}
+
+/** Those with messages. */
+function messageFiles(folder: string): string[] {
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".blk"));
+  return files.map((name) => join(folder, name)).filter((file) => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0);
+}
+
 /** One bit in the middle of each of the store's message files. */
 function flipBits(folder: string, random: Random): void {
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".blk"));
-  const full = files.map((name) => join(folder, name)).filter((file) => statSync(file).size > 0);
-  if (full.length === 0) throw new Error(`no message file in ${folder}`);
-  for (const file of full) flipBit(file, between(random, 0, statSync(file).size - 1), between(random, 0, 7));
+  for (const file of messageFiles(folder)) flipBit(file, between(random, 0, statSync(file).size - 1), between(random, 0, 7));
 }
 
 function flipBit(file: string, at: number, bit: number): void {
@@ -113,9 +128,6 @@ export const serverFaults: readonly Fault[] = [
     ...nats,
     name: "nats_bit_flipped",
     what: "kill -9 of nats-server, and a bit in each of its message files is wrong",
-    strike: (strike) => {
-      const whileAway = () => flipBits(join(strike.stack.natsFolder, "jetstream"), strike.random);
-      return killServer(strike, "nats", { awayMs: 0, whileAway });
-    },
+    strike: corruptStore,
   },
 ];
