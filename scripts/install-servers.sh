@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs the servers and tools that tests and a full profile need and the machine lacks: `scripts/install-servers.sh redis-server nats-server k6`.
+# Installs the servers and tools that tests and a full profile need and the machine lacks: `scripts/install-servers.sh redis-server softhsm2 nats-server k6`.
 #
 # Kept in $FLORIN_TOOLS_DIR (default ~/.cache/florin/bin) between runs. As root Redis comes from the system's packages, otherwise it is
-# unpacked from them; nats-server and k6 are built by `go install` in the versions named here. Ends with 1 when one could not be had.
+# unpacked from them; SoftHSM comes from them too, as root only; nats-server and k6 are built by `go install` in the versions named here.
+# Ends with 1 when one could not be had.
 set -uo pipefail
 
 nats_version=v2.15.2
@@ -46,6 +47,17 @@ install_redis() {
   "$FLORIN_TOOLS_DIR/redis-server" --version
 }
 
+# The library has its place in the system, so an ordinary user has to ask for it.
+install_softhsm() {
+  has softhsm2-util && return 0
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "softhsm2 is not there, and only root can install it: apt-get install softhsm2"
+    return 1
+  fi
+  say "installing softhsm2"
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends softhsm2
+}
+
 # A Go program in exactly this version, kept in the tools folder with its version beside it.
 install_go_tool() { # name, package, version
   local name="$1" package="$2" version="$3" marker="$FLORIN_TOOLS_DIR/.$1-version"
@@ -62,6 +74,7 @@ install_go_tool() { # name, package, version
 install_one() {
   case "$1" in
     redis-server) install_redis ;;
+    softhsm2) install_softhsm ;;
     nats-server) install_go_tool nats-server github.com/nats-io/nats-server/v2 "$nats_version" --version ;;
     k6) install_go_tool k6 go.k6.io/k6 "$k6_version" version ;;
     *) echo "no recipe for $1"; return 1 ;;

@@ -15,7 +15,7 @@ import { loadDataKeys } from "./app/data-keys.ts";
 import { createSecurityCodes } from "./app/security-codes.ts";
 import { createTokenLimit } from "./app/token-limit.ts";
 import { vaultConfig } from "./config.ts";
-import { createSoftwareHsm } from "./hsm/software.ts";
+import { openHsm } from "./hsm/open-hsm.ts";
 import { createTracedHsm } from "./hsm/traced.ts";
 import { buildApp } from "./rest/app.ts";
 import { callerPolicy } from "./rpc/policy.ts";
@@ -32,7 +32,7 @@ const hourMs = 3_600_000;
 
 const config = loadConfig(vaultConfig, process.env);
 // Child processes and crash reports would show them.
-for (const name of ["FLORIN_KEK", "FLORIN_API_KEY_PEPPER"]) delete process.env[name];
+for (const name of ["FLORIN_KEK", "FLORIN_KEK_UNWRAP_ONLY", "FLORIN_HSM_PIN", "FLORIN_API_KEY_PEPPER"]) delete process.env[name];
 const logger = createLogger({ service: "vault", level: config.logLevel });
 const monotonicNow = () => performance.now();
 
@@ -40,10 +40,10 @@ runProcess({
   name: "vault",
   logger,
   async start({ isDraining }) {
-    const software = createSoftwareHsm({ kek: config.kek, environment: config.environment });
+    const module = await openHsm(config);
     const telemetry = startTelemetry({ service: "vault", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
     const { metrics, tracer } = telemetry;
-    const hsm = createTracedHsm(software, tracer);
+    const hsm = createTracedHsm(module, tracer);
     const sql = connectPostgres({ url: config.databaseUrl, name: "florin-vault", connectionsMax: config.databaseConnectionsMax });
     const cards = createCardStore(sql);
     const accesses = createAccessStore(sql);

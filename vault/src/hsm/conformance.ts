@@ -3,8 +3,14 @@ import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { Hsm } from "./port.ts";
 
-/** `open` gives the module with the same key-encryption key each time; `openOther` one with another key. */
-export function hsmConformance(name: string, o: { open: () => Promise<Hsm>; openOther: () => Promise<Hsm> }): void {
+/**
+ * `open` gives the module with the same key-encryption key each time; `openOther` one with another key; `openRotated` one that wraps with another
+ * key and still knows the first. All three share one memory of generations, which is empty at first.
+ */
+export function hsmConformance(
+  name: string,
+  o: { open: () => Promise<Hsm>; openOther: () => Promise<Hsm>; openRotated: () => Promise<Hsm> },
+): void {
   describe(`${name} keeps the hsm contract`, () => {
     test("a wrapped key comes back, in another session too", async () => {
       const [hsm, again] = [await o.open(), await o.open()];
@@ -66,6 +72,34 @@ export function hsmConformance(name: string, o: { open: () => Promise<Hsm>; open
       const [first, second] = [await hsm.randomBytes(32), await hsm.randomBytes(32)];
       expect(first).toHaveLength(32);
       expect(first).not.toEqual(second);
+    });
+
+    test("a module with a new key-encryption key unwraps what the old one wrapped, and names both", async () => {
+      const [hsm, rotated] = [await o.open(), await o.openRotated()];
+      const key = randomBytes(32);
+      const wrapped = await hsm.wrapKey(key);
+      expect(await rotated.unwrapKey(wrapped)).toEqual(key);
+      const rewrapped = await rotated.wrapKey(key);
+      expect(rewrapped.kekId).toBe(rotated.kekId);
+      expect(rewrapped.kekId).not.toBe(wrapped.kekId);
+      expect(await rotated.unwrapKey(rewrapped)).toEqual(key);
+      await expect(rotated.unwrapKey({ ...rewrapped, kekId: wrapped.kekId })).rejects.toMatchObject({ code: "internal" });
+    });
+
+    test("many keys at once come back each to its own caller", async () => {
+      const hsm = await o.open();
+      const keys = Array.from({ length: 40 }, () => randomBytes(32));
+      const wrapped = await Promise.all(keys.map((key) => hsm.wrapKey(key)));
+      expect(await Promise.all(wrapped.map((one) => hsm.unwrapKey(one)))).toEqual(keys);
+    });
+
+    test("the generation of the key ring only rises, in every session", async () => {
+      const [hsm, again] = [await o.open(), await o.open()];
+      expect(await hsm.readGeneration()).toBe(0);
+      await Promise.all([hsm.raiseGeneration(3), again.raiseGeneration(7), hsm.raiseGeneration(5)]);
+      expect([await hsm.readGeneration(), await again.readGeneration()]).toEqual([7, 7]);
+      await hsm.raiseGeneration(6);
+      expect(await (await o.open()).readGeneration()).toBe(7);
     });
   });
 }

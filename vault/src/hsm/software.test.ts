@@ -1,14 +1,28 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { inspect } from "node:util";
 import { Secret } from "@florin/kernel";
+import { temporaryFolder } from "@florin/runtime/testing";
 import { expect, test } from "vitest";
 import { hsmConformance } from "./conformance.ts";
 import { createSoftwareHsm } from "./software.ts";
 
 const kekOf = (byte: number) => new Secret(Buffer.alloc(32, byte));
 
+const generationFile = join(temporaryFolder(), "generation");
+
 hsmConformance("the software adapter", {
-  open: async () => createSoftwareHsm({ kek: kekOf(1), environment: "sandbox" }),
-  openOther: async () => createSoftwareHsm({ kek: kekOf(2), environment: "sandbox" }),
+  open: async () => createSoftwareHsm({ kek: kekOf(1), environment: "sandbox", generationFile }),
+  openOther: async () => createSoftwareHsm({ kek: kekOf(2), environment: "sandbox", generationFile }),
+  openRotated: async () => createSoftwareHsm({ kek: kekOf(3), unwrapOnly: kekOf(1), environment: "sandbox", generationFile }),
+});
+
+test("a generation file that holds no number is refused, and the error does not quote it", async () => {
+  const path = join(temporaryFolder(), "generation");
+  writeFileSync(path, "4242 not a number");
+  const hsm = createSoftwareHsm({ kek: kekOf(1), environment: "sandbox", generationFile: path });
+  await expect(hsm.readGeneration()).rejects.toThrow(`${path} holds no generation of the key ring`);
+  await expect(hsm.raiseGeneration(9)).rejects.toThrow("holds no generation");
 });
 
 test("the software adapter writes what RFC 3394 says (§4.6: 256 bits of key data with a 256-bit KEK)", async () => {

@@ -14,6 +14,8 @@ export function createTracedHsm(hsm: Hsm, tracer: Pick<Tracer, "withSpan">): Hsm
     wrapKey: (key) => tracer.withSpan("vault.hsm.wrap_key", options, () => hsm.wrapKey(key)),
     unwrapKey: (wrapped) => tracer.withSpan("vault.hsm.unwrap_key", options, () => hsm.unwrapKey(wrapped)),
     randomBytes: (length) => tracer.withSpan("vault.hsm.random_bytes", options, () => hsm.randomBytes(length)),
+    readGeneration: () => tracer.withSpan("vault.hsm.read_generation", options, () => hsm.readGeneration()),
+    raiseGeneration: (generation) => tracer.withSpan("vault.hsm.raise_generation", options, () => hsm.raiseGeneration(generation)),
     close: () => hsm.close(),
   };
 }
