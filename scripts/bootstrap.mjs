@@ -33,6 +33,7 @@ const commands = {
   docs: "scripts/docs.ts",
   bench: "loadtest/src/bench.ts",
   report: "scripts/report.ts",
+  vault: "vault/src/keys.ts",
   loadtest: "loadtest/src/loadtest.ts",
   simulate: "simulation/src/simulate.ts",
   drill: "loadtest/src/drill.ts",

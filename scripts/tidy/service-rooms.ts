@@ -64,7 +64,7 @@ export const serviceRooms: Readonly<Record<string, Readonly<Record<string, Room>
   // Questions with nothing to decide: the answer is what the store holds, and a use case between the two would only pass it on.
   ledger: { rpc: also("rpc", "store") },
   vault: {
-    // The port behind which keys are kept, and its adapters: a software one, a hardware one later.
+    // The port behind which keys are kept, and its adapters.
     hsm: {
       own: [],
       kernel: true,
@@ -74,6 +74,8 @@ export const serviceRooms: Readonly<Record<string, Readonly<Record<string, Room>
       instead: "an HSM adapter wraps and unwraps keys, nothing else",
     },
     app: also("app", "hsm"),
+    // What custodians type: looks at keys and changes them.
+    "keys.ts": { own: ["*"], kernel: true, runtime: true, gen: true, packages: true, instead: "keys.ts is an entry point" },
   },
   simulator: { rest: also("rest", "store") },
 };

@@ -1,13 +1,49 @@
 /** Settings of the vault process. */
 import { type ConfigValues, choice, defineConfig, integer, ratio, secretHex, secretText, text, url } from "@florin/runtime/config";
 
-export const vaultConfig = defineConfig("vault", {
+/** What guards the keys; the command for custodians reads the same ones. */
+export const keyStoreSettings = {
   environment: choice({
     env: "FLORIN_ENVIRONMENT",
     help: "where this process runs; production refuses the software key store",
     values: ["sandbox", "production"],
     default: "sandbox",
   }),
+  hsm: choice({
+    env: "FLORIN_HSM",
+    help: "what guards the key-encryption key: pkcs11, a hardware security module; software, a key in memory, for the sandbox only",
+    values: ["software", "pkcs11"],
+    default: "software",
+  }),
+  hsmModule: text({ env: "FLORIN_HSM_MODULE", help: "path of the vendor's PKCS#11 library; required with pkcs11", default: "" }),
+  hsmTokenLabel: text({ env: "FLORIN_HSM_TOKEN_LABEL", help: "label of the token; required with pkcs11", default: "" }),
+  hsmPin: secretText({ env: "FLORIN_HSM_PIN", help: "user PIN of the token; required with pkcs11", optional: true }),
+  hsmKekLabel: text({
+    env: "FLORIN_HSM_KEK_LABEL",
+    help: "label of the key-encryption key that wraps new data keys; older ones of the token unwrap still; required with pkcs11",
+    default: "",
+  }),
+  kek: secretHex({
+    env: "FLORIN_KEK",
+    help: "key-encryption key of the software key store (sandbox); required with it",
+    bytes: 32,
+    optional: true,
+  }),
+  kekUnwrapOnly: secretHex({
+    env: "FLORIN_KEK_UNWRAP_ONLY",
+    help: "another key-encryption key of the software key store, old or coming, under which data keys may be wrapped during a rotation",
+    bytes: 32,
+    optional: true,
+  }),
+  kekGenerationFile: text({
+    env: "FLORIN_KEK_GENERATION_FILE",
+    help: "where the software key store remembers the generation of the key ring, so that a database that was set back is noticed; empty: only while it runs",
+    default: "",
+  }),
+};
+
+export const vaultConfig = defineConfig("vault", {
+  ...keyStoreSettings,
   logLevel: choice({
     env: "FLORIN_LOG_LEVEL",
     help: "least severe line that is logged",
@@ -53,44 +89,21 @@ export const vaultConfig = defineConfig("vault", {
     max: 600_000,
     default: 5_000,
   }),
-  hsm: choice({
-    env: "FLORIN_HSM",
-    help: "what guards the key-encryption key: pkcs11, a hardware security module; software, a key in memory, for the sandbox only",
-    values: ["software", "pkcs11"],
-    default: "software",
-  }),
-  hsmModule: text({ env: "FLORIN_HSM_MODULE", help: "path of the vendor's PKCS#11 library; required with pkcs11", default: "" }),
-  hsmTokenLabel: text({ env: "FLORIN_HSM_TOKEN_LABEL", help: "label of the token; required with pkcs11", default: "" }),
-  hsmPin: secretText({ env: "FLORIN_HSM_PIN", help: "user PIN of the token; required with pkcs11", optional: true }),
-  hsmKekLabel: text({
-    env: "FLORIN_HSM_KEK_LABEL",
-    help: "label of the key-encryption key that wraps new data keys; older ones of the token unwrap still; required with pkcs11",
-    default: "",
-  }),
-  kek: secretHex({
-    env: "FLORIN_KEK",
-    help: "key-encryption key of the software key store (sandbox); required with it",
-    bytes: 32,
-    optional: true,
-  }),
-  kekUnwrapOnly: secretHex({
-    env: "FLORIN_KEK_UNWRAP_ONLY",
-    help: "another key-encryption key of the software key store, old or coming, under which data keys may be wrapped during a rotation",
-    bytes: 32,
-    optional: true,
-  }),
-  kekGenerationFile: text({
-    env: "FLORIN_KEK_GENERATION_FILE",
-    help: "where the software key store remembers the generation of the key ring, so that a database that was set back is noticed; empty: only while it runs",
-    default: "",
-  }),
   epochLifeHours: integer({
     env: "FLORIN_DATA_KEY_LIFE_HOURS",
-    help: "how long one epoch's data keys seal new cards; they open for ever",
+    help: "how long one epoch's data keys seal new cards; they open until they are destroyed",
     unit: "h",
     min: 1,
     max: 8_760,
     default: 720,
+  }),
+  keyRefreshMs: integer({
+    env: "FLORIN_KEY_REFRESH_MS",
+    help: "how often the data keys are read again: so long a process knows nothing of a key that was rotated or destroyed elsewhere",
+    unit: "ms",
+    min: 100,
+    max: 3_600_000,
+    default: 30_000,
   }),
   cardsCachedMax: integer({
     env: "FLORIN_CARDS_CACHED_MAX",

@@ -25,6 +25,7 @@ import { createCardStore } from "./store/cards.ts";
 import { createDataKeyStore } from "./store/data-keys.ts";
 import { createPublishableKeyStore } from "./store/publishable-keys.ts";
 import { keepPartitionsAhead } from "./workers/make-partitions.ts";
+import { keepKeysFresh } from "./workers/refresh-keys.ts";
 
 const rpcDrainTimeoutMs = 10_000;
 const accessLogDrainTimeoutMs = 10_000;
@@ -49,6 +50,7 @@ runProcess({
     const accesses = createAccessStore(sql);
     const epochLifeMs = config.epochLifeHours * hourMs;
     const dataKeys = await loadDataKeys({ hsm, store: createDataKeyStore(sql), epochLifeMs, now: monotonicNow });
+    const freshKeys = keepKeysFresh({ dataKeys, periodMs: config.keyRefreshMs, logger });
     const partitions = await keepPartitionsAhead({ store: accesses, logger });
     const codes = createSecurityCodes({ now: monotonicNow });
     const accessLog = createAccessLog({
@@ -112,6 +114,7 @@ runProcess({
       { name: "tokens", stop: () => tokens.close() },
       { name: "directory", stop: () => directory.close() },
       { name: "access log", stop: () => accessLog.close(accessLogDrainTimeoutMs) },
+      { name: "fresh keys", stop: () => freshKeys.stop() },
       { name: "partitions", stop: () => partitions.stop() },
       { name: "codes", stop: () => codes.close() },
       { name: "database", stop: () => endPostgres(sql) },

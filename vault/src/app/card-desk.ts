@@ -86,6 +86,17 @@ export function createCardDesk(o: {
     accessLog.take({ atMs: o.now(), merchantId, token: recordable(token), caller, purpose, paymentId, outcome });
   };
 
+  /** Its epoch was new to us, or destroyed after we read the card's row and sealed it anew: then the row is read again, once. */
+  const openLater = async (entry: SealedEntry, request: OpenRequest, key: Promise<KeyObject>) => {
+    const { merchantId, token } = request;
+    const ready = await key.catch(() => undefined);
+    if (ready !== undefined) return openSealed(entry, request, ready);
+    directory.forget(merchantId, token);
+    const fresh = await directory.find(merchantId, token);
+    const latest = fresh?.kind === "sealed" ? fresh : entry;
+    return openSealed(latest, request, await dataKeys.openingKey(merchantId, latest.epoch));
+  };
+
   const openAndRecord = async (request: OpenRequest): Promise<OpenedAnswer | undefined> => {
     const { merchantId, token, purpose } = request;
     // Before the work: while records cannot be written every card stays closed.
@@ -97,8 +108,12 @@ export function createCardDesk(o: {
       return undefined;
     }
     const key = entry.kind === "sealed" ? dataKeys.openingKey(merchantId, entry.epoch) : undefined;
-    const readyKey = key instanceof Promise ? await key : key;
-    const card = entry.kind === "sealed" ? openSealed(entry, request, required(readyKey, "an opening key")) : openWellKnown(entry.card);
+    const card =
+      entry.kind === "well_known"
+        ? openWellKnown(entry.card)
+        : key instanceof Promise
+          ? await openLater(entry, request, key)
+          : openSealed(entry, request, required(key, "an opening key"));
     record(request, "opened");
     if (o.isRecordAwaited) await accessLog.settled();
     // Taken last: a card that stays closed must not cost its code.

@@ -1,7 +1,7 @@
 /**
  * From (merchant, token) to its card: well-known test tokens, then a bounded cache of sealed rows, then the database in batches.
  *
- * Rows never change, so a cached one is never stale. What was not found is not remembered: its token may be made a moment later, by another
+ * A row changes only when it is sealed anew under a later epoch, and a cached one opens until its own epoch is destroyed; then it is forgotten. What was not found is not remembered: its token may be made a moment later, by another
  * process. The cache holds sealed bytes only; nothing in it can be read without the keys.
  */
 import { type Batcher, createBatcher } from "@florin/runtime/batch";
@@ -24,6 +24,8 @@ export type DirectoryEntry = SealedEntry | { readonly kind: "well_known"; readon
 export interface CardDirectory {
   /** At once when it is known. Rejects with AppError unavailable or overloaded, not_done. */
   find(merchantId: string, token: string): DirectoryEntry | undefined | Promise<DirectoryEntry | undefined>;
+  /** The next `find` asks the database. */
+  forget(merchantId: string, token: string): void;
   close(): Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export function createCardDirectory(o: { store: CardStore; cardsMax: number }): 
       if (cached !== undefined) return cached;
       return isStoredToken(token) ? read(name, merchantId, token) : undefined;
     },
+    forget: (merchantId, token) => void cache.delete(merchantId + token),
     close: () => reads.close(),
   };
 }

@@ -7,7 +7,7 @@ import { type CardFacts, type CardInput, examineCard } from "../domain/card.ts";
 import type { PublishableKey } from "../domain/publishable-key.ts";
 import { bindingBytes, encodeCard } from "../domain/sealed-card.ts";
 import { type Mode, makeToken, tokenRandomBytes } from "../domain/token.ts";
-import type { CardStore, StoredCard } from "../store/cards.ts";
+import { type CardStore, isEpochRetired, type StoredCard } from "../store/cards.ts";
 import { fingerprintOf, seal } from "./card-cipher.ts";
 import type { DataKeys } from "./data-keys.ts";
 import type { SecurityCodes } from "./security-codes.ts";
@@ -64,6 +64,21 @@ export function createTokenMaker(o: {
     return { merchantId, token, mode, epoch, sealed, facts, fingerprint };
   };
 
+  /** A key may be retired while a card that it sealed is on its way: nothing was stored then, and the newest key seals it. */
+  const sealAndStore = async (owner: Owner, card: CardInput, facts: CardFacts): Promise<StoredCard> => {
+    const stored = await sealCard(owner, card, facts);
+    try {
+      await inserts.submit(stored);
+      return stored;
+    } catch (thrown) {
+      if (!isEpochRetired(thrown)) throw thrown;
+      o.dataKeys.leaveEpoch(stored.epoch);
+    }
+    const again = await sealCard(owner, card, facts);
+    await inserts.submit(again);
+    return again;
+  };
+
   return {
     async create(key, card) {
       try {
@@ -71,8 +86,7 @@ export function createTokenMaker(o: {
         const answer = examineCard(card, key.mode, new Date(nowMs));
         if (answer.kind === "refused") return answer;
         const { facts } = answer;
-        const stored = await sealCard(key, card, facts);
-        await inserts.submit(stored);
+        const stored = await sealAndStore(key, card, facts);
         if (card.securityCode !== undefined) o.codes.keep(stored.token, card.securityCode);
         created.add();
         return { kind: "created", created: { token: stored.token, facts, mode: key.mode, createdAtMs: nowMs } };

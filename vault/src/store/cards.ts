@@ -1,6 +1,6 @@
-/** Rows of `cards`: written and read in batches, never changed. */
+/** Rows of `cards`: written and read in batches. Only sealing under a newer key changes them (reseal-cards.ts). */
 import { idToHex } from "@florin/kernel";
-import { arrayLiteral, byteaArrayLiteral, type Sql, toDatabaseFault } from "@florin/runtime/postgres";
+import { arrayLiteral, byteaArrayLiteral, DatabaseFault, type Sql, toDatabaseFault } from "@florin/runtime/postgres";
 import type { CardFacts } from "../domain/card.ts";
 import { type Mode, tokenToHex } from "../domain/token.ts";
 
@@ -75,6 +75,11 @@ function toCard({ merchantId, token }: CardKey, row: Row): StoredCard {
   const { mode, epoch, sealed, fingerprint, brand, bin, last4, funding } = row;
   const facts = { brand, bin, last4, expMonth: row.exp_month, expYear: row.exp_year, funding };
   return { merchantId, token, mode, epoch, sealed, facts, fingerprint };
+}
+
+/** The card was not stored: the key that sealed it was retired meanwhile. */
+export function isEpochRetired(thrown: unknown): boolean {
+  return thrown instanceof DatabaseFault && thrown.constraint === "cards_epoch_seals";
 }
 
 function fail(thrown: unknown): never {
