@@ -3,13 +3,17 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { AppError, Secret } from "@florin/kernel";
 import { connectPostgres, type Sql } from "@florin/runtime/postgres";
-import { temporaryFolder } from "@florin/runtime/testing";
+import { startTelemetry } from "@florin/runtime/telemetry";
+import { temporaryFolder, untilTrue } from "@florin/runtime/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { open, seal } from "../src/app/card-cipher.ts";
+import { createTokenMaker } from "../src/app/create-token.ts";
 import { type DataKeys, loadDataKeys } from "../src/app/data-keys.ts";
 import { acceptRestore, destroyDataKey, retireDataKey, rewrapDataKeys, rotateDataKey } from "../src/app/key-custody.ts";
+import { createSecurityCodes } from "../src/app/security-codes.ts";
 import type { Hsm } from "../src/hsm/port.ts";
 import { createSoftwareHsm } from "../src/hsm/software.ts";
+import { createCardStore } from "../src/store/cards.ts";
 import { createDataKeyStore, type DataKeyStore } from "../src/store/data-keys.ts";
 import { createKeyInventoryStore } from "../src/store/key-inventory.ts";
 import { createResealStore } from "../src/store/reseal-cards.ts";
@@ -274,6 +278,48 @@ describe("the life of a data key", () => {
     await retireDataKey(o, 2, alice);
     await destroyDataKey(o, 2, both);
     expect(await rotateDataKey(o, alice)).toEqual({ epoch: 4 });
+  });
+
+  test("a card that was sealed under a key which was retired meanwhile is sealed anew and stored", async () => {
+    const keys = await load();
+    const maker = createTokenMaker({
+      dataKeys: keys,
+      codes: createSecurityCodes({ now: () => performance.now() }),
+      store: createCardStore(sql),
+      metrics: startTelemetry({ service: "test", otlpUrl: "", traceRatio: 0 }).metrics,
+      now: Date.now,
+    });
+    expect((await keys.takeSealingKey(merchantId)).epoch).toBe(3);
+    await rotateDataKey({ hsm, store: owned }, alice);
+    await retireDataKey({ hsm, store: owned }, 3, alice);
+    expect(keys.epoch).toBe(3);
+    const card = { number: new Secret(Buffer.from("4242424242424242")), expMonth: 12, expYear: 2035, securityCode: undefined };
+    const made = await maker.create({ merchantId, mode: "test" }, { ...card, name: "", postalCode: "", addressLine1: "" });
+    expect(made.kind).toBe("created");
+    expect(await stage.sql`SELECT epoch FROM cards`).toMatchObject([{ epoch: 4 }]);
+  });
+
+  test("a retirement waits for cards that are being stored, so that none of its epoch appears afterwards", async () => {
+    const waiting = () => stage.sql<{ waits: boolean }[]>`
+      SELECT count(*) > 0 AS waits FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    let retiring: Promise<void> | undefined;
+    await sql.begin(async (transaction) => {
+      await transaction`
+        INSERT INTO cards (merchant_id, token_id, mode, epoch, sealed, brand, bin, last4, exp_month, exp_year, funding, fingerprint)
+        VALUES (gen_random_uuid(), gen_random_uuid(), 'test', 1, decode(repeat('00', 64), 'hex'), 'visa', '424242', '4242', 12, 2035, 'credit',
+          decode(repeat('00', 16), 'hex'))`;
+      retiring = retireDataKey({ hsm, store: owned }, 1, alice);
+      await untilTrue(async () => (await waiting())[0]?.waits === true, 5_000);
+    });
+    await retiring;
+    await expect(destroyDataKey({ hsm, store: owned, cards: cards() }, 1, both)).rejects.toThrow("cards are sealed under epoch 1");
+    await expect(sql`
+      INSERT INTO cards (merchant_id, token_id, mode, epoch, sealed, brand, bin, last4, exp_month, exp_year, funding, fingerprint)
+      SELECT merchant_id, gen_random_uuid(), mode, epoch, sealed, brand, bin, last4, exp_month, exp_year, funding, fingerprint FROM cards`).rejects.toMatchObject(
+      {
+        constraint_name: "cards_epoch_seals",
+      },
+    );
   });
 
   test("many keys are rewrapped in batches, and a rotation that was broken off goes on", async () => {
