@@ -1,7 +1,7 @@
 import creditCardType from "credit-card-type";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { brandOf, isLuhnValid, maskCardNumber } from "./card.ts";
+import { brandOf, brandOfBeginning, isLuhnValid, maskCardNumber } from "./card.ts";
 
 const bytes = (digits: string): Uint8Array => new TextEncoder().encode(digits);
 
@@ -113,4 +113,25 @@ describe("mask", () => {
   test.each(["", "4242", "42424242424", "4242-4242-4242-4242", "42424242424242424242"])("%j shows nothing", (text) =>
     expect(maskCardNumber(bytes(text))).toBe("[card number]"),
   );
+});
+
+describe("a number that is being typed", () => {
+  test.each([
+    ["", "unknown"],
+    ["4", "visa"],
+    ["3", "unknown"],
+    ["34", "amex"],
+    ["222", "unknown"],
+    ["2221", "mastercard"],
+    ["9", "unknown"],
+  ])("%j is %s", (text, brand) => expect(brandOfBeginning(bytes(text)).brand).toBe(brand));
+
+  test("keeps the brand that it was given while the rest is typed, and ends with it at a length that was told", () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[0-9]{12,19}$/), (number) => {
+        const { brand, lengths } = brandOfBeginning(bytes(number));
+        return brandOf(bytes(number)) === (lengths.includes(number.length) ? brand : "unknown");
+      }),
+    );
+  });
 });

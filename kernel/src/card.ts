@@ -51,6 +51,7 @@ const zero = 0x30;
 const nine = 0x39;
 const numberLengthMin = 12;
 const numberLengthMax = 19;
+const anyLength = Array.from({ length: numberLengthMax - numberLengthMin + 1 }, (_, index) => numberLengthMin + index);
 
 /** True when `number` is 12 to 19 ASCII digits and its last digit is the Luhn check digit (ISO/IEC 7812-1 annex B). */
 export function isLuhnValid(number: Uint8Array): boolean {
@@ -75,6 +76,18 @@ export function brandOf(number: Uint8Array): CardBrand {
     if (prefix >= candidate.low && prefix <= candidate.high) return candidate.lengths.includes(number.length) ? candidate.brand : "unknown";
   }
   return "unknown";
+}
+
+/**
+ * What a number that is still being typed can become: the brand of its range as soon as that is certain, and how long it may get. `unknown` and
+ * every length while several are possible, or none.
+ */
+export function brandOfBeginning(number: Uint8Array): { readonly brand: CardBrand; readonly lengths: readonly number[] } {
+  for (const candidate of ranges) {
+    const prefix = prefixOf(number, candidate.digits);
+    if (prefix >= candidate.low && prefix <= candidate.high) return { brand: candidate.brand, lengths: candidate.lengths };
+  }
+  return { brand: "unknown", lengths: anyLength };
 }
 
 /** First six and last four digits with stars between, the most PCI DSS 3.4.1 lets anyone see; fewer for short or odd input. */

@@ -136,6 +136,12 @@ export const errorCatalogue = {
   card_expiry_invalid: entry("card_error", 400, "INVALID_ARGUMENT", "The expiry date is not valid or has passed."),
   card_cvc_invalid: entry("card_error", 400, "INVALID_ARGUMENT", "The security code has the wrong length."),
   live_card_in_test_mode: entry("card_error", 400, "INVALID_ARGUMENT", "Test mode takes test cards only."),
+  card_envelope_refused: entry(
+    "invalid_request",
+    400,
+    "INVALID_ARGUMENT",
+    "The encrypted card is too old, was used before, is not meant for this key and page, or is damaged. Encrypt the card again with a fresh key.",
+  ),
 
   // Our own house.
   overloaded: entry("unavailable", 503, "RESOURCE_EXHAUSTED", "Too much is in flight. Nothing was done; wait for Retry-After."),

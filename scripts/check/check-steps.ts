@@ -9,6 +9,7 @@ import { tool } from "./tools.ts";
 
 const baseline = join("proto", "baseline.binpb");
 const loadtestProject = join("loadtest", "k6");
+const fieldsProject = join("vault", "src", "browser", "page");
 
 export function checkSteps(): readonly Step[] {
   return [
@@ -17,6 +18,7 @@ export function checkSteps(): readonly Step[] {
     ...(existsSync(join(rootFolder, loadtestProject, "tsconfig.json"))
       ? [commandStep("types of the k6 scenarios (tsc)", "tsc", ["-p", loadtestProject])]
       : []),
+    commandStep("types of the card fields' pages (tsc)", "tsc", ["-p", fieldsProject]),
     commandStep("proto lint (buf)", tool("buf"), ["lint"]),
     commandStep("proto format (buf)", tool("buf"), ["format", "--diff", "--exit-code"]),
     commandStep("proto compatibility (buf breaking)", tool("buf"), ["breaking", "--against", baseline]),

@@ -132,6 +132,8 @@ function mayImportPackage(room: Room, file: SourceFile, one: Import, isTest: boo
   const { specifier } = one;
   if (isTest && testPackages.includes(specifier)) return true;
   if (specifier === "@florin/kernel") return room.kernel;
+  // The shape of a number alone, without what is not meant for browsers.
+  if (specifier === "@florin/kernel/card") return room.kernel;
   // Card numbers in clear, if only published ones: for who takes them and for who plays the acquirer, and in nobody else's memory.
   if (specifier === "@florin/kernel/test-cards") return room.kernel && (isTest || /^(vault|simulator)\//.test(file.path));
   if (specifier.startsWith("@florin/runtime/")) return room.runtime || isTest;

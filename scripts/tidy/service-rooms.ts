@@ -73,6 +73,15 @@ export const serviceRooms: Readonly<Record<string, Readonly<Record<string, Room>
       packages: true,
       instead: "an HSM adapter wraps and unwraps keys, nothing else",
     },
+    // What runs in the payer's browser: read and served as files, imported by nobody here but tests.
+    browser: {
+      own: [],
+      kernel: true,
+      runtime: false,
+      gen: false,
+      packages: false,
+      instead: "a browser has no packages: what a field needs stands in vault/src/browser, or in @florin/kernel/card",
+    },
     app: also("app", "hsm"),
     // What custodians type: looks at keys and changes them.
     "keys.ts": { own: ["*"], kernel: true, runtime: true, gen: true, packages: true, instead: "keys.ts is an entry point" },

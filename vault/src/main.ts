@@ -12,18 +12,23 @@ import { createCardDesk } from "./app/card-desk.ts";
 import { createCardDirectory } from "./app/card-directory.ts";
 import { createTokenMaker } from "./app/create-token.ts";
 import { loadDataKeys } from "./app/data-keys.ts";
+import { loadEnvelopeKeys } from "./app/envelope-keys.ts";
+import { createEnvelopeOpener } from "./app/open-envelope.ts";
 import { createSecurityCodes } from "./app/security-codes.ts";
 import { createTokenLimit } from "./app/token-limit.ts";
 import { vaultConfig } from "./config.ts";
 import { openHsm } from "./hsm/open-hsm.ts";
 import { createTracedHsm } from "./hsm/traced.ts";
 import { buildApp } from "./rest/app.ts";
+import { loadFieldFiles } from "./rest/field-files.ts";
 import { callerPolicy } from "./rpc/policy.ts";
 import { createVaultService } from "./rpc/vault-service.ts";
 import { createAccessStore } from "./store/access-log.ts";
 import { createCardStore } from "./store/cards.ts";
 import { createDataKeyStore } from "./store/data-keys.ts";
+import { createEnvelopeStore } from "./store/envelopes.ts";
 import { createPublishableKeyStore } from "./store/publishable-keys.ts";
+import { forgetEnvelopes } from "./workers/forget-envelopes.ts";
 import { keepPartitionsAhead } from "./workers/make-partitions.ts";
 import { keepKeysFresh } from "./workers/refresh-keys.ts";
 
@@ -63,6 +68,11 @@ runProcess({
     const isRecordAwaited = config.accessRecords === "committed";
     const desk = createCardDesk({ directory, dataKeys, codes, accessLog, isRecordAwaited, metrics, now: Date.now });
     const tokens = createTokenMaker({ dataKeys, codes, store: cards, metrics, now: Date.now });
+    const envelopeStore = createEnvelopeStore(sql);
+    const envelopeLifeMs = config.envelopeKeyLifeHours * hourMs;
+    const envelopeKeys = await loadEnvelopeKeys({ hsm, store: envelopeStore, lifeMs: envelopeLifeMs, logger, now: monotonicNow });
+    const envelopes = createEnvelopeOpener({ keys: envelopeKeys, store: envelopeStore, threads: config.envelopeThreads, now: Date.now });
+    const forgetting = forgetEnvelopes({ store: envelopeStore, now: Date.now, logger });
     const authenticator = createAuthenticator({
       store: createPublishableKeyStore(sql),
       pepper: config.apiKeyPepper.expose(),
@@ -89,7 +99,9 @@ runProcess({
       logger,
       readiness: isReady,
     });
-    const app = buildApp({ authenticator, tokenLimit, tokens, tracer, trustedProxies: config.trustedProxies, logger });
+    const fieldFiles = loadFieldFiles();
+    const { trustedProxies } = config;
+    const app = buildApp({ authenticator, tokenLimit, tokens, envelopes, envelopeKeys, fieldFiles, tracer, trustedProxies, logger });
     app.fastify.server.maxConnections = config.connectionsMax;
     await app.fastify.listen({ host: config.listenHost, port: config.httpPort });
     const admin = await startAdminServer({
@@ -111,10 +123,13 @@ runProcess({
     const drain: Part[] = [
       { name: "http", stop: () => app.drain(config.drainGraceMs) },
       { name: "rpc", stop: () => rpc.drain(rpcDrainTimeoutMs) },
+      { name: "envelopes", stop: () => envelopes.close() },
       { name: "tokens", stop: () => tokens.close() },
       { name: "directory", stop: () => directory.close() },
       { name: "access log", stop: () => accessLog.close(accessLogDrainTimeoutMs) },
       { name: "fresh keys", stop: () => freshKeys.stop() },
+      { name: "envelope keys", stop: () => envelopeKeys.stop() },
+      { name: "used envelopes", stop: () => forgetting.stop() },
       { name: "partitions", stop: () => partitions.stop() },
       { name: "codes", stop: () => codes.close() },
       { name: "database", stop: () => endPostgres(sql) },

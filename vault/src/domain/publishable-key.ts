@@ -14,6 +14,8 @@ export type PublishableKey = {
   readonly keyId: string;
   readonly merchantId: string;
   readonly mode: Mode;
+  /** On which pages its card fields may stand; empty: on any. */
+  readonly origins: readonly string[];
 };
 
 const secretKey = /^bearer +sk_/i;

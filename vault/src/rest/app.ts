@@ -1,7 +1,8 @@
 /**
- * The vault's own origin, built without listening: `POST /v1/tokens`, callable from any page (the publishable key is public), and nothing else.
+ * The vault's own origin, built without listening: `POST /v1/tokens`, callable from any page (the publishable key is public), and the card fields that
+ * call it with an encrypted card.
  *
- * Order: address, key, content type, body (bytes, wiped), card, token. Fastify routes and keeps connections; the body never passes through it. Nothing of a
+ * Order: address, key, content type, body (bytes, wiped), envelope if it is one, card, token. Fastify routes and keeps connections; the body never passes through it. Nothing of a
  * request is logged but its id, and never anything that was sent. Each request for a token begins a trace: a page's own is not followed, because
  * anybody could then have every request recorded.
  *
@@ -14,10 +15,16 @@ import type { Logger, Tracer } from "@florin/runtime/telemetry";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Authenticator } from "../app/authenticate.ts";
 import type { CreatedToken, TokenMaker } from "../app/create-token.ts";
+import type { EnvelopeKeys } from "../app/envelope-keys.ts";
+import type { EnvelopeOpener } from "../app/open-envelope.ts";
 import type { TokenLimit } from "../app/token-limit.ts";
 import type { CardInput } from "../domain/card.ts";
+import { envelopeRefused } from "../domain/envelope.ts";
 import { limits } from "../domain/limits.ts";
+import { type PublishableKey, parseBearer } from "../domain/publishable-key.ts";
 import { faultAnswer, toOriginFault } from "./error-answer.ts";
+import type { ServedFile } from "./field-files.ts";
+import { addFieldRoutes } from "./field-routes.ts";
 import { readBody } from "./read-body.ts";
 import { readTokenRequest } from "./token-request.ts";
 
@@ -52,6 +59,10 @@ export function buildApp(o: {
   authenticator: Authenticator;
   tokenLimit: TokenLimit;
   tokens: TokenMaker;
+  envelopes: Pick<EnvelopeOpener, "open">;
+  envelopeKeys: Pick<EnvelopeKeys, "current">;
+  /** Pages and scripts of the card fields. */
+  fieldFiles: readonly ServedFile[];
   tracer: Pick<Tracer, "startSpan">;
   /** Whose X-Forwarded-For is believed; "": nobody's. */
   trustedProxies: string;
@@ -114,6 +125,8 @@ export function buildApp(o: {
     return reply;
   });
 
+  addFieldRoutes(fastify, { files: o.fieldFiles, keys: o.envelopeKeys, now: Date.now });
+
   let drained: Promise<void> | undefined;
   return {
     fastify,
@@ -135,16 +148,16 @@ const preflightHeaders = {
   vary: "access-control-request-method, access-control-request-headers",
 };
 
+type TokenizeParts = Pick<Parameters<typeof buildApp>[0], "authenticator" | "tokenLimit" | "tokens" | "envelopes">;
+
 /** The token of the card in the request, or why there is none. Rejects with what went wrong on the way. */
-async function tokenize(
-  o: { authenticator: Authenticator; tokenLimit: TokenLimit; tokens: TokenMaker },
-  request: FastifyRequest,
-): Promise<CreatedToken | AppError> {
+async function tokenize(o: TokenizeParts, request: FastifyRequest): Promise<CreatedToken | AppError> {
   o.tokenLimit.takeAddress(request.ip);
   const key = await o.authenticator.authenticate(request.headers.authorization);
   o.tokenLimit.takeKey(key);
-  checkContentType(request.headers["content-type"]);
-  const result = await o.tokens.create(key, await readCard(request));
+  const isEnvelope = isEnvelopeType(request.headers["content-type"]);
+  const card = isEnvelope ? await openCard(o.envelopes, request, key) : await readCard(request);
+  const result = await o.tokens.create(key, card);
   return result.kind === "refused" ? result.fault : result.created;
 }
 
@@ -157,9 +170,25 @@ async function readCard(request: FastifyRequest): Promise<CardInput> {
   }
 }
 
-function checkContentType(contentType: string | undefined): void {
-  if (contentType === undefined || !/^application\/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i.test(contentType))
-    throw invalid("invalid_content_type", "the body must be application/json in UTF-8");
+/** A card that a browser encrypted. An envelope that is too large is as wrong as any other. */
+async function openCard(envelopes: TokenizeParts["envelopes"], request: FastifyRequest, { origins }: PublishableKey): Promise<CardInput> {
+  const { publishableKey = "" } = parseBearer(request.headers.authorization ?? "") ?? {};
+  const envelope = await readBody(request.raw).catch((thrown: unknown) => {
+    throw thrown instanceof AppError && thrown.code === "body_too_large" ? envelopeRefused() : thrown;
+  });
+  const bytes = await envelopes.open(envelope, { publishableKey, origins });
+  try {
+    return readTokenRequest(bytes);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+/** True for an encrypted card, false for JSON. */
+function isEnvelopeType(contentType: string | undefined): boolean {
+  if (contentType === "application/jose") return true;
+  if (contentType !== undefined && /^application\/json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i.test(contentType)) return false;
+  throw invalid("invalid_content_type", "the body must be application/json in UTF-8, or application/jose");
 }
 
 function tokenBody({ token, facts, mode, createdAtMs }: CreatedToken): string {

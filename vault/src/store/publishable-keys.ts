@@ -14,10 +14,11 @@ export function createPublishableKeyStore(sql: Sql): PublishableKeyStore {
     async find(keyHash) {
       try {
         // Index: publishable_keys_pkey (key_hash).
-        const [row] = await sql<{ merchant_id: string; mode: Mode }[]>`
-          SELECT merchant_id::text AS merchant_id, mode FROM publishable_keys WHERE key_hash = ${keyHash} AND revoked_at IS NULL`;
+        const [row] = await sql<{ merchant_id: string; mode: Mode; origins: string[] }[]>`
+          SELECT merchant_id::text AS merchant_id, mode, to_json(origins) AS origins FROM publishable_keys WHERE key_hash = ${keyHash} AND revoked_at IS NULL`;
         if (row === undefined) return undefined;
-        return { keyId: Buffer.from(keyHash).toString("hex"), merchantId: idFromHex("merchant", row.merchant_id), mode: row.mode };
+        const { mode, origins } = row;
+        return { keyId: Buffer.from(keyHash).toString("hex"), merchantId: idFromHex("merchant", row.merchant_id), mode, origins };
       } catch (thrown) {
         throw toDatabaseFault(thrown);
       }
