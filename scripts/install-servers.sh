@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs the servers and tools that tests and a full profile need and the machine lacks: `scripts/install-servers.sh redis-server softhsm2 nats-server k6`.
+# Installs the servers and tools that tests and a full profile need and the machine lacks:
+# `scripts/install-servers.sh redis-server softhsm2 nats-server k6 chromium`.
 #
 # Kept in $FLORIN_TOOLS_DIR (default ~/.cache/florin/bin) between runs. As root Redis comes from the system's packages, otherwise it is
-# unpacked from them; SoftHSM comes from them too, as root only; nats-server and k6 are built by `go install` in the versions named here.
-# Ends with 1 when one could not be had.
+# unpacked from them; nats-server and k6 are built by `go install` in the versions named here. SoftHSM and Chromium (for the tests of the card
+# fields) come from the system's packages and as root only: neither runs from unpacked packages. Ends with 1 when one could not be had.
 set -uo pipefail
 
 nats_version=v2.15.2
@@ -71,12 +72,23 @@ install_go_tool() { # name, package, version
   GOBIN="$FLORIN_TOOLS_DIR" GOFLAGS=-mod=mod go install "$package@$version" && echo "$version" >"$marker"
 }
 
+install_chromium() {
+  has chromium && return 0
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "chromium is not there, and only root can install it: apt-get install chromium"
+    return 1
+  fi
+  say "installing chromium"
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+}
+
 install_one() {
   case "$1" in
     redis-server) install_redis ;;
     softhsm2) install_softhsm ;;
     nats-server) install_go_tool nats-server github.com/nats-io/nats-server/v2 "$nats_version" --version ;;
     k6) install_go_tool k6 go.k6.io/k6 "$k6_version" version ;;
+    chromium) install_chromium ;;
     *) echo "no recipe for $1"; return 1 ;;
   esac
 }

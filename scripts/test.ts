@@ -5,6 +5,6 @@ import { installTools } from "./check/tools.ts";
 import { installServers } from "./install-servers.ts";
 
 await installTools();
-await installServers(["redis-server", "softhsm2", "nats-server"]);
+await installServers(["redis-server", "softhsm2", "nats-server", "chromium"]);
 const counts = await runSteps([...checkSteps(), vitestStep("tests on real servers (vitest)", "servers", process.argv.slice(2))]);
 process.exitCode = counts.failed === 0 ? 0 : 1;

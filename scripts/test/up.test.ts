@@ -30,6 +30,7 @@ describe("a running stack", () => {
       "edgeUrl",
       "vaultUrl",
       "simulatorUrl",
+      "shopUrl",
       "secretKey",
       "publishableKey",
       "databaseUrl",

@@ -25,6 +25,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   "migrate.ts": { ...everything, instead: "migrate.ts is an entry point" },
   "rebuild.ts": { ...everything, instead: "rebuild.ts is an entry point" },
   "provision.ts": { ...everything, instead: "provision.ts is an entry point" },
+  "inventory.ts": { ...everything, instead: "inventory.ts is an entry point" },
   "config.ts": {
     own: [],
     kernel: true,
@@ -112,7 +113,7 @@ export function breachOf(file: SourceFile, one: Import, ownRooms: Readonly<Recor
   const target = resolveRelative(file.path, one.specifier);
   if (target !== undefined && !target.startsWith(`${workspace}/`))
     return `${file.path} reaches into ${target}: import a workspace by its name, and a service never`;
-  const room = ownRooms[place] ?? rooms[place];
+  const room = ownRooms[place] ?? rooms[place.replace(/\.test\.ts$/, ".ts")];
   if (room === undefined)
     return `${file.path} is in no known room: use one of ${Object.keys(rooms).join(", ")}, or add the room to scripts/tidy/service-rooms.ts`;
   const isTest = isForTests(file.path);

@@ -9,6 +9,7 @@ export const portDistances = {
   edge: 0,
   vault: 1,
   simulator: 2,
+  shop: 3,
   switchGrpc: 10,
   connectorsGrpc: 11,
   vaultGrpc: 12,

@@ -1,6 +1,7 @@
 /** From an empty directory to a first payment: the steps of `up`, in order. */
 import { join } from "node:path";
 import { makeCertificates } from "@florin/runtime/tls";
+import { startShop } from "../../docs/examples/shop/shop.ts";
 import { isRunning } from "../processes.ts";
 import { type DatabaseUrls, dropDatabases, type PostgresPart, prepareDatabases, startPostgres } from "./databases.ts";
 import { makeFirstPayment } from "./first-payment.ts";
@@ -38,12 +39,16 @@ export async function startStack(o: StartOptions): Promise<string> {
     edgeUrl: `http://127.0.0.1:${ports.edge}`,
     vaultUrl: `http://127.0.0.1:${ports.vault}`,
     simulatorUrl: `http://127.0.0.1:${ports.simulator}`,
+    shopUrl: `http://127.0.0.1:${ports.shop}`,
   };
   const first = await makeFirstPayment({ edgeUrl: urls.edgeUrl, secretKey: merchant.secretKey });
+  const { secretKey, publishableKey } = merchant;
+  // A page for people to look at, in this process: it ends with the stack, and nothing leans on it.
+  await startShop({ port: ports.shop, edgeUrl: urls.edgeUrl, vaultUrl: urls.vaultUrl, secretKey, publishableKey });
   const describeUp = (): UpFile => ({
     ...urls,
-    secretKey: merchant.secretKey,
-    publishableKey: merchant.publishableKey,
+    secretKey,
+    publishableKey,
     databaseUrl: servers.postgres.superuserUrl,
     redisUrl: servers.redis?.url ?? null,
     natsUrl: servers.nats?.url ?? null,

@@ -13,6 +13,8 @@ export type UpFile = {
   readonly edgeUrl: string;
   readonly vaultUrl: string;
   readonly simulatorUrl: string;
+  /** A merchant's page with card fields, docs/examples/shop. */
+  readonly shopUrl: string;
   readonly secretKey: string;
   readonly publishableKey: string;
   readonly databaseUrl: string;

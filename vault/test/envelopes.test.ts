@@ -11,11 +11,13 @@ const origin = "https://shop.example";
 let stage: Stage;
 let vault: VaultProcess;
 let key: string;
+let merchantId: string;
 
 beforeAll(async () => {
   stage = await openStage();
   vault = await startVault(stage);
-  key = await stage.key(newId("merchant"));
+  merchantId = newId("merchant");
+  key = await stage.key(merchantId);
 });
 
 afterAll(async () => {
@@ -54,9 +56,11 @@ describe("an encrypted card", () => {
     expect(answer.status).toBe(201);
     expect(answer.body).toMatchObject({ id: expect.stringMatching(/^tok_/), card: { brand: "mastercard", last4: "8210" } });
     expect(answer.text).not.toContain(number);
-    expect(await stage.sql`SELECT count(*)::int AS used FROM used_envelopes`).toMatchObject([{ used: expect.any(Number) }]);
-    const switchClient = await clientOf(stage, vault, "switch");
-    await switchClient.close();
+    const connectors = await clientOf(stage, vault, "connectors");
+    const opening = { merchantId, token: String(answer.body["id"]), purpose: "authorize", paymentId: newId("payment") };
+    const opened = await connectors.detokenize(opening, { timeoutMs: 5_000 });
+    expect([Buffer.from(opened.number).toString(), Buffer.from(opened.securityCode).toString()]).toEqual([number, "123"]);
+    await connectors.close();
   });
 
   test("is told what is wrong with the card, like any other", async () => {

@@ -1,7 +1,8 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { protocol, readPageMessage } from "./messages.ts";
-import { admitStyle } from "./style.ts";
+import { admitStyle, fieldStates, styleProperties } from "./style.ts";
 import { directionOf, wordsOf } from "./words.ts";
 
 const key = `pk_test_${"0".repeat(26)}`;
@@ -73,6 +74,14 @@ describe("the style of a field", () => {
     ["a number", { base: { fontSize: 16 } }, "base.fontSize"],
     ["much text", { base: { fontFamily: "a".repeat(101) } }, "base.fontFamily"],
   ])("refuses %s and says so", (_what, style, name) => expect(admitStyle(style)).toEqual({ declarations: [], refused: [name] }));
+});
+
+test("the merchant's guide lists the states and properties that a style may have, and no other", () => {
+  const guide = readFileSync(new URL("../../../docs/guides/card-fields.md", import.meta.url), "utf8");
+  const list = /A closed list, for ([^:]+): ([^.]+)\./.exec(guide);
+  const named = (text = "") => [...text.matchAll(/`(\w+)`/g)].map((match) => match[1]).sort();
+  expect(named(list?.[1])).toEqual([...fieldStates].sort());
+  expect(named(list?.[2])).toEqual(Object.keys(styleProperties).sort());
 });
 
 describe("words", () => {

@@ -137,6 +137,17 @@ function served(path: string, body: string, headers: Readonly<Record<string, str
 /** Types become white space, so line numbers in a browser's console are those of the source. */
 function scriptOf(url: URL): string {
   const text = readFileSync(fileURLToPath(url), "utf8");
-  const script = stripTypeScriptTypes(text, { mode: "strip" }).replaceAll(/(\bfrom "\.[^"]+)\.ts"/g, '$1.js"');
+  const script = withoutTypes(text).replaceAll(/(\bfrom "\.[^"]+)\.ts"/g, '$1.js"');
   return script.replaceAll(/[ \t]+$/gm, "");
+}
+
+/** The same stripping by which Node runs this very file; only its function still warns that it is new, into every log. */
+function withoutTypes(text: string): string {
+  const { emitWarning } = process;
+  process.emitWarning = () => undefined;
+  try {
+    return stripTypeScriptTypes(text, { mode: "strip" });
+  } finally {
+    process.emitWarning = emitWarning;
+  }
 }

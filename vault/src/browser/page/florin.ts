@@ -191,5 +191,5 @@ type Events = { change: (state: State) => void; enter: (field: { field: FieldNam
       throw new Error("florin.js: Florin() takes your publishable key, pk_test_… or pk_live_…");
     return Object.freeze({ fields: (options: FieldsOptions) => new Fields(publishableKey, options) });
   };
-  Object.defineProperty(window, "Florin", { value: Florin, enumerable: true });
+  Object.defineProperty(window, "Florin", { value: Florin, enumerable: true, configurable: true });
 })();
