@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chromiumProgram, launchBrowser } from "../../vault/test/browser.ts";
+import { chromiumProgram, launchBrowser, whySkipped } from "../../vault/test/browser.ts";
 import { rootFolder } from "../root-folder.ts";
 import type { UpFile } from "../up/state-files.ts";
 import { down, getPayment, up } from "./command-line.ts";
@@ -14,7 +14,7 @@ const screenshots = process.env["FLORIN_SCREENSHOTS"];
 let stack: UpFile;
 let browser: Browser;
 
-describe.skipIf(chromiumProgram === undefined)("the demo shop in Chromium", () => {
+describe.skipIf(chromiumProgram === undefined)(`the demo shop in Chromium${whySkipped}`, () => {
   beforeAll(async () => {
     [stack, browser] = await Promise.all([up(directory), launchBrowser()]);
   });

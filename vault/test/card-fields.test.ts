@@ -3,7 +3,7 @@ import { required } from "@florin/kernel";
 import type { Browser, BrowserContext, Frame, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { merchantScript } from "../src/rest/field-files.ts";
-import { chromiumProgram, launchBrowser, type Site, startSite } from "./browser.ts";
+import { chromiumProgram, launchBrowser, type Site, startSite, whySkipped } from "./browser.ts";
 import { newId, openStage, type Stage, startVault, type VaultProcess } from "./stage.ts";
 
 const number = "5200828282828210";
@@ -28,7 +28,7 @@ let key: string;
 /** Everything the page and its frames wrote to the console. */
 let spoken: string[];
 
-describe.skipIf(chromiumProgram === undefined)("card fields in Chromium", () => {
+describe.skipIf(chromiumProgram === undefined)(`card fields in Chromium${whySkipped}`, () => {
   beforeAll(async () => {
     stage = await openStage();
     [vault, site, browser] = await Promise.all([startVault(stage), startSite(), launchBrowser()]);

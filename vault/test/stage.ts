@@ -7,7 +7,7 @@ import { makeId } from "@florin/kernel";
 import { connectPostgres, createServiceDatabase, type Sql } from "@florin/runtime/postgres";
 import { type Client, connectFramed, type FramedConnection } from "@florin/runtime/rpc";
 import { createLogger } from "@florin/runtime/telemetry";
-import { freePort, temporaryFolder, testPostgres, untilTrue } from "@florin/runtime/testing";
+import { freePortBlock, temporaryFolder, testPostgres, untilTrue } from "@florin/runtime/testing";
 import { loadTls, makeCertificates } from "@florin/runtime/tls";
 import { migrate } from "../src/migrate.ts";
 import { provisionPublishableKey } from "../src/provision.ts";
@@ -68,7 +68,8 @@ export type VaultProcess = {
 };
 
 export async function startVault(stage: Stage, env: Readonly<Record<string, string>> = {}): Promise<VaultProcess> {
-  const [httpPort, grpcPort, adminPort] = [await freePort(), await freePort(), await freePort()];
+  const httpPort = await freePortBlock(3);
+  const [grpcPort, adminPort] = [httpPort + 1, httpPort + 2];
   const child = spawn(process.execPath, [new URL("../src/main.ts", import.meta.url).pathname], {
     env: {
       ...process.env,
