@@ -19,13 +19,21 @@ const oneChargePerKey = [
   proof("switch/test/idempotency.test.ts", "emptied while 200 calls with one key run, there is one charge"),
 ];
 
+/** 200 seeds, 2,000 in CI: every promise that its reference model can see, under every fault at once. */
+const everySeed = proof("simulation/test/simulation.test.ts", "every seed keeps every promise, and every fault has fired");
+
 const invariants: readonly Promised[] = [
-  { name: "1", says: "for one (merchant, key) at most one processor charge, across retries and crashes", proofs: oneChargePerKey },
+  {
+    name: "1",
+    says: "for one (merchant, key) at most one processor charge, across retries and crashes",
+    proofs: [...oneChargePerKey, everySeed],
+  },
   {
     name: "2",
     says: "a reported success is committed and flushed",
     proofs: [
       proof("switch/test/outages.test.ts", "what was answered is in the log, what was not says so, and the service goes on by itself"),
+      everySeed,
     ],
   },
   {
@@ -35,6 +43,7 @@ const invariants: readonly Promised[] = [
       proof("switch/test/recovery.test.ts", "what the processor does not have it is told to refuse, before it is called failed"),
       proof("switch/test/recovery.test.ts", "is undone: the answer stays no, and the timeline says so"),
       proof("switch/test/recovery.test.ts", "is undone by recovery when the processor is away at first, also after a restart"),
+      everySeed,
     ],
   },
   {
@@ -43,6 +52,7 @@ const invariants: readonly Promised[] = [
     proofs: [
       proof("switch/test/idempotency.test.ts", "a process that died after it claimed leaves a key that is free again after its lease"),
       proof("switch/test/background.test.ts", "an intent whose process died is found after its lease, asked about and ended"),
+      everySeed,
     ],
   },
 ];
@@ -55,6 +65,7 @@ const promises: readonly Promised[] = [
     proofs: [
       ...oneChargePerKey,
       proof("loadtest/test/payment-journey.test.ts", "the same key gives the same bytes, another body with it is refused"),
+      everySeed,
     ],
   },
   {
@@ -63,6 +74,7 @@ const promises: readonly Promised[] = [
     proofs: [
       proof("switch/test/background.test.ts", "an unknown authorization is asked about after 1, 3, 7, 15 and 31 s, then called ambiguous"),
       proof("loadtest/test/merchant-view.test.ts", "while an outcome is not known the payment says so and until when"),
+      everySeed,
     ],
   },
   {
@@ -71,6 +83,7 @@ const promises: readonly Promised[] = [
     proofs: [
       proof("ledger/src/domain/posting.test.ts", "every event's transfers balance per currency and layer"),
       proof("ledger/test/rpc.test.ts", "the trial balance is balanced, line by line"),
+      everySeed,
     ],
   },
   {
@@ -80,6 +93,7 @@ const promises: readonly Promised[] = [
       proof("switch/src/domain/payment/lifecycle.property.test.ts", "money adds up after every step"),
       proof("switch/test/operations.test.ts", "64 captures, refunds and voids over two replicas keep every sum"),
       proof("loadtest/test/payment-journey.test.ts", "64 clients capturing, refunding and voiding one payment never break its sums"),
+      everySeed,
     ],
   },
   {
@@ -95,7 +109,11 @@ const promises: readonly Promised[] = [
   {
     name: "P8",
     says: "the log is append-only",
-    proofs: [proof("switch/test/payment-log.test.ts", "the application may add to the log and read it, and nothing else")],
+    proofs: [
+      proof("switch/test/payment-log.test.ts", "the application may add to the log and read it, and nothing else"),
+      everySeed,
+      everySeed,
+    ],
   },
   {
     name: "P9",
@@ -108,6 +126,7 @@ const promises: readonly Promised[] = [
     proofs: [
       proof("switch/test/idempotency.test.ts", "gone in the middle of the day, payments go on and are marked"),
       proof("ledger/test/jetstream.test.ts", "events that the broker carries are posted, and those it never had are read from the log"),
+      everySeed,
     ],
   },
 ];
