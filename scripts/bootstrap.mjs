@@ -1,5 +1,6 @@
+#!/usr/bin/env node
 /**
- * The door: `node scripts/bootstrap.mjs <command> [arguments]`, what every npm script calls.
+ * The door: `node scripts/bootstrap.mjs <command> [arguments]`, what every npm script calls, and `npx florin <command>`.
  *
  * Plain JavaScript for Node >= 20 with nothing installed. Runs `npm ci` when node_modules is missing or does not fit the lockfile (one at a
  * time: a second caller waits), then hands over to the Node of node_modules, which runs the TypeScript sources as they are.
@@ -34,6 +35,7 @@ const commands = {
   bench: "loadtest/src/bench.ts",
   report: "scripts/report.ts",
   vault: "vault/src/keys.ts",
+  scan: "detector/src/scan.ts",
   loadtest: "loadtest/src/loadtest.ts",
   simulate: "simulation/src/simulate.ts",
   drill: "loadtest/src/drill.ts",

@@ -63,10 +63,20 @@ describe("who imports what", () => {
     expect(breaches).toEqual([]);
   });
 
-  test("runtime knows nothing about payments: it imports kernel, gen and packages only", () => {
+  test("detector searches bytes: it imports kernel, and of Node what unpacks; files are read by its command alone", () => {
+    expect(Object.keys(readManifest("detector").dependencies ?? {})).toEqual(["@florin/kernel"]);
+    const breaches = sources("detector")
+      .filter(({ path }) => path.startsWith("detector/src/") && !isForTests(path) && !/^detector\/src\/(scan[./]|testing\/)/.test(path))
+      .flatMap((file) => file.imports.map(({ specifier }) => [file.path, specifier] as const))
+      .filter(([, specifier]) => !specifier.startsWith(".") && specifier !== "@florin/kernel")
+      .filter(([path, specifier]) => !(path === "detector/src/decoders/packed.ts" && specifier === "node:zlib"));
+    expect(breaches).toEqual([]);
+  });
+
+  test("runtime knows nothing about payments: it imports kernel, detector, gen and packages only", () => {
     const breaches = sources("runtime").flatMap((file) =>
       file.imports
-        .filter(({ specifier }) => specifier.startsWith("@florin/") && !/^@florin\/(kernel$|gen\/|runtime\/)/.test(specifier))
+        .filter(({ specifier }) => specifier.startsWith("@florin/") && !/^@florin\/(kernel$|detector$|gen\/|runtime\/)/.test(specifier))
         .map(({ specifier }) => `${file.path}: ${specifier}`),
     );
     expect(breaches).toEqual([]);
