@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { maskCardNumbers, maskLine } from "./line-guard.ts";
+import { countCardNumbersMasked, guardLine, maskCardNumbers } from "./line-guard.ts";
 
 const visa = "4242424242424242";
 
@@ -31,8 +31,8 @@ describe("maskCardNumbers", () => {
   });
 });
 
-describe("maskLine", () => {
-  const masked = (value: unknown): unknown => JSON.parse(maskLine(`${JSON.stringify(value)}\n`));
+describe("guardLine", () => {
+  const masked = (value: unknown): unknown => JSON.parse(guardLine(`${JSON.stringify(value)}\n`).line);
 
   test("masks inside strings and numbers at any depth and stays JSON", () => {
     expect(masked({ a: [{ b: `x ${visa} y` }], n: Number(visa), at_ms: 1_795_239_476_695 })).toEqual({
@@ -58,10 +58,37 @@ describe("maskLine", () => {
 
   test("a harmless line is the same object", () => {
     const line = '{"level":"info","message":"started","url":"/v1/payments?x=1"}\n';
-    expect(maskLine(line)).toBe(line);
+    expect(guardLine(line)).toEqual({ line, maskedIn: undefined });
   });
 
   test("what is not JSON is masked as text", () => {
-    expect(maskLine(`oops ${visa}`)).toBe("oops [masked number]");
+    expect(guardLine(`oops ${visa}`).line).toBe("oops [masked number]");
+  });
+
+  test.each([
+    ["base64", Buffer.from(visa).toString("base64")],
+    ["hex", Buffer.from(visa).toString("hex")],
+    ["a Buffer", Buffer.from(visa).toJSON()],
+    ["an inspected Buffer", `<Buffer ${Buffer.from(visa).toString("hex").replace(/..\B/g, "$& ")}>`],
+    ["a URL", `https://x.example/?card=${[...visa].map((digit) => `%3${digit}`).join("")}`],
+    ["JSON inside JSON", JSON.stringify({ body: JSON.stringify({ pan: visa }) })],
+    ["a list of groups", visa.match(/..../g)],
+    ["fields", { a: "4242", b: "4242", c: "4242", d: "4242" }],
+  ])("nothing of a number is left when it is %s", (_, value) => {
+    const { line, maskedIn } = guardLine(`${JSON.stringify({ level: "info", time: "2026-11-21T05:37:56.695Z", service: "x", value })}\n`);
+    expect(maskedIn).toBeDefined();
+    expect(JSON.parse(line)).toMatchObject({ level: "info", time: "2026-11-21T05:37:56.695Z" });
+    expect(line).not.toMatch(/4242|52,50,52|34 32 34|%34%32|34323432|NDI0/);
+  });
+
+  test("names the field, and masks what is wrong with the name", () => {
+    expect(guardLine(JSON.stringify({ err: { cause: { message: `x ${visa}` } } })).maskedIn).toBe("err.cause.message");
+    expect(guardLine(JSON.stringify({ body: { [visa]: 1 } })).maskedIn).toBe("body");
+  });
+
+  test("counts what it masks", () => {
+    const before = countCardNumbersMasked();
+    guardLine(JSON.stringify({ a: visa, b: "x" }));
+    expect(countCardNumbersMasked()).toBe(before + 1);
   });
 });

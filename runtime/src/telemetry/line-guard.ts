@@ -1,43 +1,38 @@
 /**
  * The last guard over whatever text leaves the process for people: log lines and span attributes.
  *
- * Masked are: 13 to 19 digits that pass the Luhn check (ISO/IEC 7812-1); fields whose name says that they hold card data or a
+ * Masked are: card numbers in any spelling that the detector knows (@florin/detector); fields whose name says that they hold card data or a
  * credential, at any depth; passwords inside URLs. It is not what keeps card numbers out of logs (types and process boundaries do
- * that); it is what makes a mistake harmless. One in ten innocent numbers of that length passes the check and is masked too.
+ * that); it is what makes a mistake harmless, and tells of it.
  *
  * It works on the finished line, because that is the only place that everything passes: fields, bindings of child loggers, errors.
  */
-import { isLuhnValid } from "@florin/kernel";
+import { findInText } from "@florin/detector";
 
-const digitsMin = 13;
-const digitsMax = 19;
-/** Groups of digits with single spaces or dashes between them, 13 digits or more in all. */
-const candidates = /\d(?:[ -]?\d){12,}/g;
-/** Cheap test for the common case of text without any long number. */
-const mayHold = /\d(?:[ -]?\d){12}/;
 const mask = "[masked number]";
 
-/** The text with every possible card number replaced. Text without one comes back as it is. */
+/** The text with every card number replaced, all of its digits. Text without one comes back as it is. */
 export function maskCardNumbers(text: string): string {
-  return mayHold.test(text) ? text.replace(candidates, maskRun) : text;
-}
-
-/** A number may stand beside other digits ("try 2 4242…"), so every sequence of whole groups is tried, the longest first. */
-function maskRun(run: string): string {
-  const pieces = run.split(/([ -])/);
-  for (let first = 0; first < pieces.length; first += 2) {
-    for (let last = pieces.length - 1; last >= first; last -= 2) {
-      if (!isCardNumber(pieces.slice(first, last + 1))) continue;
-      pieces.splice(first, last - first + 1, mask);
-      break;
-    }
+  const findings = findInText(text);
+  if (findings.length === 0) return text;
+  cardNumbersMasked += findings.length;
+  let masked = "";
+  let told = 0;
+  for (const { start, end } of findings) {
+    if (start < told) continue;
+    masked += text.slice(told, start) + mask;
+    told = Math.max(told, end);
   }
-  return pieces.join("");
+  masked += text.slice(told);
+  // Where an encoding does not tell its end exactly, a part of it may be left.
+  return findInText(masked).length === 0 ? masked : mask;
 }
 
-function isCardNumber(pieces: readonly string[]): boolean {
-  const digits = pieces.filter((_, index) => index % 2 === 0).join("");
-  return digits.length >= digitsMin && digits.length <= digitsMax && isLuhnValid(Buffer.from(digits, "latin1"));
+let cardNumbersMasked = 0;
+
+/** How many this process has masked since it began. Never goes down. */
+export function countCardNumbersMasked(): number {
+  return cardNumbersMasked;
 }
 
 /** A field with one of these names is masked whole. */
@@ -66,38 +61,60 @@ const secretField = new RegExp(`"(?:${secretFields.join("|")})":`, "i");
 const urlPassword = /(:\/\/[^\s:@/]*):[^\s@/]+@/g;
 const redacted = "[redacted]";
 
+/** A line fit to be written. `maskedIn`: the path of the first field in which a card number stood; undefined when there was none. */
+export type GuardedLine = { readonly line: string; readonly maskedIn: string | undefined };
+
 /** One line of JSON with everything masked that must be; stays valid JSON. A harmless line, which is nearly every one, is only looked at. */
-export function maskLine(line: string): string {
-  if (!mayHold.test(line) && !secretField.test(line) && line.search(urlPassword) < 0) return line;
+export function guardLine(line: string): GuardedLine {
+  const hasNumber = findInText(line).length > 0;
+  if (!hasNumber && !secretField.test(line) && line.search(urlPassword) < 0) return { line, maskedIn: undefined };
+  const walk: Walk = { hasNumber, maskedIn: undefined };
+  const masked = maskWhole(line, walk);
+  if (!hasNumber) return { line: masked, maskedIn: undefined };
+  // A number in parts, each harmless on its own: nothing short of the line is known to be clean.
+  if (findInText(masked).length > 0) return { line: withheld(line), maskedIn: "several fields" };
+  return { line: masked, maskedIn: walk.maskedIn ?? "the line" };
+}
+
+type Walk = { readonly hasNumber: boolean; maskedIn: string | undefined };
+
+function maskWhole(line: string, walk: Walk): string {
   try {
-    return `${JSON.stringify(maskValue(JSON.parse(line)))}\n`;
+    return `${JSON.stringify(maskValue(JSON.parse(line), "", walk))}\n`;
   } catch {
-    return maskText(line);
+    return maskText(line, "", walk);
   }
 }
 
-/** Card numbers and passwords of URLs in a text. */
-function maskText(text: string): string {
-  return maskCardNumbers(text).replace(urlPassword, `$1:${redacted}@`);
+/** When and how bad, and not what. */
+function withheld(line: string): string {
+  cardNumbersMasked += 1;
+  const { level, time } = /"level":"(?<level>[a-z]{1,10})","time":"(?<time>[0-9TZ:.-]{1,30})"/.exec(line)?.groups ?? {};
+  return `${JSON.stringify({ level, time, msg: "[a line withheld: it held a card number in parts]" })}\n`;
 }
 
-function maskValue(value: unknown): unknown {
-  if (typeof value === "string") return maskText(value);
-  if (typeof value === "number") return isTime(value) ? value : maskNumber(value);
-  if (Array.isArray(value)) return value.map(maskValue);
+/** Card numbers and passwords of URLs in a text. */
+function maskText(text: string, path: string, walk: Walk): string {
+  const masked = walk.hasNumber ? maskCardNumbers(text) : text;
+  if (masked !== text) walk.maskedIn ??= path;
+  return masked.replace(urlPassword, `$1:${redacted}@`);
+}
+
+function maskValue(value: unknown, path: string, walk: Walk): unknown {
+  if (typeof value === "string") return maskText(value, path, walk);
+  if (typeof value === "number") return walk.hasNumber ? maskNumber(value, path, walk) : value;
+  if (Array.isArray(value)) return value.map((inner) => maskValue(inner, path, walk));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([name, inner]) => [maskText(name), secretFieldNames.has(name.toLowerCase()) ? redacted : maskValue(inner)]),
+    Object.entries(value).map(([name, inner]) => {
+      const shown = maskText(name, path, walk);
+      const innerPath = path === "" ? shown : `${path}.${shown}`;
+      return [shown, secretFieldNames.has(name.toLowerCase()) ? redacted : maskValue(inner, innerPath, walk)];
+    }),
   );
 }
 
-/** Milliseconds or microseconds since 1970, until the year 2033. */
-function isTime(value: number): boolean {
+function maskNumber(value: number, path: string, walk: Walk): number | string {
   const text = String(value);
-  return text.startsWith("1") && (text.length === 13 || text.length === 16);
-}
-
-function maskNumber(value: number): number | string {
-  const text = String(value);
-  return maskCardNumbers(text) === text ? value : mask;
+  return maskText(text, path, walk) === text ? value : mask;
 }

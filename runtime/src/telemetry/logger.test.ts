@@ -37,6 +37,14 @@ describe("createLogger", () => {
     expect(lines[0]).toMatchObject({ msg: "card [masked number]", err: { cause: { message: "refused [masked number]" } } });
   });
 
+  test("a masked line is followed by an alarm that names service and field, and not the number", () => {
+    const { logger, lines } = capture();
+    logger.warn({ note: "4242424242424242" }, "x");
+    expect(lines).toMatchObject([{ note: "[masked number]" }, { level: "error", service: "edge", field: "note" }]);
+    logger.warn({ note: "harmless" }, "x");
+    expect(lines).toHaveLength(3);
+  });
+
   test("an error is its name, code, work, message, stack and causes, and nothing that a driver hung on it", () => {
     const { logger, lines } = capture();
     const cause = Object.assign(new Error("duplicate key"), { code: "23505", detail: "Key (email)=(a@b.c) exists" });

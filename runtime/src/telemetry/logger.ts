@@ -9,7 +9,7 @@
  */
 import { AppError } from "@florin/kernel";
 import pino from "pino";
-import { maskLine } from "./line-guard.ts";
+import { guardLine } from "./line-guard.ts";
 
 export type Logger = pino.Logger;
 
@@ -32,12 +32,25 @@ export function createLogger(options: LoggerOptions): Logger {
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError, error: describeError },
     },
-    { write: guarded(options.write ?? toStdout()) },
+    { write: guarded(options.write ?? toStdout(), options.service) },
   );
 }
 
-function guarded(write: (line: string) => void): (line: string) => void {
-  return (line) => write(maskLine(line));
+/** A line in which a card number had to be masked is followed by one that says so: somebody has to find out how it got there. */
+function guarded(write: (line: string) => void, service: string): (line: string) => void {
+  return (line) => {
+    const { line: clean, maskedIn } = guardLine(line);
+    write(clean);
+    if (maskedIn === undefined) return;
+    const alarm = {
+      level: "error",
+      time: new Date().toISOString(),
+      service,
+      field: maskedIn,
+      msg: "a card number was masked in the line before",
+    };
+    write(`${JSON.stringify(alarm)}\n`);
+  };
 }
 
 /** Synchronous, so that the last line before a crash is written. A reader that has gone away must not bring the process down. */

@@ -231,6 +231,12 @@ export const metricTable = {
   batch_queue_depth: { kind: "gauge", unit: "{member}", help: "Members waiting for the next batch.", labels: { batch: { valuesMax: 40 } } },
   bus_redelivered_total: { kind: "counter", unit: "{batch}", help: "Event batches delivered again after a handler failed.", labels: {} },
   bus_gaps_total: { kind: "counter", unit: "{gap}", help: "Gaps in the broker's stream that were filled from the log.", labels: {} },
+  process_card_numbers_masked_total: {
+    kind: "counter",
+    unit: "{number}",
+    help: "Card numbers that the last guard masked in log lines, span attributes and answers. Page at any: docs/operations/card-number-found.md.",
+    labels: {},
+  },
   process_event_loop_lag_seconds: {
     kind: "gauge",
     unit: "s",
