@@ -11,6 +11,7 @@ import {
   RefundPaymentRequestSchema,
   RefusalSchema,
 } from "@florin/gen/payments/v1/payments";
+import { isLuhnValid } from "@florin/kernel";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { authorizedPayment } from "../src/rest/payment-samples.ts";
 import { authorizeBody, call, type Edge, openStage, type Stage } from "./stage.ts";
@@ -125,6 +126,90 @@ describe.each(hostileNames.filter((name) => name !== "half a pair"))("%s in Conn
     const refusal = fromBinary(RefusalSchema, Buffer.from(details[0]?.value ?? "", "base64"));
     expect([response.status, refusal.param]).toEqual([param === "" ? 404 : 400, param]);
     expect(stage.script.received).toEqual([]);
+  });
+});
+
+describe("a card number", () => {
+  // Made up now, so that no file holds it: a range of Visa, and the check digit that fits.
+  const body = `4${String(Math.floor(Math.random() * 1e14)).padStart(14, "0")}`;
+  const number = Array.from({ length: 10 }, (_, check) => body + check).find((one) => isLuhnValid(Buffer.from(one))) as string;
+  const spelled: Readonly<Record<string, string>> = {
+    "in clear": number,
+    "with blanks": `card ${number.replace(/....\B/g, "$& ")}`,
+    "in base64": Buffer.from(number).toString("base64"),
+  };
+  const freePlaces = restPlaces.filter(({ param }) => /^(merchant_reference|description|metadata.*|reason)$/.test(param));
+
+  describe.each(Object.entries(spelled))("%s", (_, text) => {
+    test.each(freePlaces.map((place) => [place.param, place.path, place] as const))(
+      "is refused in %s of %s",
+      async (param, path, place) => {
+        const answer = await call(edge, "POST", path, { secretKey, body: place.body(text) });
+        expect([answer.status, answer.body.error.code, answer.body.error.param]).toEqual([400, "card_number_not_allowed", param]);
+        expect(JSON.stringify(answer.body)).not.toContain(text);
+        expect(stage.script.received).toEqual([]);
+      },
+    );
+
+    test.each(messages.filter(({ param }) => /^(merchant_reference|description|metadata.*|reason|idempotency_key)$/.test(param)))(
+      "is refused in $param of $method by Connect",
+      async ({ method, param, bytes }) => {
+        const response = await fetch(`${edge.url}/${PaymentService.typeName}/${method}`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${secretKey}`, "content-type": "application/proto" },
+          body: bytes(text) as Uint8Array<ArrayBuffer>,
+        });
+        const answer = await response.text();
+        const { details = [] } = JSON.parse(answer) as { details?: readonly { value: string }[] };
+        const refusal = fromBinary(RefusalSchema, Buffer.from(details[0]?.value ?? "", "base64"));
+        expect([response.status, refusal.code, refusal.param]).toEqual([400, "card_number_not_allowed", param]);
+        expect(answer).not.toContain(text);
+        expect(stage.script.received).toEqual([]);
+      },
+    );
+  });
+
+  test("is refused as an idempotency key, as a token and cut over metadata", async () => {
+    const pairs = Object.fromEntries((number.match(/..../g) ?? []).map((group, index) => [`part_${"abcd"[index]}`, group]));
+    const refused = [
+      await call(edge, "POST", authorize, { secretKey, key: number, body: authorizeBody }),
+      await call(edge, "POST", authorize, {
+        secretKey,
+        body: { ...authorizeBody, payment_method: { type: "card", token: `tok_${number}` } },
+      }),
+      await call(edge, "POST", authorize, { secretKey, body: { ...authorizeBody, metadata: pairs } }),
+      await call(edge, "GET", `/v1/payments?merchant_reference=${number}`, { secretKey }),
+    ];
+    expect(refused.map(({ body: { error } }) => [error.code, error.param])).toEqual([
+      ["card_number_not_allowed", "Idempotency-Key"],
+      ["card_number_not_allowed", "payment_method.token"],
+      ["card_number_not_allowed", "metadata"],
+      ["card_number_not_allowed", "merchant_reference"],
+    ]);
+    expect(stage.script.received).toEqual([]);
+  });
+
+  test("is not repeated where a field's name, a path, a query or a request id is one", async () => {
+    const answers = [
+      await call(edge, "POST", authorize, { secretKey, body: { ...authorizeBody, [number]: 1 } }),
+      await call(edge, "POST", authorize, { secretKey, body: { ...authorizeBody, card: { number } } }),
+      await call(edge, "GET", `/v1/payments/${number}`, { secretKey }),
+      await call(edge, "GET", `/v1/payments?${number}=1`, { secretKey }),
+      await call(edge, "GET", `/v1/payments?cursor=${number}`, { secretKey }),
+      await call(edge, "GET", `/${number}`, { secretKey }),
+    ];
+    for (const answer of answers) expect(JSON.stringify([answer.body, [...answer.headers]])).not.toContain(number);
+    const response = await fetch(`${edge.url}/v1/payments/${id}`, {
+      headers: { authorization: `Bearer ${secretKey}`, "x-request-id": number },
+    });
+    expect(JSON.stringify([await response.text(), [...response.headers]])).not.toContain(number);
+  });
+
+  test("is not seen in an order number, a uuid, an id of ours", async () => {
+    for (const reference of ["order-1001", "20261121000017", "0190a6f2-7b1e-7cc3-98c4-dc0c0c07398f", id]) {
+      const answer = await call(edge, "POST", authorize, { secretKey, body: { ...authorizeBody, merchant_reference: reference } });
+      expect([reference, answer.body.error?.code]).toEqual([reference, undefined]);
+    }
   });
 });
 

@@ -55,6 +55,12 @@ export const errorCatalogue = {
   parameter_missing: entry("invalid_request", 400, "INVALID_ARGUMENT", "A required field is missing; `param` names it."),
   parameter_unknown: entry("invalid_request", 400, "INVALID_ARGUMENT", "A field is not known; `param` names it. Check its spelling."),
   parameter_invalid: entry("invalid_request", 400, "INVALID_ARGUMENT", "A field has a wrong type or value; `param` names it."),
+  card_number_not_allowed: entry(
+    "invalid_request",
+    400,
+    "INVALID_ARGUMENT",
+    "A text holds what looks like a card number; `param` names it. Nothing was kept. Card numbers go to the vault only; send the token. An order number of yours that looks like one: put letters among its digits.",
+  ),
   amount_invalid: entry(
     "invalid_request",
     400,

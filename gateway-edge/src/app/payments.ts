@@ -1,6 +1,6 @@
 /**
  * What a merchant may do with payments, the same for REST and Connect: a span, a time limit, the call to the switch, and its fault in words
- * that are the merchant's business.
+ * that are the merchant's business. What holds a card number goes nowhere.
  *
  * Nothing is decided, repeated or cancelled here. A caller that hangs up changes nothing: its key names the intent, and the outcome waits in
  * the log for the repetition.
@@ -23,6 +23,7 @@ import type {
   RefundRequest,
   VoidRequest,
 } from "../clients/payment-switch.ts";
+import { problemOfCardInNewPayment, problemOfCardInToken, problemOfCardNumber } from "../domain/card-data-rule.ts";
 
 /** A call of a merchant. `traceparent` as its request carried it, unchecked. */
 export type MerchantCall = CallIdentity & { readonly traceparent: string | undefined };
@@ -70,16 +71,31 @@ export function createPayments({ paymentSwitch, tracer, mutationTimeoutMs, readT
       inFlight -= 1;
     }
   };
+  /** For what a merchant wrote freely. */
+  const unless = <T>(problem: AppError | undefined, go: () => Promise<T>): Promise<T> =>
+    problem === undefined ? go() : Promise.reject(problem);
   const mutate = (name: string, call: MerchantCall, send: (options: CallOptions) => Promise<OperationResult>): Promise<OperationResult> =>
     ask(name, call, mutationTimeoutMs, send, (result) => (result.refusal === undefined ? "ok" : "refused"));
   return {
-    create: (call, request) => mutate("edge.create_payment", call, (options) => paymentSwitch.create(call, request, options)),
-    authorize: (call, request) => mutate("edge.authorize_payment", call, (options) => paymentSwitch.authorize(call, request, options)),
+    create: (call, request) =>
+      unless(problemOfCardInNewPayment(request), () =>
+        mutate("edge.create_payment", call, (options) => paymentSwitch.create(call, request, options)),
+      ),
+    authorize: (call, request) =>
+      unless(problemOfCardInToken(request.paymentMethod), () =>
+        mutate("edge.authorize_payment", call, (options) => paymentSwitch.authorize(call, request, options)),
+      ),
     capture: (call, request) => mutate("edge.capture_payment", call, (options) => paymentSwitch.capture(call, request, options)),
     void: (call, request) => mutate("edge.void_payment", call, (options) => paymentSwitch.void(call, request, options)),
-    refund: (call, request) => mutate("edge.refund_payment", call, (options) => paymentSwitch.refund(call, request, options)),
+    refund: (call, request) =>
+      unless(problemOfCardNumber(request.reason, "reason"), () =>
+        mutate("edge.refund_payment", call, (options) => paymentSwitch.refund(call, request, options)),
+      ),
     get: (call, paymentId) => ask("edge.get_payment", call, readTimeoutMs, (options) => paymentSwitch.get(call, paymentId, options)),
-    list: (call, request) => ask("edge.list_payments", call, readTimeoutMs, (options) => paymentSwitch.list(call, request, options)),
+    list: (call, request) =>
+      unless(problemOfCardNumber(request.merchantReference, "merchant_reference"), () =>
+        ask("edge.list_payments", call, readTimeoutMs, (options) => paymentSwitch.list(call, request, options)),
+      ),
     listEvents: (call, request) =>
       ask("edge.list_payment_events", call, readTimeoutMs, (options) => paymentSwitch.listEvents(call, request, options)),
     get inFlight() {

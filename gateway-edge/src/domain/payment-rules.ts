@@ -5,6 +5,7 @@
  * same values. Requests are seen as structures, so nothing generated is needed here.
  */
 import { type AppError, type ErrorCode, invalid, isCurrency, isId } from "@florin/kernel";
+import { problemOfCardNumber } from "./card-data-rule.ts";
 import { limits } from "./limits.ts";
 
 const token = /^tok_[0-9a-z_]{1,64}$/;
@@ -35,7 +36,7 @@ type CreateRequest = {
 /** Undefined when the key is fine. `field` names it for the error: the header, or the message's field. */
 export function problemOfIdempotencyKey(key: string | undefined, field: string): AppError | undefined {
   if (key === undefined || key === "") return invalid("idempotency_key_missing", `${field} is required on every mutation`, field);
-  if (key.length <= limits.idempotencyKeyLengthMax && printable.test(key)) return undefined;
+  if (key.length <= limits.idempotencyKeyLengthMax && printable.test(key)) return problemOfCardNumber(key, field);
   return invalid("idempotency_key_invalid", `${field} must be 1 to 255 printable ASCII characters`, field);
 }
 

@@ -6,6 +6,7 @@
  * room (429, 503) is counted only, because a flood of them must not become a flood of lines.
  */
 import type { ServerResponse } from "node:http";
+import { holdsCardNumber } from "@florin/detector";
 import type { AppError } from "@florin/kernel";
 import type { BoundCounter, BoundHistogram, Logger, Metrics } from "@florin/runtime/telemetry";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -50,11 +51,11 @@ const callerRequestIdForm = new RegExp(`^[\\x21-\\x7e]{1,${limits.callerRequestI
 
 /**
  * What the caller calls this request, given back so that it finds its own logs. Printable and bounded, or not given back at all. It is no
- * more than that: the id in answers, logs and the audit trail is ours, because a caller's may repeat.
+ * more than that: the id in answers, logs and the audit trail is ours, because a caller's may repeat. One that holds a card number is not repeated.
  */
 function callerRequestId({ headers }: FastifyRequest): string | undefined {
   const id = headers["x-request-id"];
-  return typeof id === "string" && callerRequestIdForm.test(id) ? id : undefined;
+  return typeof id === "string" && callerRequestIdForm.test(id) && !holdsCardNumber(id) ? id : undefined;
 }
 
 /** Route of what matches none, in metrics and logs. */

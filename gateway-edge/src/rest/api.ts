@@ -68,6 +68,7 @@ export const mutationCodes = [
   "idempotency_key_missing",
   "idempotency_key_invalid",
   "idempotency_key_reuse",
+  "card_number_not_allowed",
 ] as const satisfies readonly ErrorCode[];
 
 const creating = [
@@ -173,7 +174,7 @@ export const api: Readonly<Record<OperationId, Operation>> = {
     query: listPaymentsQuery,
     answer: "PaymentPage",
     doneStatus: 200,
-    codes: ["cursor_invalid"],
+    codes: ["cursor_invalid", "card_number_not_allowed"],
   },
   listPaymentEvents: {
     method: "GET",

@@ -2,10 +2,11 @@
  * Every "no" of the REST API: status from the catalogue, the body of R29, and when to come back.
  *
  * `{"error":{"type","code","decline_code"?,"message","param"?,"request_id","payment"?}}`; what is absent is left out. The cause of a fault
- * never gets here.
+ * never gets here. A field's name is repeated, and may be anything: what looks like a card number in it is masked.
  */
 import type { OperationResult } from "@florin/gen/payments/v1/payments";
 import { AppError, type ErrorCode, errorCatalogue, isErrorCode } from "@florin/kernel";
+import { maskCardNumbers } from "@florin/runtime/telemetry";
 import { paymentNotFound } from "../domain/payment-rules.ts";
 import { text, writePayment } from "./payment-view.ts";
 
@@ -65,8 +66,8 @@ function errorBody({ code, message, param, requestId, declineCode, payment }: Er
   return (
     `{"error":{"type":"${type}","code":"${code}"` +
     (declineCode === undefined || declineCode === "" ? "" : `,"decline_code":${text(declineCode)}`) +
-    `,"message":${text(message === "" || fixedMessages.has(code) ? help : message)}` +
-    (param === undefined || param === "" ? "" : `,"param":${text(param)}`) +
+    `,"message":${text(message === "" || fixedMessages.has(code) ? help : maskCardNumbers(message))}` +
+    (param === undefined || param === "" ? "" : `,"param":${text(maskCardNumbers(param))}`) +
     `,"request_id":"${requestId}"` +
     (payment === undefined ? "" : `,"payment":${writePayment(payment)}`) +
     "}}"

@@ -72,7 +72,7 @@ const newPayment = {
       maxProperties: limits.metadataPairsMax,
       propertyNames: { type: "string", minLength: 1, maxLength: limits.metadataKeyLengthMax, pattern: clean },
       additionalProperties: { type: "string", maxLength: limits.metadataValueLengthMax, pattern: clean },
-      description: "Your own pairs. Never put card data here.",
+      description: "Your own pairs. A card number here, as in any text, is refused: `card_number_not_allowed`.",
       ...example({ cart: "7" }),
     }),
   ),

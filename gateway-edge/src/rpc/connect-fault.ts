@@ -5,6 +5,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { RefusalSchema } from "@florin/gen/payments/v1/payments";
 import { type AppError, errorCatalogue, type GrpcStatus } from "@florin/kernel";
+import { maskCardNumbers } from "@florin/runtime/telemetry";
 
 const codes: Record<GrpcStatus, Code> = {
   INVALID_ARGUMENT: Code.InvalidArgument,
@@ -24,9 +25,11 @@ const codes: Record<GrpcStatus, Code> = {
 /** The cause stays inside. A fault of ours says nothing but that it is one. */
 export function toConnectError(fault: AppError): ConnectError {
   const { grpc, help, http } = errorCatalogue[fault.code];
-  const message = fault.code === "internal" ? help : fault.message;
+  // A field's name is repeated, and may be anything.
+  const message = fault.code === "internal" ? help : maskCardNumbers(fault.message);
+  const param = maskCardNumbers(fault.param ?? "");
   const headers: Record<string, string> = {};
   if (http === 503 || http === 429) headers["retry-after"] = String(Math.max(1, Math.ceil((fault.retryAfterMs ?? 1_000) / 1_000)));
-  const detail = { desc: RefusalSchema, value: { code: fault.code, message, param: fault.param ?? "" } };
+  const detail = { desc: RefusalSchema, value: { code: fault.code, message, param } };
   return new ConnectError(message, codes[grpc], headers, [detail]);
 }
