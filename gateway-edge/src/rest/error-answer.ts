@@ -66,8 +66,8 @@ function errorBody({ code, message, param, requestId, declineCode, payment }: Er
   return (
     `{"error":{"type":"${type}","code":"${code}"` +
     (declineCode === undefined || declineCode === "" ? "" : `,"decline_code":${text(declineCode)}`) +
-    `,"message":${text(message === "" || fixedMessages.has(code) ? help : maskCardNumbers(message))}` +
-    (param === undefined || param === "" ? "" : `,"param":${text(maskCardNumbers(param))}`) +
+    `,"message":${text(message === "" || fixedMessages.has(code) ? help : maskCardNumbers(message, "answer"))}` +
+    (param === undefined || param === "" ? "" : `,"param":${text(maskCardNumbers(param, "answer"))}`) +
     `,"request_id":"${requestId}"` +
     (payment === undefined ? "" : `,"payment":${writePayment(payment)}`) +
     "}}"

@@ -26,8 +26,8 @@ const codes: Record<GrpcStatus, Code> = {
 export function toConnectError(fault: AppError): ConnectError {
   const { grpc, help, http } = errorCatalogue[fault.code];
   // A field's name is repeated, and may be anything.
-  const message = fault.code === "internal" ? help : maskCardNumbers(fault.message);
-  const param = maskCardNumbers(fault.param ?? "");
+  const message = fault.code === "internal" ? help : maskCardNumbers(fault.message, "answer");
+  const param = maskCardNumbers(fault.param ?? "", "answer");
   const headers: Record<string, string> = {};
   if (http === 503 || http === 429) headers["retry-after"] = String(Math.max(1, Math.ceil((fault.retryAfterMs ?? 1_000) / 1_000)));
   const detail = { desc: RefusalSchema, value: { code: fault.code, message, param } };

@@ -1,5 +1,5 @@
 /**
- * The last guard over whatever text leaves the process for people: log lines and span attributes.
+ * The last guard over whatever text leaves the process for people: log lines, span attributes, messages of error answers.
  *
  * Masked are: card numbers in any spelling that the detector knows (@florin/detector); fields whose name says that they hold card data or a
  * credential, at any depth; passwords inside URLs. It is not what keeps card numbers out of logs (types and process boundaries do
@@ -11,11 +11,15 @@ import { findInText } from "@florin/detector";
 
 const mask = "[masked number]";
 
+/** What a text is on its way to. In an answer it is what the caller sent, and its own mistake; in the others it is ours. */
+export const maskedPlaces = ["log", "span", "answer"] as const;
+export type MaskedPlace = (typeof maskedPlaces)[number];
+
 /** The text with every card number replaced, all of its digits. Text without one comes back as it is. */
-export function maskCardNumbers(text: string): string {
+export function maskCardNumbers(text: string, place: MaskedPlace): string {
   const findings = findInText(text);
   if (findings.length === 0) return text;
-  cardNumbersMasked += findings.length;
+  masks[place] += findings.length;
   let masked = "";
   let told = 0;
   for (const { start, end } of findings) {
@@ -28,11 +32,11 @@ export function maskCardNumbers(text: string): string {
   return findInText(masked).length === 0 ? masked : mask;
 }
 
-let cardNumbersMasked = 0;
+const masks: Record<MaskedPlace, number> = { log: 0, span: 0, answer: 0 };
 
 /** How many this process has masked since it began. Never goes down. */
-export function countCardNumbersMasked(): number {
-  return cardNumbersMasked;
+export function countCardNumbersMasked(place: MaskedPlace): number {
+  return masks[place];
 }
 
 /** A field with one of these names is masked whole. */
@@ -88,14 +92,14 @@ function maskWhole(line: string, walk: Walk): string {
 
 /** When and how bad, and not what. */
 function withheld(line: string): string {
-  cardNumbersMasked += 1;
+  masks.log += 1;
   const { level, time } = /"level":"(?<level>[a-z]{1,10})","time":"(?<time>[0-9TZ:.-]{1,30})"/.exec(line)?.groups ?? {};
   return `${JSON.stringify({ level, time, msg: "[a line withheld: it held a card number in parts]" })}\n`;
 }
 
 /** Card numbers and passwords of URLs in a text. */
 function maskText(text: string, path: string, walk: Walk): string {
-  const masked = walk.hasNumber ? maskCardNumbers(text) : text;
+  const masked = walk.hasNumber ? maskCardNumbers(text, "log") : text;
   if (masked !== text) walk.maskedIn ??= path;
   return masked.replace(urlPassword, `$1:${redacted}@`);
 }

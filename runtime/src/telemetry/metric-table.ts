@@ -234,8 +234,8 @@ export const metricTable = {
   process_card_numbers_masked_total: {
     kind: "counter",
     unit: "{number}",
-    help: "Card numbers that the last guard masked in log lines, span attributes and answers. Page at any: docs/operations/card-number-found.md.",
-    labels: {},
+    help: "Card numbers that the last guard masked. Page at any in log or span (docs/operations/card-number-found.md); in an answer it is what a caller sent.",
+    labels: { place: ["log", "span", "answer"] },
   },
   process_event_loop_lag_seconds: {
     kind: "gauge",

@@ -1,6 +1,6 @@
 /** What every process tells about itself: event loop, memory, CPU, and whether its guard had to step in. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { countCardNumbersMasked } from "./line-guard.ts";
+import { countCardNumbersMasked, maskedPlaces } from "./line-guard.ts";
 import type { Metrics } from "./metrics.ts";
 
 const resolutionMs = 20;
@@ -20,6 +20,6 @@ export function observeProcess(metrics: Metrics): () => void {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
   });
-  metrics.countFrom("process_card_numbers_masked_total", countCardNumbersMasked);
+  for (const place of maskedPlaces) metrics.countFrom("process_card_numbers_masked_total", () => countCardNumbersMasked(place), { place });
   return () => void delay.disable();
 }

@@ -123,6 +123,6 @@ function contextOf(parent: string | undefined): Context {
 
 function masked(attributes: SpanAttributes): SpanAttributes {
   return Object.fromEntries(
-    Object.entries(attributes).map(([name, value]) => [name, typeof value === "string" ? maskCardNumbers(value) : value]),
+    Object.entries(attributes).map(([name, value]) => [name, typeof value === "string" ? maskCardNumbers(value, "span") : value]),
   );
 }
