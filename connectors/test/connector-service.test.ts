@@ -117,6 +117,15 @@ describe("authorize", () => {
   test("a token that the vault does not know, or a vault that fails, means that nothing was sent", async () => {
     const unknownToken = await connectors.authorize(authorizeRequest({ token: "tok_nobody" }), options);
     expect(unknownToken.outcome).toMatchObject({ kind: OutcomeKind.NOT_SENT, cause: "token_not_found" });
+    for (const [token, cause] of [
+      ["tok_used", "token_already_used"],
+      ["tok_expired", "token_expired"],
+      ["tok_deleted", "token_deleted"],
+    ] as const)
+      expect((await connectors.authorize(authorizeRequest({ token }), options)).outcome).toMatchObject({
+        kind: OutcomeKind.NOT_SENT,
+        cause,
+      });
     isVaultFailing = true;
     const request = authorizeRequest();
     const failing = await connectors.authorize(request, options);
@@ -182,7 +191,7 @@ describe("the other operations", () => {
 test("requests are counted by outcome", async () => {
   const text = await telemetry.scrape();
   expect(text).toMatch(/connectors_requests_total\{connector="simpay",operation="authorize",outcome="approved"\} \d+/);
-  expect(text).toMatch(/connectors_requests_total\{connector="simpay",operation="authorize",outcome="not_sent"\} 2/);
+  expect(text).toMatch(/connectors_requests_total\{connector="simpay",operation="authorize",outcome="not_sent"\} 5/);
 });
 
 test("no log line has a card number or a security code", () => {
@@ -198,7 +207,7 @@ test("a vault that was never there is not_sent too, and the process says that it
     { merchantId, paymentId: newId("payment"), token: "tok_visa_4242" },
     { deadlineAtMs: Date.now() + 1_000, traceparent: "" },
   );
-  expect(answer).toEqual({ kind: "unavailable" });
+  expect(answer).toEqual({ kind: "closed", cause: "vault_unavailable" });
   expect(nobody.isConnected()).toBe(false);
   await nobody.close();
 });

@@ -35,6 +35,7 @@ export const declineReasons = {
   revocation_of_authorization: never("The payer has revoked this payment."),
   duplicate_transaction: never("The processor has seen this payment before."),
   fraud_blocked: never("The payment was blocked by a fraud rule."),
+  token_not_usable: never("The token cannot pay for this (any more); nothing was sent."),
   processor_unreachable: later("The processor could not be reached; nothing was sent."),
 } as const satisfies Record<string, DeclineEntry>;
 

@@ -100,7 +100,15 @@ export const errorCatalogue = {
 
   // The payment.
   payment_not_found: entry("not_found", 404, "NOT_FOUND", "There is no such payment for this key."),
-  token_not_found: entry("invalid_request", 400, "INVALID_ARGUMENT", "There is no such payment method token for this merchant and mode."),
+  token_not_found: entry("not_found", 404, "NOT_FOUND", "There is no such payment method token for this merchant and mode."),
+  token_already_used: entry(
+    "conflict",
+    409,
+    "FAILED_PRECONDITION",
+    "The token is for one payment, and another payment has it. Nothing was sent; have the card entered again, or ask for reusable tokens.",
+  ),
+  token_expired: entry("not_found", 410, "NOT_FOUND", "The token has expired and its card is deleted. Have the card entered again."),
+  token_deleted: entry("not_found", 410, "NOT_FOUND", "The token was deleted, and its card with it. Have the card entered again."),
   payment_state_invalid: entry(
     "conflict",
     409,

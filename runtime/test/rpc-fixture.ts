@@ -117,6 +117,7 @@ function scripted() {
       return { found: true, brand: token, fingerprint: merchantId };
     },
     detokenize: async () => ({ found: true, number: new Uint8Array([1, 2, 3]) }),
+    deleteToken: async () => ({ found: false }),
   });
   const events = implement(EventLogService, {
     async *subscribe({ afterPosition, consumer }, context) {

@@ -351,7 +351,8 @@ test("reflection lists the services and hands out their descriptors", async () =
 });
 
 test("a server without TLS must be asked for, and then every caller is insecure and allowed", async () => {
-  const services = [implement(VaultService, { describeToken: async (_, { peer }) => ({ brand: peer }), detokenize: async () => ({}) })];
+  const describeToken = async (_: unknown, { peer }: { readonly peer: string }) => ({ brand: peer });
+  const services = [implement(VaultService, { describeToken, detokenize: async () => ({}), deleteToken: async () => ({}) })];
   const options = { host: "127.0.0.1", port: 0, tls: { kind: "off" }, services, policy: {}, logger } as const;
   await expect(startRpcServer({ ...options, allowInsecure: false })).rejects.toThrow(/TLS is off/);
   const server = await startRpcServer({ ...options, allowInsecure: true });

@@ -17,6 +17,7 @@ beforeAll(async () => {
   stage = await makeStage();
   const service = implement(VaultService, {
     describeToken: async () => ({ found: false }),
+    deleteToken: async () => ({ found: false }),
     async detokenize({ token }) {
       const number = makeSecretBytes(16);
       Buffer.from(number.buffer).write(token.padStart(16, "7"), "latin1");

@@ -32,6 +32,7 @@ import { cpuMicrosOf, findPostgres, postgresMicros } from "./cpu.ts";
 const total = Number(process.argv[2] ?? 40_000);
 const atOnce = 256;
 const tokenCount = 2_000;
+const rules = { singleUseLifeMs: 3_600_000, graceDays: 180 };
 const logger = createLogger({ service: "bench", level: "error" });
 const merchantId = makeId("merchant", Date.now(), randomBytes(10));
 const paymentIds = Array.from({ length: 4_096 }, () => makeId("payment", Date.now(), randomBytes(10)));
@@ -63,6 +64,7 @@ try {
       dataKeys: keys,
       codes: createSecurityCodes({ now: () => performance.now() }),
       store: createCardStore(sql),
+      rules,
       metrics,
       now: Date.now,
     });
@@ -79,6 +81,7 @@ try {
             postalCode: "1010",
             addressLine1: "Main Street 1",
           },
+          { usage: "reusable", expiresInS: undefined },
         ),
       ),
     );
@@ -92,8 +95,11 @@ try {
     perSecondMax = Number.POSITIVE_INFINITY,
     together = atOnce,
   ) {
+    const store = createCardStore(sql);
     const desk = createCardDesk({
-      directory: createCardDirectory({ store: createCardStore(sql), cardsMax: 10_000 }),
+      directory: createCardDirectory({ store, cardsMax: 10_000, rules }),
+      store,
+      rules,
       dataKeys,
       codes: createSecurityCodes({ now: () => performance.now() }),
       accessLog,

@@ -12,7 +12,9 @@ import { createCardDesk } from "./app/card-desk.ts";
 import { createCardDirectory } from "./app/card-directory.ts";
 import { createTokenMaker } from "./app/create-token.ts";
 import { loadDataKeys } from "./app/data-keys.ts";
+import { createTokenRemover } from "./app/delete-token.ts";
 import { loadEnvelopeKeys } from "./app/envelope-keys.ts";
+import { createCardExpiry } from "./app/expire-cards.ts";
 import { createEnvelopeOpener } from "./app/open-envelope.ts";
 import { createSecurityCodes } from "./app/security-codes.ts";
 import { createTokenLimit } from "./app/token-limit.ts";
@@ -27,7 +29,10 @@ import { createAccessStore } from "./store/access-log.ts";
 import { createCardStore } from "./store/cards.ts";
 import { createDataKeyStore } from "./store/data-keys.ts";
 import { createEnvelopeStore } from "./store/envelopes.ts";
+import { createExpiredCardStore } from "./store/expired-cards.ts";
 import { createPublishableKeyStore } from "./store/publishable-keys.ts";
+import { deleteExpiredCards } from "./workers/delete-expired-cards.ts";
+import { forgetDeletedCards } from "./workers/forget-deleted-cards.ts";
 import { forgetEnvelopes } from "./workers/forget-envelopes.ts";
 import { keepPartitionsAhead } from "./workers/make-partitions.ts";
 import { keepKeysFresh } from "./workers/refresh-keys.ts";
@@ -35,6 +40,7 @@ import { keepKeysFresh } from "./workers/refresh-keys.ts";
 const rpcDrainTimeoutMs = 10_000;
 const accessLogDrainTimeoutMs = 10_000;
 const hourMs = 3_600_000;
+const minuteMs = 60_000;
 
 const config = loadConfig(vaultConfig, process.env);
 // Child processes and crash reports would show them.
@@ -64,10 +70,20 @@ runProcess({
       logger,
       paceMs: config.accessRecords === "committed" ? 0 : config.accessPaceMs,
     });
-    const directory = createCardDirectory({ store: cards, cardsMax: config.cardsCachedMax });
+    const rules = { singleUseLifeMs: config.singleUseMinutes * minuteMs, graceDays: config.cardGraceDays };
+    const directory = createCardDirectory({ store: cards, cardsMax: config.cardsCachedMax, rules });
     const isRecordAwaited = config.accessRecords === "committed";
-    const desk = createCardDesk({ directory, dataKeys, codes, accessLog, isRecordAwaited, metrics, now: Date.now });
-    const tokens = createTokenMaker({ dataKeys, codes, store: cards, metrics, now: Date.now });
+    const ofCards = { directory, store: cards, codes, accessLog, rules, metrics, now: Date.now };
+    const desk = createCardDesk({ ...ofCards, dataKeys, isRecordAwaited });
+    const remover = createTokenRemover(ofCards);
+    const tokens = createTokenMaker({ dataKeys, codes, store: cards, rules, metrics, now: Date.now });
+    const expired = createExpiredCardStore(sql);
+    const forgettingDeleted = forgetDeletedCards({ store: expired, directory, codes, logger, now: monotonicNow });
+    const deletingExpired = deleteExpiredCards({
+      expiry: createCardExpiry({ ...ofCards, expired }),
+      periodMs: config.expiryPeriodMs,
+      logger,
+    });
     const envelopeStore = createEnvelopeStore(sql);
     const envelopeLifeMs = config.envelopeKeyLifeHours * hourMs;
     const envelopeKeys = await loadEnvelopeKeys({ hsm, store: envelopeStore, lifeMs: envelopeLifeMs, logger, now: monotonicNow });
@@ -92,7 +108,7 @@ runProcess({
       host: config.listenHost,
       port: config.grpcPort,
       tls: loadTls(config.tlsDir, "vault"),
-      services: [createVaultService(desk, tracer)],
+      services: [createVaultService({ desk, remover, tracer })],
       policy: callerPolicy,
       allowInsecure: config.environment !== "production",
       metrics,
@@ -125,6 +141,9 @@ runProcess({
       { name: "rpc", stop: () => rpc.drain(rpcDrainTimeoutMs) },
       { name: "envelopes", stop: () => envelopes.close() },
       { name: "tokens", stop: () => tokens.close() },
+      { name: "expired cards", stop: () => deletingExpired.stop() },
+      { name: "deleted cards", stop: () => forgettingDeleted.stop() },
+      { name: "claims", stop: () => desk.close() },
       { name: "directory", stop: () => directory.close() },
       { name: "access log", stop: () => accessLog.close(accessLogDrainTimeoutMs) },
       { name: "fresh keys", stop: () => freshKeys.stop() },

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { VaultService } from "@florin/gen/vault/v1/vault";
+import { TokenState, VaultService } from "@florin/gen/vault/v1/vault";
 import { idFromHex, idToHex } from "@florin/kernel";
 import { connectPostgres } from "@florin/runtime/postgres";
 import { connectUnary } from "@florin/runtime/rpc";
@@ -78,6 +78,11 @@ describe("the switch", () => {
       expYear: 2035,
       funding: "debit",
       fingerprint: expect.stringMatching(/^[0-9a-f]{32}$/),
+      state: TokenState.ACTIVE,
+      usage: "reusable",
+      usedByPaymentId: "",
+      createdAtMs: expect.any(BigInt),
+      expiresAtMs: BigInt(Date.parse("2036-06-29T12:00:00Z")),
     });
   });
 
@@ -245,7 +250,14 @@ describe("the access log", () => {
     const store = createAccessStore(sql);
     const writerId = randomUUID();
     const own = newId("merchant");
-    const access = { atMs: Date.now(), token: "tok_visa_4242", caller: "connectors", purpose: "repeated", outcome: "opened" } as const;
+    const access = {
+      atMs: Date.now(),
+      token: "tok_visa_4242",
+      caller: "connectors",
+      actor: "",
+      purpose: "repeated",
+      outcome: "opened",
+    } as const;
     const batch = Array.from({ length: 300 }, (_, index) => ({
       ...access,
       merchantId: own,

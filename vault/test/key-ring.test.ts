@@ -286,6 +286,7 @@ describe("the life of a data key", () => {
       dataKeys: keys,
       codes: createSecurityCodes({ now: () => performance.now() }),
       store: createCardStore(sql),
+      rules: { singleUseLifeMs: 3_600_000, graceDays: 180 },
       metrics: startTelemetry({ service: "test", otlpUrl: "", traceRatio: 0 }).metrics,
       now: Date.now,
     });
@@ -294,7 +295,8 @@ describe("the life of a data key", () => {
     await retireDataKey({ hsm, store: owned }, 3, alice);
     expect(keys.epoch).toBe(3);
     const card = { number: new Secret(Buffer.from("4242424242424242")), expMonth: 12, expYear: 2035, securityCode: undefined };
-    const made = await maker.create({ merchantId, mode: "test" }, { ...card, name: "", postalCode: "", addressLine1: "" });
+    const terms = { usage: "reusable", expiresInS: undefined } as const;
+    const made = await maker.create({ merchantId, mode: "test" }, { ...card, name: "", postalCode: "", addressLine1: "" }, terms);
     expect(made.kind).toBe("created");
     expect(await stage.sql`SELECT epoch FROM cards`).toMatchObject([{ epoch: 4 }]);
   });

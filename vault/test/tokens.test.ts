@@ -26,7 +26,7 @@ afterAll(async () => {
 
 describe("a card", () => {
   test("becomes a token, and the answer tells what may be told", async () => {
-    const before = Math.floor(Date.now() / 1_000);
+    const before = Date.now();
     const { status, body, headers, text } = await postToken(vault, key, {
       card: { number, exp_month: 12, exp_year: 2035, cvc: "917", name: "Ada Lovelace" },
       billing: { postal_code: "1010", address_line1: "Main Street 1" },
@@ -36,10 +36,12 @@ describe("a card", () => {
       id: expect.stringMatching(/^tok_[0-9a-z]{26}$/),
       type: "card",
       card: { brand: "mastercard", bin: "52008282", last4: "8210", exp_month: 12, exp_year: 2035, funding: "debit" },
-      created: expect.any(Number),
+      usage: "reusable",
+      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      expires_at: "2036-06-29T12:00:00.000Z",
       livemode: false,
     });
-    expect(Number(body["created"])).toBeGreaterThanOrEqual(before);
+    expect(Date.parse(String(body["created_at"]))).toBeGreaterThanOrEqual(before);
     expect(headers.get("request-id")).toMatch(/^req_/);
     expect(headers.get("cache-control")).toBe("no-store");
     expect(text).not.toContain(number);

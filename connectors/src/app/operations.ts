@@ -83,7 +83,7 @@ export function createOperations(o: OperationsOptions): Operations {
         caller,
         async (connector, call) => {
           const opened = await openCard({ merchantId: command.merchantId, paymentId: command.paymentId, token }, call);
-          if (opened.kind !== "opened") return notSent(opened.kind === "not_found" ? "token_not_found" : "vault_unavailable");
+          if (opened.kind === "closed") return notSent(opened.cause);
           try {
             return await connector.authorize(command, opened.card, call);
           } finally {

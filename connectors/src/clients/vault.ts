@@ -3,16 +3,16 @@
  *
  * Nothing has been sent to a processor while this runs, so every failure here is "surely never left".
  */
-import type { VaultService } from "@florin/gen/vault/v1/vault";
+import { TokenState, type VaultService } from "@florin/gen/vault/v1/vault";
 import { assert, Secret } from "@florin/kernel";
 import type { Client } from "@florin/runtime/rpc";
 import type { Logger } from "@florin/runtime/telemetry";
 import type { Card, ConnectorCall } from "../contract/connector.ts";
+import type { NotSentCause } from "../contract/outcome.ts";
 
 export type OpenedCard =
   | { readonly kind: "opened"; readonly card: Card; readonly wipe: () => void }
-  | { readonly kind: "not_found" }
-  | { readonly kind: "unavailable" };
+  | { readonly kind: "closed"; readonly cause: NotSentCause };
 
 export type OpenCardRequest = { readonly merchantId: string; readonly paymentId: string; readonly token: string };
 /** Never rejects. Whoever opens a card wipes it when the call has ended. */
@@ -26,14 +26,23 @@ export function createCardOpener(o: { client: Client<typeof VaultService>; timeo
         { merchantId, token, purpose: "authorize", paymentId },
         { timeoutMs, traceparent: call.traceparent },
       );
-      if (!answer.found) return { kind: "not_found" };
+      if (!answer.found) return { kind: "closed", cause: causes[answer.state] ?? "vault_unavailable" };
       return opened(answer);
     } catch (err) {
       o.logger.warn({ err, payment_id: paymentId }, "the vault could not open a card");
-      return { kind: "unavailable" };
+      return { kind: "closed", cause: "vault_unavailable" };
     }
   };
 }
+
+/** Why a card stays closed. One that is active has no reason to, and a newer vault may have reasons that this release has no word for. */
+const causes: Readonly<Record<number, NotSentCause>> = {
+  [TokenState.UNSPECIFIED]: "token_not_found",
+  [TokenState.ACTIVE]: "vault_unavailable",
+  [TokenState.USED]: "token_already_used",
+  [TokenState.EXPIRED]: "token_expired",
+  [TokenState.DELETED]: "token_deleted",
+};
 
 type Answer = {
   readonly number: Uint8Array;

@@ -21,6 +21,9 @@ export type ProcessorWords = {
 /** Why nothing left our house. Stable words: they are stored with the payment. */
 export const notSentCauses = {
   token_not_found: "the vault has no such card for this merchant",
+  token_already_used: "the token is for one payment, and another payment has it",
+  token_expired: "the token's time is over",
+  token_deleted: "the token was deleted",
   vault_unavailable: "the vault could not be asked",
   not_connected: "no connection to the processor could be made",
   overloaded: "too much is in flight to this processor",

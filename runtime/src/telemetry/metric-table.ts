@@ -159,6 +159,12 @@ export const metricTable = {
 
   // Vault.
   vault_tokens_created_total: { kind: "counter", unit: "{token}", help: "Tokens made from cards.", labels: {} },
+  vault_tokens_deleted_total: {
+    kind: "counter",
+    unit: "{token}",
+    help: "Tokens deleted with their cards, because somebody asked for it or because they had expired.",
+    labels: { reason: ["deleted", "expired"] },
+  },
   vault_describe_total: { kind: "counter", unit: "{token}", help: "Tokens described.", labels: { result: ["ok", "not_found", "fault"] } },
   vault_detokenize_total: {
     kind: "counter",

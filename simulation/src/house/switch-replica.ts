@@ -1,5 +1,5 @@
 /** One replica of the switch: the real use cases, stores and workers over simulated servers. It dies by a fault and starts again from the log. */
-import type { VaultService } from "@florin/gen/vault/v1/vault";
+import { TokenState, type VaultService } from "@florin/gen/vault/v1/vault";
 import { AppError } from "@florin/kernel";
 import type { Client } from "@florin/runtime/rpc";
 import { createFraudScreen } from "@florin/switch/src/app/fraud/screen.ts";
@@ -168,6 +168,11 @@ function vaultOf({ vault, faults }: House, life: Life): Client<typeof VaultServi
     expYear: 2030,
     funding: "credit",
     fingerprint: "",
+    state: TokenState.ACTIVE,
+    usage: "reusable",
+    usedByPaymentId: "",
+    createdAtMs: 0n,
+    expiresAtMs: 4_102_444_800_000n,
   };
   const client = {
     describeToken: ({ token }: { readonly token?: string }, { timeoutMs }: { readonly timeoutMs: number }) =>

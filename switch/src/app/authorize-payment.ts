@@ -1,6 +1,6 @@
 /** Creating and authorizing payments. Both may happen in one call; then the first row of the payment is the authorization's intent. */
 import { makeId } from "@florin/kernel";
-import type { TokenDescription } from "../clients/token-directory.ts";
+import type { EndedToken, TokenDescription } from "../clients/token-directory.ts";
 import {
   blockAuthorization,
   type CreatePayment,
@@ -11,6 +11,8 @@ import {
   type Payment,
   recordAuthorization,
   requestAuthorization,
+  tokenParam,
+  tokenRefusals,
 } from "../domain/payment/index.ts";
 import type { KeyUse } from "../store/claims.ts";
 import { answerFromLog } from "./answer-from-log.ts";
@@ -72,7 +74,7 @@ type Attempt = {
 
 /** A replay is answered although the vault is away or has forgotten the token since. */
 async function authorize(parts: Parts, o: Attempt): Promise<OperationAnswer> {
-  let described: TokenDescription | undefined;
+  let described: TokenDescription | EndedToken | undefined;
   try {
     const { merchantId, mode, origin } = o.caller;
     described = await parts.vault.describe({ merchantId, mode, token: o.attempt.token, traceparent: origin.traceparent });
@@ -81,9 +83,19 @@ async function authorize(parts: Parts, o: Attempt): Promise<OperationAnswer> {
     if (earlier !== undefined) return earlier;
     throw thrown;
   }
-  if (described !== undefined) return attemptWith(parts, o, described);
-  return (await answerFromLog(parts, o.use)) ?? refuseWith("token_not_found", "no such payment method token", "payment_method.token");
+  if (described?.kind === "usable" && (described.usedBy === "" || described.usedBy === o.paymentId))
+    return attemptWith(parts, o, described);
+  // Refused before anything is written. Of payments that come at once with one token the vault lets one through, when the card is opened.
+  const { code, message } = refusals[described === undefined ? "unknown" : described.kind === "usable" ? "used" : described.kind];
+  return (await answerFromLog(parts, o.use)) ?? refuseWith(code, message, tokenParam);
 }
+
+const refusals = {
+  unknown: { code: "token_not_found", message: tokenRefusals.token_not_found },
+  used: { code: "token_already_used", message: tokenRefusals.token_already_used },
+  expired: { code: "token_expired", message: tokenRefusals.token_expired },
+  deleted: { code: "token_deleted", message: tokenRefusals.token_deleted },
+} as const;
 
 function attemptWith(parts: Parts, o: Attempt, { card, fingerprint }: TokenDescription): Promise<OperationAnswer> {
   const { caller, attempt } = o;

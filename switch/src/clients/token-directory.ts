@@ -1,22 +1,37 @@
-/** Asks the vault what a token is. Descriptions do not change, so they are kept, in a bounded number and for a bounded time. */
-import type { VaultService } from "@florin/gen/vault/v1/vault";
+/**
+ * Asks the vault what a token is, and has it deleted. What a reusable token is does not change, so it is kept, in a bounded number and for a bounded time; whether
+ * a single-use token is used is asked for each time.
+ */
+import { type DescribeTokenResponse, TokenState, type VaultService } from "@florin/gen/vault/v1/vault";
 import { AppError, type ErrorCode, toAppError } from "@florin/kernel";
 import type { Client } from "@florin/runtime/rpc";
 import type { CardSummary, Mode } from "../domain/payment/index.ts";
 
 export type TokenDescription = {
-  readonly card: CardSummary /** Keyed fingerprint of the card within its merchant. */;
+  readonly kind: "usable";
+  readonly card: CardSummary;
+  /** Keyed fingerprint of the card within its merchant. */
   readonly fingerprint: string;
+  /** "single_use" or "reusable". */
+  readonly usage: string;
+  /** The payment that a single-use token belongs to; empty while there is none. */
+  readonly usedBy: string;
+  /** Unix milliseconds; 0 for well-known test tokens. */
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
 };
+/** A token that is no more. */
+export type EndedToken = { readonly kind: "expired" | "deleted" };
+
+type TokenQuestion = { readonly merchantId: string; readonly mode: Mode; readonly token: string; readonly traceparent: string };
 
 export interface TokenDirectory {
   /** Undefined: this merchant has no such token in this mode. Throws AppError when the vault cannot be asked (nothing was done). */
-  describe(token: {
-    readonly merchantId: string;
-    readonly mode: Mode;
-    readonly token: string;
-    readonly traceparent: string;
-  }): Promise<TokenDescription | undefined>;
+  describe(token: TokenQuestion): Promise<TokenDescription | EndedToken | undefined>;
+  /** As the vault has it now. */
+  describeNow(token: TokenQuestion): Promise<TokenDescription | EndedToken | undefined>;
+  /** False: there is none. Safe to repeat. Throws AppError; when the vault cannot be asked, the deletion may have happened. */
+  delete(token: TokenQuestion & { readonly actor: string }): Promise<boolean>;
 }
 
 const describedMax = 50_000;
@@ -28,20 +43,41 @@ type Entry = { readonly description: TokenDescription; readonly untilMs: number 
 
 export function createTokenDirectory(o: { readonly vault: Client<typeof VaultService>; readonly now: () => number }): TokenDirectory {
   const entries = new Map<string, Entry>();
+  const describeNow: TokenDirectory["describeNow"] = async (question) => {
+    const { merchantId, mode, token, traceparent } = question;
+    const answer = await o.vault
+      .describeToken({ merchantId, token, live: mode === "live" }, { timeoutMs, traceparent })
+      .catch(asNothingDone);
+    const description = toDescription(answer);
+    const isKept = description?.kind === "usable" && description.usage !== "single_use";
+    if (isKept) remember(entries, keyOf(question), { description, untilMs: Math.min(o.now() + describedForMs, description.expiresAtMs) });
+    return description;
+  };
   return {
-    async describe({ merchantId, mode, token, traceparent }) {
-      const key = `${mode}/${merchantId}/${token}`;
-      const known = entries.get(key);
-      if (known !== undefined && known.untilMs > o.now()) return known.description;
-      const question = { merchantId, token, live: mode === "live" };
-      const answer = await o.vault.describeToken(question, { timeoutMs, traceparent }).catch(asNothingDone);
-      if (!answer.found) return undefined;
-      const { brand, bin, last4, expMonth, expYear, funding, fingerprint } = answer;
-      const description = { card: { brand, bin, last4, expMonth, expYear, funding }, fingerprint };
-      remember(entries, key, { description, untilMs: o.now() + describedForMs });
-      return description;
+    async describe(question) {
+      const known = entries.get(keyOf(question));
+      return known !== undefined && known.untilMs > o.now() ? known.description : describeNow(question);
+    },
+    describeNow,
+    async delete({ merchantId, mode, token, traceparent, actor }) {
+      const { found } = await o.vault.deleteToken({ merchantId, token, live: mode === "live", actor }, { timeoutMs, traceparent });
+      entries.delete(keyOf({ merchantId, mode, token }));
+      return found;
     },
   };
+}
+
+function keyOf({ merchantId, mode, token }: Omit<TokenQuestion, "traceparent">): string {
+  return `${mode}/${merchantId}/${token}`;
+}
+
+function toDescription(answer: DescribeTokenResponse): TokenDescription | EndedToken | undefined {
+  if (answer.state === TokenState.EXPIRED) return { kind: "expired" };
+  if (answer.state === TokenState.DELETED) return { kind: "deleted" };
+  if (!answer.found) return undefined;
+  const { brand, bin, last4, expMonth, expYear, funding, fingerprint, usage, usedByPaymentId: usedBy } = answer;
+  const times = { createdAtMs: Number(answer.createdAtMs), expiresAtMs: Number(answer.expiresAtMs) };
+  return { kind: "usable", card: { brand, bin, last4, expMonth, expYear, funding }, fingerprint, usage, usedBy, ...times };
 }
 
 /** Faults of the way to the vault. What the vault itself says (a bug, a wrong certificate) is told as it is. */

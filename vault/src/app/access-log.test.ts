@@ -12,6 +12,7 @@ const access = (number: number, atMs = Date.now()): Access => ({
   caller: "connectors",
   purpose: "authorize",
   paymentId: "pay_00000000000000000000000000",
+  actor: "",
   outcome: "opened",
 });
 

@@ -15,6 +15,7 @@ const binding: SealBinding = {
   mode: "test",
   expMonth: 12,
   expYear: 2035,
+  usage: "reusable",
 };
 const card = { number: new Secret(Buffer.from("4242424242424242")), postalCode: "1010", addressLine1: "Straße 1", name: "Ödön" };
 const refusal = expect.objectContaining({ name: "AppError", code: "internal", work: "not_done", message: "a sealed card does not open" });

@@ -1,13 +1,16 @@
 /** What the other processes may ask: what a token is, and, for connectors, the card behind it. */
 import type { KeyObject } from "node:crypto";
-import { AppError, makeSecretBytes, required } from "@florin/kernel";
+import { AppError, assert, makeSecretBytes, required } from "@florin/kernel";
+import { type Batcher, createBatcher } from "@florin/runtime/batch";
 import type { Metrics } from "@florin/runtime/telemetry";
 import { LRUCache } from "lru-cache";
 import { clearDigits, type DescribedCard } from "../domain/card.ts";
 import { decodeCard } from "../domain/sealed-card.ts";
 import { type WellKnownCard, wellKnownCode, wellKnownExpiry, wellKnownTokens } from "../domain/test-cards.ts";
 import { isStoredToken } from "../domain/token.ts";
+import { endOfCardMs, type LifeRules, type Usage } from "../domain/token-life.ts";
 import type { AccessOutcome } from "../store/access-log.ts";
+import type { CardStore, Claim } from "../store/cards.ts";
 import type { AccessLog } from "./access-log.ts";
 import { fingerprintOf, open } from "./card-cipher.ts";
 import type { CardDirectory, DirectoryEntry, SealedEntry } from "./card-directory.ts";
@@ -34,20 +37,52 @@ export type OpenRequest = {
   readonly caller: string;
 };
 
+/** Why a card stays closed. */
+export type ClosedReason = "not_found" | "already_used" | "expired" | "deleted";
+
+/** What may be told about a token. */
+export type TokenDescription =
+  | {
+      readonly kind: "active" | "used";
+      readonly card: DescribedCard;
+      readonly usage: Usage;
+      /** The payment that a single-use token belongs to. */
+      readonly usedBy: string | undefined;
+      /** Milliseconds since 1970; 0 for well-known test tokens. */
+      readonly createdAtMs: number;
+      readonly expiresAtMs: number;
+    }
+  | { readonly kind: "expired" | "deleted" };
+
 export interface CardDesk {
   /** Undefined: this merchant has no such token in this mode. Rejects with AppError, not_done. */
-  describe(merchantId: string, token: string, isLive: boolean): Promise<DescribedCard | undefined>;
-  /** Undefined: this merchant has no such token. Leaves a record, or stays closed. Rejects with AppError, not_done. */
-  open(request: OpenRequest): Promise<OpenedAnswer | undefined>;
+  describe(merchantId: string, token: string, isLive: boolean): Promise<TokenDescription | undefined>;
+  /**
+   * The card, or why it stays closed. Binds a single-use token to its first payment. Leaves a record either way, or stays closed. Rejects with AppError,
+   * not_done.
+   */
+  open(request: OpenRequest): Promise<OpenedAnswer | ClosedReason>;
+  close(): Promise<void>;
 }
 
 const noCode = new Uint8Array();
 /** The only purpose for which a security code is given out (PCI DSS 3.3: it is for one authorization). */
 const authorizePurpose = "authorize";
 const wellKnownDescribedMax = 10_000;
+const claimBatchMax = 256;
+const claimQueueDepthMax = 8_192;
+const claimBatchesInFlightMax = 2;
+const outcomes: Readonly<Record<ClosedReason, AccessOutcome>> = {
+  not_found: "not_found",
+  already_used: "already_used",
+  expired: "expired",
+  deleted: "gone",
+};
 
 export function createCardDesk(o: {
   directory: CardDirectory;
+  store: Pick<CardStore, "claim">;
+  rules: Pick<LifeRules, "graceDays">;
   dataKeys: DataKeys;
   codes: SecurityCodes;
   accessLog: AccessLog;
@@ -60,6 +95,15 @@ export function createCardDesk(o: {
   const { directory, dataKeys, codes, accessLog } = o;
   /** Saves a keyed hash per description. */
   const wellKnownDescribed = new LRUCache<string, DescribedCard>({ max: wellKnownDescribedMax });
+  const wellKnownLife = { usage: "reusable", usedBy: undefined, createdAtMs: 0 } as const;
+  /** One statement for all that wait; reusable tokens never come here. */
+  const claims: Batcher<Claim, string | undefined> = createBatcher({
+    name: "claim-tokens",
+    run: async (wanted) => (await o.store.claim(wanted)).map((value) => ({ ok: true, value })),
+    batchMax: claimBatchMax,
+    queueDepthMax: claimQueueDepthMax,
+    concurrencyMax: claimBatchesInFlightMax,
+  });
   const described = {
     ok: o.metrics.counter("vault_describe_total", { result: "ok" }),
     not_found: o.metrics.counter("vault_describe_total", { result: "not_found" }),
@@ -68,12 +112,13 @@ export function createCardDesk(o: {
   const opened = {
     ok: o.metrics.counter("vault_detokenize_total", { result: "ok" }),
     not_found: o.metrics.counter("vault_detokenize_total", { result: "not_found" }),
+    refused: o.metrics.counter("vault_detokenize_total", { result: "refused" }),
     fault: o.metrics.counter("vault_detokenize_total", { result: "fault" }),
   };
 
   const openSealed = (entry: SealedEntry, request: OpenRequest, key: KeyObject): Omit<OpenedAnswer, "securityCode"> => {
     try {
-      const { number, postalCode, addressLine1 } = decodeCard(open(key, entry.binding, entry.sealed));
+      const { number, postalCode, addressLine1 } = decodeCard(open(directory.keyOf(entry, key), entry.binding, entry.sealed));
       return { number, expMonth: entry.facts.expMonth, expYear: entry.facts.expYear, postalCode, addressLine1 };
     } catch (thrown) {
       record(request, "unreadable");
@@ -83,7 +128,34 @@ export function createCardDesk(o: {
 
   const record = (request: OpenRequest, outcome: AccessOutcome): void => {
     const { merchantId, token, purpose, paymentId, caller } = request;
-    accessLog.take({ atMs: o.now(), merchantId, token: recordable(token), caller, purpose, paymentId, outcome });
+    accessLog.take({ atMs: o.now(), merchantId, token: recordable(token), caller, purpose, paymentId, actor: "", outcome });
+  };
+
+  const staysClosed = (request: OpenRequest, reason: ClosedReason): ClosedReason => {
+    record(request, outcomes[reason]);
+    return reason;
+  };
+
+  /** Undefined: it may be opened for this payment. Asks the database only for a single-use token that nobody has yet, as far as is known here. */
+  const whyClosed = (entry: DirectoryEntry, { paymentId }: OpenRequest): ClosedReason | undefined | "unclaimed" => {
+    if (entry.kind === "well_known") return undefined;
+    if (entry.kind === "gone") return entry.reason;
+    // Also when its time is over: a payment may have had it before, at another process.
+    if (entry.usage === "single_use" && entry.usedBy === undefined) return "unclaimed";
+    if (entry.expiresAtMs <= o.now()) return "expired";
+    return entry.usage === "reusable" || entry.usedBy === paymentId ? undefined : "already_used";
+  };
+
+  const claim = async (entry: SealedEntry, { merchantId, token, paymentId }: OpenRequest): Promise<ClosedReason | undefined> => {
+    const holder = await claims.submit({ merchantId, token, paymentId });
+    if (holder !== undefined) {
+      directory.claimedBy(entry, holder);
+      return holder === paymentId ? undefined : "already_used";
+    }
+    // Deleted or expired since it was read.
+    directory.forget(merchantId, token);
+    const fresh = await directory.find(merchantId, token);
+    return fresh?.kind === "gone" ? fresh.reason : "expired";
   };
 
   /** Its epoch was new to us, or destroyed after we read the card's row and sealed it anew: then the row is read again, once. */
@@ -97,16 +169,17 @@ export function createCardDesk(o: {
     return openSealed(latest, request, await dataKeys.openingKey(merchantId, latest.epoch));
   };
 
-  const openAndRecord = async (request: OpenRequest): Promise<OpenedAnswer | undefined> => {
+  const openAndRecord = async (request: OpenRequest): Promise<OpenedAnswer | ClosedReason> => {
     const { merchantId, token, purpose } = request;
     // Before the work: while records cannot be written every card stays closed.
     if (!accessLog.isHealthy()) throw new AppError("unavailable", "access records cannot be written", { work: "not_done" });
     const found = directory.find(merchantId, token);
     const entry = found instanceof Promise ? await found : found;
-    if (entry === undefined) {
-      record(request, "not_found");
-      return undefined;
-    }
+    if (entry === undefined) return staysClosed(request, "not_found");
+    const closed = whyClosed(entry, request);
+    const reason = closed === "unclaimed" && entry.kind === "sealed" ? await claim(entry, request) : closed;
+    if (reason !== undefined && reason !== "unclaimed") return staysClosed(request, reason);
+    assert(entry.kind !== "gone", "what is gone stays closed");
     const key = entry.kind === "sealed" ? dataKeys.openingKey(merchantId, entry.epoch) : undefined;
     const card =
       entry.kind === "well_known"
@@ -138,18 +211,26 @@ export function createCardDesk(o: {
     return made;
   };
 
-  const describeEntry = (entry: DirectoryEntry, merchantId: string, isLive: boolean): DescribedCard | undefined => {
-    if (entry.kind === "well_known") return isLive ? undefined : describeWellKnown(entry.card, merchantId);
-    return (entry.mode === "live") === isLive ? entry.described : undefined;
+  const describeEntry = (entry: DirectoryEntry, merchantId: string, isLive: boolean): TokenDescription | undefined => {
+    if (entry.kind === "well_known") {
+      if (isLive) return undefined;
+      const expiresAtMs = endOfCardMs(wellKnownExpiry, o.rules);
+      return { ...wellKnownLife, kind: "active", card: describeWellKnown(entry.card, merchantId), expiresAtMs };
+    }
+    if ((entry.mode === "live") !== isLive) return undefined;
+    if (entry.kind === "gone") return { kind: entry.reason };
+    const { described: card, usage, usedBy, createdAtMs, expiresAtMs } = entry;
+    if (expiresAtMs <= o.now()) return { kind: "expired" };
+    return { kind: usedBy === undefined ? "active" : "used", card, usage, usedBy, createdAtMs, expiresAtMs };
   };
 
   return {
     async describe(merchantId, token, isLive) {
       try {
-        const found = directory.find(merchantId, token);
+        const found = directory.find(merchantId, token, true);
         const entry = found instanceof Promise ? await found : found;
         const card = entry === undefined ? undefined : describeEntry(entry, merchantId, isLive);
-        described[card === undefined ? "not_found" : "ok"].add();
+        described[card === undefined || card.kind === "expired" || card.kind === "deleted" ? "not_found" : "ok"].add();
         return card;
       } catch (thrown) {
         described.fault.add();
@@ -159,13 +240,14 @@ export function createCardDesk(o: {
     async open(request) {
       try {
         const answer = await openAndRecord(request);
-        opened[answer === undefined ? "not_found" : "ok"].add();
+        opened[typeof answer !== "string" ? "ok" : answer === "not_found" ? "not_found" : "refused"].add();
         return answer;
       } catch (thrown) {
         opened.fault.add();
         throw thrown;
       }
     },
+    close: () => claims.close(),
   };
 }
 
@@ -182,6 +264,6 @@ function secretDigits(digits: string): Uint8Array {
 }
 
 /** What is no token is not written down as it came: it might be a card number in the wrong field. */
-function recordable(token: string): string {
+export function recordable(token: string): string {
   return isStoredToken(token) || wellKnownTokens.has(token) ? token : "(no token)";
 }

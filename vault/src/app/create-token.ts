@@ -7,22 +7,35 @@ import { type CardFacts, type CardInput, examineCard } from "../domain/card.ts";
 import type { PublishableKey } from "../domain/publishable-key.ts";
 import { bindingBytes, encodeCard } from "../domain/sealed-card.ts";
 import { type Mode, makeToken, tokenRandomBytes } from "../domain/token.ts";
+import { expiresAtMs, type LifeRules, plannedExpiryMs, problemOfTerms, type TokenTerms, type Usage } from "../domain/token-life.ts";
 import { type CardStore, isEpochRetired, type StoredCard } from "../store/cards.ts";
 import { fingerprintOf, seal } from "./card-cipher.ts";
+import { cardKeyOf, keyShareBytes } from "./card-key.ts";
 import type { DataKeys } from "./data-keys.ts";
 import type { SecurityCodes } from "./security-codes.ts";
 
-export type CreatedToken = { readonly token: string; readonly facts: CardFacts; readonly mode: Mode; readonly createdAtMs: number };
+export type CreatedToken = {
+  readonly token: string;
+  readonly facts: CardFacts;
+  readonly mode: Mode;
+  readonly usage: Usage;
+  /** Milliseconds since 1970. */
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+};
 export type CreateTokenResult =
   | { readonly kind: "created"; readonly created: CreatedToken }
   | { readonly kind: "refused"; readonly fault: AppError };
+
+/** What is to be stored with the card. */
+type Order = Pick<StoredCard, "facts" | "usage" | "plannedExpiryMs" | "createdAtMs">;
 
 /** Whose card it is. */
 type Owner = Pick<PublishableKey, "merchantId" | "mode">;
 
 export interface TokenMaker {
   /** Takes the card over: number and code are wiped when it settles. Rejects with AppError when a part is away; then there is no token. */
-  create(key: Owner, card: CardInput): Promise<CreateTokenResult>;
+  create(key: Owner, card: CardInput, terms: TokenTerms): Promise<CreateTokenResult>;
   /** Waits for what is being stored. */
   close(): Promise<void>;
 }
@@ -34,7 +47,8 @@ const batchesInFlightMax = 2;
 export function createTokenMaker(o: {
   dataKeys: DataKeys;
   codes: SecurityCodes;
-  store: CardStore;
+  store: Pick<CardStore, "insert">;
+  rules: LifeRules;
   metrics: Pick<Metrics, "counter">;
   /** Milliseconds since 1970. */
   now: () => number;
@@ -52,21 +66,23 @@ export function createTokenMaker(o: {
     concurrencyMax: batchesInFlightMax,
   });
 
-  const sealCard = async ({ merchantId, mode }: Owner, card: CardInput, facts: CardFacts): Promise<StoredCard> => {
+  const sealCard = async ({ merchantId, mode }: Owner, card: CardInput, order: Order): Promise<StoredCard> => {
+    const { facts, usage } = order;
     const { epoch, key } = await o.dataKeys.takeSealingKey(merchantId);
     const token = makeToken(randomBytes(tokenRandomBytes));
+    const share = randomBytes(keyShareBytes);
     const { expMonth, expYear } = facts;
     const plain = encodeCard(card);
-    const sealed = seal(key, bindingBytes({ token, merchantId, epoch, mode, expMonth, expYear }), plain);
+    const sealed = seal(cardKeyOf(key, share), bindingBytes({ token, merchantId, epoch, mode, expMonth, expYear, usage }), plain);
     plain.fill(0);
     seals.add();
     const fingerprint = fingerprintOf(o.dataKeys.fingerprintKey(merchantId), card.number.expose());
-    return { merchantId, token, mode, epoch, sealed, facts, fingerprint };
+    return { merchantId, token, mode, epoch, sealed, share, fingerprint, ...order };
   };
 
   /** A key may be retired while a card that it sealed is on its way: nothing was stored then, and the newest key seals it. */
-  const sealAndStore = async (owner: Owner, card: CardInput, facts: CardFacts): Promise<StoredCard> => {
-    const stored = await sealCard(owner, card, facts);
+  const sealAndStore = async (owner: Owner, card: CardInput, order: Order): Promise<StoredCard> => {
+    const stored = await sealCard(owner, card, order);
     try {
       await inserts.submit(stored);
       return stored;
@@ -74,22 +90,27 @@ export function createTokenMaker(o: {
       if (!isEpochRetired(thrown)) throw thrown;
       o.dataKeys.leaveEpoch(stored.epoch);
     }
-    const again = await sealCard(owner, card, facts);
+    const again = await sealCard(owner, card, order);
     await inserts.submit(again);
     return again;
   };
 
   return {
-    async create(key, card) {
+    async create(key, card, terms) {
       try {
         const nowMs = o.now();
+        const problem = problemOfTerms(terms, o.rules);
+        if (problem !== undefined) return { kind: "refused", fault: problem };
         const answer = examineCard(card, key.mode, new Date(nowMs));
         if (answer.kind === "refused") return answer;
         const { facts } = answer;
-        const stored = await sealAndStore(key, card, facts);
+        const { usage } = terms;
+        const order = { facts, usage, plannedExpiryMs: plannedExpiryMs(terms, o.rules, nowMs), createdAtMs: nowMs };
+        const stored = await sealAndStore(key, card, order);
         if (card.securityCode !== undefined) o.codes.keep(stored.token, card.securityCode);
         created.add();
-        return { kind: "created", created: { token: stored.token, facts, mode: key.mode, createdAtMs: nowMs } };
+        const life = { createdAtMs: nowMs, expiresAtMs: expiresAtMs({ ...order, usedBy: undefined }, o.rules) };
+        return { kind: "created", created: { token: stored.token, facts, mode: key.mode, usage, ...life } };
       } finally {
         card.number.wipe();
         card.securityCode?.wipe();

@@ -5,6 +5,7 @@
  * Order of a data key's life: it seals → a newer epoch seals → retired (opens only) → its cards are sealed anew → destroyed. No step can be taken before the
  * one in front of it. What cannot be undone, and what lets a database that was set back in, needs two people by name.
  */
+import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "@florin/kernel";
 import { bindingBytes } from "../domain/sealed-card.ts";
@@ -13,6 +14,7 @@ import type { KeyEvent, StoredDataKey } from "../store/data-keys.ts";
 import type { KeyInventory } from "../store/key-inventory.ts";
 import type { ResealedRow, ResealPlace, ResealStore, SealedRow } from "../store/reseal-cards.ts";
 import { open, seal } from "./card-cipher.ts";
+import { cardKeyOf, keyShareBytes } from "./card-key.ts";
 import type { DataKeys } from "./data-keys.ts";
 import { addEpoch, changeRing, type KeyStores, newestEpochOf } from "./key-ring.ts";
 import { rewrapRoot } from "./root-key.ts";
@@ -54,7 +56,7 @@ export async function rewrapDataKeys(o: KeyStores, { by }: People): Promise<{ re
 /** The key seals no card from here on; also none that is on its way. Refuses the newest: begin another epoch first. Safe to repeat. */
 export async function retireDataKey(o: KeyStores, epoch: number, { by }: People): Promise<void> {
   await changeRing(o, async ({ keys }, writer) => {
-    const key = cardKeyOf(keys, epoch);
+    const key = epochKeyOf(keys, epoch);
     if (epoch === newestEpochOf(keys)) throw refused(`epoch ${epoch} is the newest: rotate first`);
     if (key.retiredAt !== undefined) return undefined;
     await writer.retire(epoch);
@@ -103,11 +105,14 @@ async function resealBatch(o: { dataKeys: DataKeys; cards: ResealStore }, rows: 
 
 async function resealCard(keys: DataKeys, row: SealedRow): Promise<ResealedRow> {
   const { merchantId, token } = row;
-  const plain = open(await keys.openingKey(merchantId, row.epoch), bindingBytes(row), row.sealed);
+  const old = { ...row, usage: row.share === undefined ? undefined : row.usage };
+  const plain = open(cardKeyOf(await keys.openingKey(merchantId, row.epoch), row.share), bindingBytes(old), row.sealed);
   try {
     const { epoch, key } = await keys.takeSealingKey(merchantId);
-    const sealed = seal(key, bindingBytes({ ...row, epoch }), plain);
-    return { merchantId, token, sealed, fromEpoch: row.epoch, toEpoch: epoch };
+    // The same share: its other half is another one now, and shares that were saved before this open the card after it.
+    const share = row.share ?? randomBytes(keyShareBytes);
+    const sealed = seal(cardKeyOf(key, share), bindingBytes({ ...row, epoch }), plain);
+    return { merchantId, token, sealed, share, fromEpoch: row.epoch, toEpoch: epoch };
   } finally {
     plain.fill(0);
   }
@@ -116,12 +121,12 @@ async function resealCard(keys: DataKeys, row: SealedRow): Promise<ResealedRow> 
 /** Destroys a retired key that no card needs. What it sealed stays closed for ever, in every backup as well, once the KEK that wrapped it is destroyed too. */
 export async function destroyDataKey(o: KeyStores & { cards: ResealStore }, epoch: number, people: People): Promise<void> {
   const { by, witness } = mustBeTwo(people);
-  const stored = cardKeyOf((await o.store.read()).keys, epoch);
+  const stored = epochKeyOf((await o.store.read()).keys, epoch);
   if (stored.retiredAt === undefined) throw refused(`epoch ${epoch} is not retired`);
   // After its retirement there can be no new ones, so this question may take its time.
   if ((await o.cards.count(epoch, 1)) > 0) throw refused(`cards are sealed under epoch ${epoch}: seal them anew first`);
   await changeRing(o, async ({ keys }, writer) => {
-    const { retiredAt, kekId } = cardKeyOf(keys, epoch);
+    const { retiredAt, kekId } = epochKeyOf(keys, epoch);
     if (retiredAt === undefined) throw refused(`epoch ${epoch} is not retired`);
     await writer.destroy(epoch);
     await writer.record({ action: "destroyed", actor: by, witness, purpose: "card", epoch, kekId });
@@ -159,7 +164,7 @@ export function mustBeTwo({ by, witness }: People): { by: string; witness: strin
   return { by, witness };
 }
 
-function cardKeyOf(keys: readonly StoredDataKey[], epoch: number): StoredDataKey {
+function epochKeyOf(keys: readonly StoredDataKey[], epoch: number): StoredDataKey {
   const key = keys.find((one) => one.purpose === "card" && one.epoch === epoch);
   if (key === undefined) throw refused(`there is no epoch ${epoch}`);
   return key;

@@ -23,6 +23,8 @@ export interface SecurityCodes {
   keep(token: string, code: Secret): void;
   /** The code, once; undefined when there is none (any more). Synchronous, so two callers never get the same code. */
   take(token: string): Secret | undefined;
+  /** Wipes the code of a token that is no more. */
+  forget(token: string): void;
   readonly size: number;
   /** Wipes everything. */
   close(): void;
@@ -71,6 +73,10 @@ export function createSecurityCodes(o: { now: () => number; codesMax?: number })
       const opened = isFresh ? openCode(key, token, code) : undefined;
       forget(token, code);
       return opened;
+    },
+    forget(token) {
+      const code = codes.get(token);
+      if (code !== undefined) forget(token, code);
     },
     get size() {
       return codes.size;

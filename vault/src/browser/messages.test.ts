@@ -25,8 +25,16 @@ describe("what a page says", () => {
       id: group,
       name: "",
       billing: { postal_code: "1010" },
+      terms: {},
     });
     expect(readPageMessage(sent({ kind: "focus", x: 1 }), "number")).toEqual({ kind: "focus" });
+  });
+
+  test("terms that a page got wrong stay wrong, for the vault to refuse", () => {
+    const termsOf = (terms: unknown) => readPageMessage(sent({ kind: "tokenize", id: group, terms }), "number");
+    expect(termsOf({ usage: "single_use", expires_in: 600, x: 1 })).toMatchObject({ terms: { usage: "single_use", expires_in: 600 } });
+    expect(termsOf({ usage: "once" })).toMatchObject({ terms: { usage: "once" } });
+    expect(termsOf({ usage: 1, expires_in: "600" })).toMatchObject({ terms: { usage: "", expires_in: 0 } });
   });
 
   test.each([

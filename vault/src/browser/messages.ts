@@ -13,6 +13,9 @@ export const protocol = "florin.fields.1";
 
 export type Billing = { readonly postal_code?: string; readonly address_line1?: string };
 
+/** How often the token may pay, and for how many seconds; as the page said it: the vault judges. */
+export type Terms = { readonly usage?: string; readonly expires_in?: number };
+
 export type PageMessage =
   | {
       readonly kind: "init";
@@ -26,7 +29,7 @@ export type PageMessage =
     }
   | { readonly kind: "focus" }
   | { readonly kind: "clear" }
-  | { readonly kind: "tokenize"; readonly id: string; readonly name: string; readonly billing: Billing };
+  | { readonly kind: "tokenize"; readonly id: string; readonly name: string; readonly billing: Billing; readonly terms: Terms };
 
 export type TokenError = { readonly code: string; readonly message: string; readonly field: FieldName | undefined };
 export type FieldMessage =
@@ -79,6 +82,17 @@ function readTokenize(message: Readonly<Record<string, unknown>>): PageMessage |
       ...(postalCode === "" ? {} : { postal_code: postalCode }),
       ...(addressLine1 === "" ? {} : { address_line1: addressLine1 }),
     },
+    terms: readTerms(message["terms"]),
+  };
+}
+
+/** What is neither said nor left out is made wrong, so that the vault refuses it: a token that pays more often than was meant is none to hand out. */
+function readTerms(terms: unknown): Terms {
+  if (!isObject(terms)) return {};
+  const { usage, expires_in: expiresIn } = { usage: terms["usage"], expires_in: terms["expires_in"] };
+  return {
+    ...(usage === undefined ? {} : { usage: textOf(usage) }),
+    ...(expiresIn === undefined ? {} : { expires_in: Number.isSafeInteger(expiresIn) ? Number(expiresIn) : 0 }),
   };
 }
 

@@ -2,15 +2,17 @@
  * What is inside a sealed card, and what its seal is bound to. Bytes in, bytes out; the cipher is in app/card-cipher.ts.
  *
  * Inside: a version byte, then number, postal code, address line and name, each after its length (two bytes, big endian).
- * Bound to (associated data): token, merchant, epoch, mode and expiry. A row whose sealed bytes were swapped with another's, or whose
- * expiry or mode was changed in the database, does not open.
+ * Bound to (associated data): token, merchant, epoch, mode, expiry and usage. A row whose sealed bytes were swapped with another's, or whose
+ * expiry, mode or usage was changed in the database, does not open. Cards that were sealed before tokens had a usage are not bound to one.
  */
 import { AssertionError, assert, idToHex, makeSecretBytes } from "@florin/kernel";
 import type { CardInput } from "./card.ts";
 import { type Mode, tokenToHex } from "./token.ts";
+import type { Usage } from "./token-life.ts";
 
 const version = 1;
-const label = Buffer.from("florin.card.1", "latin1");
+const label = Buffer.from("florin.card.2", "latin1");
+const labelWithoutUsage = Buffer.from("florin.card.1", "latin1");
 
 /** What a seal is bound to. */
 export type SealBinding = {
@@ -20,6 +22,8 @@ export type SealBinding = {
   readonly mode: Mode;
   readonly expMonth: number;
   readonly expYear: number;
+  /** Undefined: sealed before tokens had one, when cards had no key of their own. */
+  readonly usage: Usage | undefined;
 };
 
 /** What an open card tells besides what the row says in clear. */
@@ -33,14 +37,16 @@ export type OpenedCard = {
 
 /** Associated data: always the same bytes for the same binding. */
 export function bindingBytes(binding: SealBinding): Buffer {
-  const bytes = Buffer.alloc(label.length + 16 + 16 + 4 + 1 + 1 + 2);
-  let at = label.copy(bytes);
+  const { usage } = binding;
+  const bytes = Buffer.alloc(label.length + 16 + 16 + 4 + 1 + 1 + 2 + (usage === undefined ? 0 : 1));
+  let at = (usage === undefined ? labelWithoutUsage : label).copy(bytes);
   at += bytes.write(tokenToHex(binding.token), at, "hex");
   at += bytes.write(idToHex(binding.merchantId), at, "hex");
   at = bytes.writeUInt32BE(binding.epoch, at);
   at = bytes.writeUInt8(binding.mode === "live" ? 1 : 0, at);
   at = bytes.writeUInt8(binding.expMonth, at);
-  bytes.writeUInt16BE(binding.expYear, at);
+  at = bytes.writeUInt16BE(binding.expYear, at);
+  if (usage !== undefined) bytes.writeUInt8(usage === "single_use" ? 1 : 0, at);
   return bytes;
 }
 

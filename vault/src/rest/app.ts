@@ -18,7 +18,6 @@ import type { CreatedToken, TokenMaker } from "../app/create-token.ts";
 import type { EnvelopeKeys } from "../app/envelope-keys.ts";
 import type { EnvelopeOpener } from "../app/open-envelope.ts";
 import type { TokenLimit } from "../app/token-limit.ts";
-import type { CardInput } from "../domain/card.ts";
 import { envelopeRefused } from "../domain/envelope.ts";
 import { limits } from "../domain/limits.ts";
 import { type PublishableKey, parseBearer } from "../domain/publishable-key.ts";
@@ -26,7 +25,7 @@ import { faultAnswer, toOriginFault } from "./error-answer.ts";
 import type { ServedFile } from "./field-files.ts";
 import { addFieldRoutes } from "./field-routes.ts";
 import { readBody } from "./read-body.ts";
-import { readTokenRequest } from "./token-request.ts";
+import { readTokenRequest, type TokenRequest } from "./token-request.ts";
 
 export type OriginApp = {
   readonly fastify: FastifyInstance;
@@ -156,12 +155,12 @@ async function tokenize(o: TokenizeParts, request: FastifyRequest): Promise<Crea
   const key = await o.authenticator.authenticate(request.headers.authorization);
   o.tokenLimit.takeKey(key);
   const isEnvelope = isEnvelopeType(request.headers["content-type"]);
-  const card = isEnvelope ? await openCard(o.envelopes, request, key) : await readCard(request);
-  const result = await o.tokens.create(key, card);
+  const { card, terms } = isEnvelope ? await openCard(o.envelopes, request, key) : await readCard(request);
+  const result = await o.tokens.create(key, card, terms);
   return result.kind === "refused" ? result.fault : result.created;
 }
 
-async function readCard(request: FastifyRequest): Promise<CardInput> {
+async function readCard(request: FastifyRequest): Promise<TokenRequest> {
   const bytes = await readBody(request.raw);
   try {
     return readTokenRequest(bytes);
@@ -171,7 +170,11 @@ async function readCard(request: FastifyRequest): Promise<CardInput> {
 }
 
 /** A card that a browser encrypted. An envelope that is too large is as wrong as any other. */
-async function openCard(envelopes: TokenizeParts["envelopes"], request: FastifyRequest, { origins }: PublishableKey): Promise<CardInput> {
+async function openCard(
+  envelopes: TokenizeParts["envelopes"],
+  request: FastifyRequest,
+  { origins }: PublishableKey,
+): Promise<TokenRequest> {
   const { publishableKey = "" } = parseBearer(request.headers.authorization ?? "") ?? {};
   const envelope = await readBody(request.raw).catch((thrown: unknown) => {
     throw thrown instanceof AppError && thrown.code === "body_too_large" ? envelopeRefused() : thrown;
@@ -191,13 +194,15 @@ function isEnvelopeType(contentType: string | undefined): boolean {
   throw invalid("invalid_content_type", "the body must be application/json in UTF-8, or application/jose");
 }
 
-function tokenBody({ token, facts, mode, createdAtMs }: CreatedToken): string {
+function tokenBody({ token, facts, mode, usage, createdAtMs, expiresAtMs }: CreatedToken): string {
   const { brand, bin, last4, expMonth, expYear, funding } = facts;
   return JSON.stringify({
     id: token,
     type: "card",
     card: { brand, bin, last4, exp_month: expMonth, exp_year: expYear, funding },
-    created: Math.floor(createdAtMs / 1_000),
+    usage,
+    created_at: new Date(createdAtMs).toISOString(),
+    expires_at: new Date(expiresAtMs).toISOString(),
     livemode: mode === "live",
   });
 }

@@ -18,7 +18,7 @@ const refusal = (text: string): AppError => {
 };
 
 test("a whole request is read, digits as bytes", () => {
-  const card = read(
+  const { card } = read(
     body({ ...good, cvc: "123", name: 'Zoë "Z" O\'Hara' }, { billing: { postal_code: "1010", address_line1: "Straße 1 \u{1f3e0}" } }),
   );
   expect(Buffer.from(card.number.expose()).toString()).toBe(number);
@@ -34,8 +34,14 @@ test("a whole request is read, digits as bytes", () => {
 });
 
 test("white space and escapes that mean the same are taken", () => {
-  const card = read(` {\n "card" : { "num\\u0062er":"${number}" ,\t"exp_month": 1, "exp_year":2035 }\r\n} `);
+  const { card } = read(` {\n "card" : { "num\\u0062er":"${number}" ,\t"exp_month": 1, "exp_year":2035 }\r\n} `);
   expect(card).toMatchObject({ expMonth: 1, name: "", securityCode: undefined });
+});
+
+test("usage and time to live are read, and a token is reusable unless it is said otherwise", () => {
+  expect(read(body(good)).terms).toEqual({ usage: "reusable", expiresInS: undefined });
+  expect(read(body(good, { usage: "single_use" })).terms).toEqual({ usage: "single_use", expiresInS: undefined });
+  expect(read(body(good, { usage: "reusable", expires_in: 3_600 })).terms).toEqual({ usage: "reusable", expiresInS: 3_600 });
 });
 
 describe("refused", () => {
@@ -51,6 +57,9 @@ describe("refused", () => {
     ["another kind of body", "parameter_invalid", undefined, "[]"],
     ["a word", "invalid_json", undefined, "card"],
     ["no card", "parameter_missing", "card", "{}"],
+    ["another usage", "parameter_invalid", "usage", body(good, { usage: "once" })],
+    ["a usage that every object has", "parameter_invalid", "usage", body(good, { usage: "toString" })],
+    ["a time to live in quotes", "parameter_invalid", "expires_in", body(good, { expires_in: "60" })],
     ["no number", "parameter_missing", "card.number", body({ exp_month: 1, exp_year: 2035 })],
     ["no month", "parameter_missing", "card.exp_month", body({ number, exp_year: 2035 })],
     ["no year", "parameter_missing", "card.exp_year", body({ number, exp_month: 1 })],

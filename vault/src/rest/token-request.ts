@@ -1,11 +1,12 @@
 /**
- * The body of `POST /v1/tokens`: `{card: {number, exp_month, exp_year, cvc?, name?}, billing?: {postal_code?, address_line1?}}`.
+ * The body of `POST /v1/tokens`: `{card: {number, exp_month, exp_year, cvc?, name?}, billing?: {postal_code?, address_line1?}, usage?, expires_in?}`.
  *
  * Number and code go from the body's bytes into Secrets. Whatever fails, what was read of them is wiped before the fault leaves.
  */
 import { invalid, maskCardNumber, Secret } from "@florin/kernel";
 import { type CardInput, holdsCardNumber } from "../domain/card.ts";
 import { limits } from "../domain/limits.ts";
+import type { TokenTerms, Usage } from "../domain/token-life.ts";
 import { JsonReader, type ReadField } from "./json-reader.ts";
 
 const codeLengthMin = 3;
@@ -19,19 +20,36 @@ type Draft = {
   name: string;
   postalCode: string;
   addressLine1: string;
+  usage: Usage;
+  expiresInS: number | undefined;
 };
 
+export type TokenRequest = { readonly card: CardInput; readonly terms: TokenTerms };
+
+const usages: Readonly<Record<string, Usage>> = { single_use: "single_use", reusable: "reusable" };
+const usageLengthMax = 16;
+
 /** Throws AppError, nothing was done. The caller wipes `bytes`, and the card when it is through with it. */
-export function readTokenRequest(bytes: Buffer): CardInput {
-  const draft: Draft = { number: undefined, securityCode: undefined, expMonth: 0, expYear: 0, name: "", postalCode: "", addressLine1: "" };
+export function readTokenRequest(bytes: Buffer): TokenRequest {
+  const draft: Draft = {
+    number: undefined,
+    securityCode: undefined,
+    expMonth: 0,
+    expYear: 0,
+    name: "",
+    postalCode: "",
+    addressLine1: "",
+    usage: "reusable",
+    expiresInS: undefined,
+  };
   try {
     const reader = new JsonReader(bytes);
     const present = reader.object("", fieldsOfBody(draft));
     reader.end();
     if (!present.has("card")) throw missing("card");
-    const { number } = draft;
+    const { number, usage, expiresInS, ...card } = draft;
     if (number === undefined) throw missing("card.number");
-    return { ...draft, number };
+    return { card: { ...card, number }, terms: { usage, expiresInS } };
   } catch (thrown) {
     draft.number?.wipe();
     draft.securityCode?.wipe();
@@ -47,6 +65,21 @@ function fieldsOfBody(draft: Draft): ReadonlyMap<string, ReadField> {
   return new Map<string, ReadField>([
     ["card", (reader, path) => requireFields(path, reader.object(path, fieldsOfCard(draft)), ["number", "exp_month", "exp_year"])],
     ["billing", (reader, path) => void reader.object(path, billing)],
+    [
+      "usage",
+      (reader, path) => {
+        const word = reader.text(path, usageLengthMax);
+        const usage = Object.hasOwn(usages, word) ? usages[word] : undefined;
+        if (usage === undefined) throw invalid("parameter_invalid", `${path} is single_use or reusable`, path);
+        draft.usage = usage;
+      },
+    ],
+    [
+      "expires_in",
+      (reader, path) => {
+        draft.expiresInS = reader.integer(path);
+      },
+    ],
   ]);
 }
 

@@ -103,8 +103,7 @@ export function recordAuthorization(
     }
     case "not_sent": {
       if (operation.isUnknown) return ignore("an unknown attempt is not made unsent by a later fault");
-      const decline = declineOf("processor_unreachable");
-      const refusal: Refusal = { code: "processor_unavailable", message: decline.message };
+      const { decline, refusal } = notSentAnswer(outcome.cause);
       return append(
         advance(
           payment,
@@ -202,6 +201,25 @@ function attemptStep(
 
 function declineOf(reason: DeclineReason): Decline {
   return { reason, ...declineReasons[reason] };
+}
+
+/** Words to a merchant whose token opens no card for this payment. */
+export const tokenRefusals = {
+  token_not_found: "no such payment method token",
+  token_already_used: "the token is for one payment, and another payment has it",
+  token_expired: "the token has expired",
+  token_deleted: "the token was deleted",
+} as const;
+export const tokenParam = "payment_method.token";
+
+const isTokenRefusal = (cause: string): cause is keyof typeof tokenRefusals => Object.hasOwn(tokenRefusals, cause);
+
+/** Nothing left the house: for want of a processor, or because the vault kept the card closed, which no repetition changes. */
+function notSentAnswer(cause: string): { readonly decline: Decline; readonly refusal: Refusal } {
+  if (isTokenRefusal(cause))
+    return { decline: declineOf("token_not_usable"), refusal: { code: cause, message: tokenRefusals[cause], param: tokenParam } };
+  const decline = declineOf("processor_unreachable");
+  return { decline, refusal: { code: "processor_unavailable", message: decline.message } };
 }
 
 function declineRefusal(decline: Decline): Refusal {

@@ -5,6 +5,8 @@ export {
   recordAuthorization,
   recordReversal,
   requestAuthorization,
+  tokenParam,
+  tokenRefusals,
 } from "./authorize.ts";
 export { type RequestCapture, recordCapture, requestCapture } from "./capture.ts";
 export { type CreatePayment, createPayment, draft } from "./create.ts";

@@ -120,7 +120,7 @@ function peers(): readonly Peer[] {
 
 // The token.
 
-async function tokenize({ id, name, billing }: Tokenize): Promise<FieldMessage> {
+async function tokenize({ id, name, billing, terms }: Tokenize): Promise<FieldMessage> {
   const fields = peers();
   const wrong = fields.find((peer) => peer.examine() !== "complete") ?? undefined;
   const digitsOf = (one: FieldName) => fields.find((peer) => peer.field === one)?.digits();
@@ -134,7 +134,7 @@ async function tokenize({ id, name, billing }: Tokenize): Promise<FieldMessage> 
     ...(code === undefined ? {} : { cvc: code }),
     ...(name === "" ? {} : { name }),
   };
-  const body = JSON.stringify({ card, ...(Object.keys(billing).length === 0 ? {} : { billing }) });
+  const body = JSON.stringify({ card, ...(Object.keys(billing).length === 0 ? {} : { billing }), ...terms });
   try {
     const first = await send(body);
     // A page may have been open for longer than a key lives.

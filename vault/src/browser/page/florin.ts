@@ -4,7 +4,7 @@
  * No card data is ever in this script or in the page. It listens only to messages that come from its own frames and the vault's origin, and posts to that
  * origin by name. A classic script without imports, so that one address with one integrity value is all that a page needs.
  */
-import type { Billing, FieldMessage, PageMessage, TokenError } from "../messages.ts";
+import type { Billing, FieldMessage, PageMessage, Terms, TokenError } from "../messages.ts";
 import type { FieldStyle } from "../style.ts";
 import type { FieldName } from "../words.ts";
 
@@ -137,7 +137,7 @@ type Events = { change: (state: State) => void; enter: (field: { field: FieldNam
     }
 
     /** Never rejects: `{token}`, or `{error: {code, message, field}}` to show to the payer. A repeated call makes another token. */
-    async createToken(details: { readonly name?: string; readonly billing?: Billing } = {}): Promise<TokenAnswer> {
+    async createToken(details: { readonly name?: string; readonly billing?: Billing } & Terms = {}): Promise<TokenAnswer> {
       const unavailable = (message: string): TokenAnswer => ({ error: { code: "unavailable", message, field: undefined } });
       try {
         await this.ready;
@@ -151,7 +151,9 @@ type Events = { change: (state: State) => void; enter: (field: { field: FieldNam
           clearTimeout(timer);
           resolve(answer);
         });
-        this.#find("number")?.post({ kind: "tokenize", id, name: details.name ?? "", billing: details.billing ?? {} });
+        const { name = "", billing = {}, usage, expires_in } = details;
+        const terms = { ...(usage === undefined ? {} : { usage }), ...(expires_in === undefined ? {} : { expires_in }) };
+        this.#find("number")?.post({ kind: "tokenize", id, name, billing, terms });
       });
     }
 

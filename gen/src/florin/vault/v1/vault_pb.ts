@@ -4,15 +4,15 @@
 // @generated from file florin/vault/v1/vault.proto (package florin.vault.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Message } from "@bufbuild/protobuf";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file florin/vault/v1/vault.proto.
  */
 export const file_florin_vault_v1_vault: GenFile = /*@__PURE__*/
-  fileDesc("ChtmbG9yaW4vdmF1bHQvdjEvdmF1bHQucHJvdG8SD2Zsb3Jpbi52YXVsdC52MSJIChREZXNjcmliZVRva2VuUmVxdWVzdBITCgttZXJjaGFudF9pZBgBIAEoCRINCgV0b2tlbhgCIAEoCRIMCgRsaXZlGAMgASgIIpwBChVEZXNjcmliZVRva2VuUmVzcG9uc2USDQoFZm91bmQYASABKAgSDQoFYnJhbmQYAiABKAkSCwoDYmluGAMgASgJEg0KBWxhc3Q0GAQgASgJEhEKCWV4cF9tb250aBgFIAEoDRIQCghleHBfeWVhchgGIAEoDRIPCgdmdW5kaW5nGAcgASgJEhMKC2ZpbmdlcnByaW50GAggASgJIlwKEURldG9rZW5pemVSZXF1ZXN0EhMKC21lcmNoYW50X2lkGAEgASgJEg0KBXRva2VuGAIgASgJEg8KB3B1cnBvc2UYAyABKAkSEgoKcGF5bWVudF9pZBgEIAEoCSKlAQoSRGV0b2tlbml6ZVJlc3BvbnNlEg0KBWZvdW5kGAEgASgIEhMKBm51bWJlchgCIAEoDEIDgAEBEhEKCWV4cF9tb250aBgDIAEoDRIQCghleHBfeWVhchgEIAEoDRIaCg1zZWN1cml0eV9jb2RlGAUgASgMQgOAAQESEwoLcG9zdGFsX2NvZGUYBiABKAkSFQoNYWRkcmVzc19saW5lMRgHIAEoCTLFAQoMVmF1bHRTZXJ2aWNlEl4KDURlc2NyaWJlVG9rZW4SJS5mbG9yaW4udmF1bHQudjEuRGVzY3JpYmVUb2tlblJlcXVlc3QaJi5mbG9yaW4udmF1bHQudjEuRGVzY3JpYmVUb2tlblJlc3BvbnNlElUKCkRldG9rZW5pemUSIi5mbG9yaW4udmF1bHQudjEuRGV0b2tlbml6ZVJlcXVlc3QaIy5mbG9yaW4udmF1bHQudjEuRGV0b2tlbml6ZVJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("ChtmbG9yaW4vdmF1bHQvdjEvdmF1bHQucHJvdG8SD2Zsb3Jpbi52YXVsdC52MSJIChREZXNjcmliZVRva2VuUmVxdWVzdBITCgttZXJjaGFudF9pZBgBIAEoCRINCgV0b2tlbhgCIAEoCRIMCgRsaXZlGAMgASgIIqECChVEZXNjcmliZVRva2VuUmVzcG9uc2USDQoFZm91bmQYASABKAgSDQoFYnJhbmQYAiABKAkSCwoDYmluGAMgASgJEg0KBWxhc3Q0GAQgASgJEhEKCWV4cF9tb250aBgFIAEoDRIQCghleHBfeWVhchgGIAEoDRIPCgdmdW5kaW5nGAcgASgJEhMKC2ZpbmdlcnByaW50GAggASgJEioKBXN0YXRlGAkgASgOMhsuZmxvcmluLnZhdWx0LnYxLlRva2VuU3RhdGUSDQoFdXNhZ2UYCiABKAkSGgoSdXNlZF9ieV9wYXltZW50X2lkGAsgASgJEhUKDWNyZWF0ZWRfYXRfbXMYDCABKAMSFQoNZXhwaXJlc19hdF9tcxgNIAEoAyJcChFEZXRva2VuaXplUmVxdWVzdBITCgttZXJjaGFudF9pZBgBIAEoCRINCgV0b2tlbhgCIAEoCRIPCgdwdXJwb3NlGAMgASgJEhIKCnBheW1lbnRfaWQYBCABKAki0QEKEkRldG9rZW5pemVSZXNwb25zZRINCgVmb3VuZBgBIAEoCBITCgZudW1iZXIYAiABKAxCA4ABARIRCglleHBfbW9udGgYAyABKA0SEAoIZXhwX3llYXIYBCABKA0SGgoNc2VjdXJpdHlfY29kZRgFIAEoDEIDgAEBEhMKC3Bvc3RhbF9jb2RlGAYgASgJEhUKDWFkZHJlc3NfbGluZTEYByABKAkSKgoFc3RhdGUYCCABKA4yGy5mbG9yaW4udmF1bHQudjEuVG9rZW5TdGF0ZSJVChJEZWxldGVUb2tlblJlcXVlc3QSEwoLbWVyY2hhbnRfaWQYASABKAkSDQoFdG9rZW4YAiABKAkSDAoEbGl2ZRgDIAEoCBINCgVhY3RvchgEIAEoCSIkChNEZWxldGVUb2tlblJlc3BvbnNlEg0KBWZvdW5kGAEgASgIKokBCgpUb2tlblN0YXRlEhsKF1RPS0VOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSVE9LRU5fU1RBVEVfQUNUSVZFEAESFAoQVE9LRU5fU1RBVEVfVVNFRBACEhcKE1RPS0VOX1NUQVRFX0VYUElSRUQQAxIXChNUT0tFTl9TVEFURV9ERUxFVEVEEAQynwIKDFZhdWx0U2VydmljZRJeCg1EZXNjcmliZVRva2VuEiUuZmxvcmluLnZhdWx0LnYxLkRlc2NyaWJlVG9rZW5SZXF1ZXN0GiYuZmxvcmluLnZhdWx0LnYxLkRlc2NyaWJlVG9rZW5SZXNwb25zZRJVCgpEZXRva2VuaXplEiIuZmxvcmluLnZhdWx0LnYxLkRldG9rZW5pemVSZXF1ZXN0GiMuZmxvcmluLnZhdWx0LnYxLkRldG9rZW5pemVSZXNwb25zZRJYCgtEZWxldGVUb2tlbhIjLmZsb3Jpbi52YXVsdC52MS5EZWxldGVUb2tlblJlcXVlc3QaJC5mbG9yaW4udmF1bHQudjEuRGVsZXRlVG9rZW5SZXNwb25zZWIGcHJvdG8z");
 
 /**
  * Asks what a token is.
@@ -56,7 +56,7 @@ export const DescribeTokenRequestSchema: GenMessage<DescribeTokenRequest> = /*@_
  */
 export type DescribeTokenResponse = Message<"florin.vault.v1.DescribeTokenResponse"> & {
   /**
-   * False: this merchant has no such token in this mode.
+   * True when it is active or used.
    *
    * @generated from field: bool found = 1;
    */
@@ -105,11 +105,46 @@ export type DescribeTokenResponse = Message<"florin.vault.v1.DescribeTokenRespon
   funding: string;
 
   /**
-   * Keyed fingerprint of the number within this merchant, 32 hex characters.
+   * Keyed fingerprint of the number within this merchant, 32 hex characters: the same for two tokens of one card.
    *
    * @generated from field: string fingerprint = 8;
    */
   fingerprint: string;
+
+  /**
+   * Whether it may be used. The other fields are filled when it is active or used.
+   *
+   * @generated from field: florin.vault.v1.TokenState state = 9;
+   */
+  state: TokenState;
+
+  /**
+   * single_use or reusable.
+   *
+   * @generated from field: string usage = 10;
+   */
+  usage: string;
+
+  /**
+   * "pay_…" that a single-use token belongs to. Empty while no payment has it, and for reusable ones.
+   *
+   * @generated from field: string used_by_payment_id = 11;
+   */
+  usedByPaymentId: string;
+
+  /**
+   * Unix milliseconds. 0 for well-known test tokens.
+   *
+   * @generated from field: int64 created_at_ms = 12;
+   */
+  createdAtMs: bigint;
+
+  /**
+   * Unix milliseconds from which on it is expired.
+   *
+   * @generated from field: int64 expires_at_ms = 13;
+   */
+  expiresAtMs: bigint;
 };
 
 /**
@@ -168,7 +203,7 @@ export const DetokenizeRequestSchema: GenMessage<DetokenizeRequest> = /*@__PURE_
  */
 export type DetokenizeResponse = Message<"florin.vault.v1.DetokenizeResponse"> & {
   /**
-   * False: this merchant has no such token.
+   * True: the card is open. False: `state` says why not.
    *
    * @generated from field: bool found = 1;
    */
@@ -215,6 +250,13 @@ export type DetokenizeResponse = Message<"florin.vault.v1.DetokenizeResponse"> &
    * @generated from field: string address_line1 = 7;
    */
   addressLine1: string;
+
+  /**
+   * Why it stays closed: used by another payment, expired, deleted, or unset when there is no such token. Active when it is open.
+   *
+   * @generated from field: florin.vault.v1.TokenState state = 8;
+   */
+  state: TokenState;
 };
 
 /**
@@ -223,6 +265,124 @@ export type DetokenizeResponse = Message<"florin.vault.v1.DetokenizeResponse"> &
  */
 export const DetokenizeResponseSchema: GenMessage<DetokenizeResponse> = /*@__PURE__*/
   messageDesc(file_florin_vault_v1_vault, 3);
+
+/**
+ * Asks to delete a token.
+ *
+ * @generated from message florin.vault.v1.DeleteTokenRequest
+ */
+export type DeleteTokenRequest = Message<"florin.vault.v1.DeleteTokenRequest"> & {
+  /**
+   * "mer_…" the token must belong to. Required.
+   *
+   * @generated from field: string merchant_id = 1;
+   */
+  merchantId: string;
+
+  /**
+   * "tok_…". Required.
+   *
+   * @generated from field: string token = 2;
+   */
+  token: string;
+
+  /**
+   * True in live mode.
+   *
+   * @generated from field: bool live = 3;
+   */
+  live: boolean;
+
+  /**
+   * Who asked for it: "key:<public part of the API key>" or "service:<name>". Goes into the access record. Required, at most 128 characters.
+   *
+   * @generated from field: string actor = 4;
+   */
+  actor: string;
+};
+
+/**
+ * Describes the message florin.vault.v1.DeleteTokenRequest.
+ * Use `create(DeleteTokenRequestSchema)` to create a new message.
+ */
+export const DeleteTokenRequestSchema: GenMessage<DeleteTokenRequest> = /*@__PURE__*/
+  messageDesc(file_florin_vault_v1_vault, 4);
+
+/**
+ * Answers DeleteToken.
+ *
+ * @generated from message florin.vault.v1.DeleteTokenResponse
+ */
+export type DeleteTokenResponse = Message<"florin.vault.v1.DeleteTokenResponse"> & {
+  /**
+   * True: the token is deleted, by this call or before. False: this merchant has no such token in this mode.
+   *
+   * @generated from field: bool found = 1;
+   */
+  found: boolean;
+};
+
+/**
+ * Describes the message florin.vault.v1.DeleteTokenResponse.
+ * Use `create(DeleteTokenResponseSchema)` to create a new message.
+ */
+export const DeleteTokenResponseSchema: GenMessage<DeleteTokenResponse> = /*@__PURE__*/
+  messageDesc(file_florin_vault_v1_vault, 5);
+
+/**
+ * Whether a token may be used.
+ *
+ * @generated from enum florin.vault.v1.TokenState
+ */
+export const TokenState = {
+  /**
+   * Not set: this merchant has no such token in this mode.
+   *
+   * @generated from enum value: TOKEN_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It may be used.
+   *
+   * @generated from enum value: TOKEN_STATE_ACTIVE = 1;
+   */
+  ACTIVE: 1,
+
+  /**
+   * A single-use token that a payment has: it opens for that payment and for no other.
+   *
+   * @generated from enum value: TOKEN_STATE_USED = 2;
+   */
+  USED: 2,
+
+  /**
+   * Its time is over.
+   *
+   * @generated from enum value: TOKEN_STATE_EXPIRED = 3;
+   */
+  EXPIRED: 3,
+
+  /**
+   * It was deleted.
+   *
+   * @generated from enum value: TOKEN_STATE_DELETED = 4;
+   */
+  DELETED: 4,
+} as const;
+
+/**
+ * Whether a token may be used.
+ *
+ * @generated from enum florin.vault.v1.TokenState
+ */
+export type TokenState = (typeof TokenState)[keyof typeof TokenState] | UnknownEnum;
+
+/**
+ * Describes the enum florin.vault.v1.TokenState.
+ */
+export const TokenStateSchema: GenEnum<TokenState> = /*@__PURE__*/
+  enumDesc(file_florin_vault_v1_vault, 0);
 
 /**
  * Keeps cards.
@@ -241,7 +401,8 @@ export const VaultService: GenService<{
     output: typeof DescribeTokenResponseSchema;
   },
   /**
-   * Opens a token. For connectors only, by certificate identity; each call leaves an access record.
+   * Opens a token. For connectors only, by certificate identity; each call leaves an access record. A single-use token opens for the first payment that
+   * opens it and for no other.
    *
    * @generated from rpc florin.vault.v1.VaultService.Detokenize
    */
@@ -249,6 +410,16 @@ export const VaultService: GenService<{
     methodKind: "unary";
     input: typeof DetokenizeRequestSchema;
     output: typeof DetokenizeResponseSchema;
+  },
+  /**
+   * Deletes a token, its card and the card's own key. For the switch; each deletion leaves an access record. Safe to repeat.
+   *
+   * @generated from rpc florin.vault.v1.VaultService.DeleteToken
+   */
+  deleteToken: {
+    methodKind: "unary";
+    input: typeof DeleteTokenRequestSchema;
+    output: typeof DeleteTokenResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_florin_vault_v1_vault, 0);
