@@ -18,6 +18,7 @@ import {
   resealCards,
   retireDataKey,
   rewrapDataKeys,
+  rewrapEnvelopeKeys,
   rotateDataKey,
 } from "./app/key-custody.ts";
 import { readRing } from "./app/key-ring.ts";
@@ -26,25 +27,26 @@ import { keyStoreSettings } from "./config.ts";
 import { openCustody, openHsm } from "./hsm/open-hsm.ts";
 import type { KekCustody, KekFacts } from "./hsm/port.ts";
 import { createDataKeyStore } from "./store/data-keys.ts";
+import { createEnvelopeStore } from "./store/envelopes.ts";
 import { createKeyInventoryStore, type KeyInventory } from "./store/key-inventory.ts";
 import { createResealStore } from "./store/reseal-cards.ts";
 
 const usage = `npm run vault -- keys [command] [options]
 
-  list                                the inventory: data keys, their use, what was done with them (--events <n>, --json)
+  list                                the inventory: data keys, envelope keys, their use, what was done with them (--events <n>, --json)
   verify                              opens every data key, proves the ring
   rotate      --by <name>             begins the next epoch of data keys
   retire      --by --epoch <n>        an epoch seals no more
   reseal      --by                    seals the cards of retired epochs anew (--per-second <rows>, 5000)
   destroy     --by --witness --epoch <n>   a retired epoch without cards, for ever
-  rewrap      --by                    wraps every data key under the current key-encryption key
+  rewrap      --by                    wraps every data key and envelope key under the current key-encryption key
   accept-restore --by --witness       lets in a database that was set back
   kek-list                            key-encryption keys of the module
   kek-create  --by --label <label>    made in the module
   share       --file <path>           writes one custodian's random share of a key
   kek-import  --by --witness --label --share <path> --share <path> …   a key in shares
   kek-retire  --by --label            unwraps only from now on
-  kek-destroy --by --witness --label  a retired one that wraps no data key, for ever`;
+  kek-destroy --by --witness --label  a retired one that wraps no key, for ever`;
 
 const keysConfig = defineConfig("vault keys", {
   ...keyStoreSettings,
@@ -90,6 +92,7 @@ function storesOf(config: ConfigValues<typeof keysConfig.settings>, sql: ReturnT
     store: createDataKeyStore(sql),
     inventory: createKeyInventoryStore(sql),
     cards: createResealStore(sql),
+    envelopes: createEnvelopeStore(sql),
     async withHsm<T>(work: (hsm: Awaited<ReturnType<typeof openHsm>>) => Promise<T>): Promise<T> {
       const hsm = await openHsm(config);
       try {
@@ -144,8 +147,13 @@ const commands: Readonly<Record<string, Command>> = {
       await destroyDataKey({ hsm, store, cards }, epoch, peopleOf(words));
       return `epoch ${epoch} is destroyed`;
     }),
-  rewrap: ({ store, withHsm }, words) =>
-    withHsm(async (hsm) => `${(await rewrapDataKeys({ hsm, store }, peopleOf(words))).rewrapped} data keys rewrapped by ${hsm.kekId}`),
+  rewrap: ({ store, envelopes, inventory, withHsm }, words) =>
+    withHsm(async (hsm) => {
+      const people = peopleOf(words);
+      const dataKeys = await rewrapDataKeys({ hsm, store }, people);
+      const envelopeKeys = await rewrapEnvelopeKeys({ hsm, envelopes, record: inventory.record }, people);
+      return `${dataKeys.rewrapped} data keys rewrapped by ${hsm.kekId}, and ${envelopeKeys.rewrapped} envelope keys`;
+    }),
   "accept-restore": ({ store, withHsm }, words) =>
     withHsm(async (hsm) => `accepted; epoch ${(await acceptRestore({ hsm, store }, peopleOf(words))).epoch} seals from now on`),
   "kek-list": ({ withCustody }) => withCustody(async (custody) => (await custody.list()).map(kekLine).join("\n")),
@@ -186,7 +194,7 @@ async function manageKek(
   return action === "kek_destroyed" ? `${kek.label} (${kek.kekId}) is destroyed` : kekLine(kek);
 }
 
-function inventoryLines({ keys, generation, events }: KeyInventory): string[] {
+function inventoryLines({ keys, envelopeKeys, generation, events }: KeyInventory): string[] {
   return [
     `generation ${generation}`,
     "",
@@ -200,6 +208,11 @@ function inventoryLines({ keys, generation, events }: KeyInventory): string[] {
         ` ${timeOf(key.createdAt)}`,
         ` ${key.kekId}`,
       ].join(" "),
+    ),
+    "",
+    "envelope key                                 pair   created               wrapped by",
+    ...envelopeKeys.map(
+      ({ kid, generation: pair, createdAt, kekId }) => `${kid.padEnd(43)} ${String(pair).padStart(5)}  ${timeOf(createdAt)}  ${kekId}`,
     ),
     "",
     ...events.map((event) => {

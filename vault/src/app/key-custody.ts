@@ -11,6 +11,7 @@ import { AppError } from "@florin/kernel";
 import { bindingBytes } from "../domain/sealed-card.ts";
 import { isEpochRetired } from "../store/cards.ts";
 import type { KeyEvent, StoredDataKey } from "../store/data-keys.ts";
+import type { EnvelopeStore } from "../store/envelopes.ts";
 import type { KeyInventory } from "../store/key-inventory.ts";
 import type { ResealedRow, ResealPlace, ResealStore, SealedRow } from "../store/reseal-cards.ts";
 import { open, seal } from "./card-cipher.ts";
@@ -51,6 +52,22 @@ export async function rewrapDataKeys(o: KeyStores, { by }: People): Promise<{ re
     rewrapped += done;
   }
   throw new AppError("internal", "there are more data keys than a rotation is made for", { work: "not_done" });
+}
+
+/** Wraps every envelope key that another KEK wrapped under the one that wraps now; those that are deleted meanwhile, for their age, are none of them. */
+export async function rewrapEnvelopeKeys(
+  o: { hsm: KeyStores["hsm"]; envelopes: Pick<EnvelopeStore, "listKeys" | "rewrapKey">; record: (event: KeyEvent) => Promise<void> },
+  { by }: People,
+): Promise<{ rewrapped: number }> {
+  let rewrapped = 0;
+  for (const stored of await o.envelopes.listKeys()) {
+    if (stored.kekId === o.hsm.kekId) continue;
+    const scalar = await o.hsm.unwrapKey({ bytes: stored.wrappedKey, kekId: stored.kekId });
+    const wrapped = await o.hsm.wrapKey(scalar).finally(() => scalar.fill(0));
+    if (await o.envelopes.rewrapKey({ ...stored, wrappedKey: wrapped.bytes, kekId: wrapped.kekId }, stored)) rewrapped += 1;
+  }
+  if (rewrapped > 0) await o.record({ action: "rewrapped", actor: by, kekId: o.hsm.kekId });
+  return { rewrapped };
 }
 
 /** The key seals no card from here on; also none that is on its way. Refuses the newest: begin another epoch first. Safe to repeat. */
@@ -151,10 +168,11 @@ export async function acceptRestore(o: KeyStores, people: People): Promise<{ epo
   return rotateDataKey(o, { by });
 }
 
-/** Refuses while a data key is still wrapped by the KEK `kekId`. */
+/** Refuses while a data key or an envelope key is still wrapped by the KEK `kekId`. */
 export function mustBeUnused(inventory: KeyInventory, kekId: string): void {
-  const users = inventory.keys.filter((key) => key.kekId === kekId);
-  if (users.length > 0) throw refused(`${users.length} data keys are wrapped by it: rewrap them first`);
+  const [dataKeys, envelopeKeys] = [inventory.keys, inventory.envelopeKeys].map((keys) => keys.filter((key) => key.kekId === kekId).length);
+  if (dataKeys === 0 && envelopeKeys === 0) return;
+  throw refused(`${dataKeys} data keys are wrapped by it, and ${envelopeKeys} envelope keys: rewrap them first`);
 }
 
 /** Throws AppError parameter_invalid unless there are two names, and not the same one twice. */

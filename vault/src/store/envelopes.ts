@@ -17,6 +17,8 @@ export interface EnvelopeStore {
   listKeys(): Promise<readonly StoredEnvelopeKey[]>;
   /** False when another process made this generation already. */
   addKey(key: Omit<StoredEnvelopeKey, "ageMs">): Promise<boolean>;
+  /** The same pair under another key-encryption key. Owner role. False: it is gone, or another one wraps it by now. */
+  rewrapKey(key: Omit<StoredEnvelopeKey, "ageMs">, from: { readonly kekId: string }): Promise<boolean>;
   /** Destroys key pairs that are older. */
   deleteKeys(ageMsMin: number): Promise<void>;
   /** One answer per mark, in its order: true for the first who uses it, ever. Committed when it resolves. */
@@ -44,6 +46,12 @@ export function createEnvelopeStore(sql: Sql): EnvelopeStore {
       const { count } = await sql`
         INSERT INTO envelope_keys (generation, kid, wrapped_key, kek_id) VALUES (${generation}, ${kid}, ${wrappedKey}, ${kekId})
         ON CONFLICT DO NOTHING`.catch(fail);
+      return count === 1;
+    },
+    async rewrapKey({ kid, wrappedKey, kekId }, from) {
+      // A handful of rows.
+      const { count } = await sql`
+        UPDATE envelope_keys SET wrapped_key = ${wrappedKey}, kek_id = ${kekId} WHERE kid = ${kid} AND kek_id = ${from.kekId}`.catch(fail);
       return count === 1;
     },
     async deleteKeys(ageMsMin) {

@@ -21,8 +21,17 @@ export type InventoryEvent = {
   readonly kekId: string | undefined;
   readonly cards: number | undefined;
 };
+/** A key pair for which browsers encrypt cards. */
+export type InventoryEnvelopeKey = {
+  readonly generation: number;
+  readonly kid: string;
+  readonly kekId: string;
+  readonly createdAt: Date;
+};
 export type KeyInventory = {
   readonly keys: readonly InventoryKey[];
+  /** Newest first. */
+  readonly envelopeKeys: readonly InventoryEnvelopeKey[];
   readonly generation: number;
   readonly events: readonly InventoryEvent[];
 };
@@ -61,12 +70,21 @@ export function createKeyInventoryStore(sql: Sql): KeyInventoryStore {
         SELECT purpose, epoch, kek_id, created_at, retired_at, seals_reserved::float8 AS reserved,
           epoch = max(epoch) OVER (PARTITION BY purpose) AS is_newest
         FROM data_keys ORDER BY purpose, epoch`.catch(fail);
+      // A handful of rows.
+      const pairs = await sql<{ generation: number; kid: string; kek_id: string; created_at: Date }[]>`
+        SELECT generation, kid, kek_id, created_at FROM envelope_keys ORDER BY generation DESC`.catch(fail);
+      const envelopeKeys = pairs.map(({ generation, kid, kek_id: kekId, created_at: createdAt }) => ({
+        generation,
+        kid,
+        kekId,
+        createdAt,
+      }));
       const [ring] = await sql<{ generation: number }[]>`SELECT generation::float8 AS generation FROM key_ring`.catch(fail);
       // Index: key_events_pkey (event_id), read backwards.
       const events = await sql<EventRow[]>`
         SELECT happened_at, actor, witness, action, purpose, epoch, kek_id, cards::float8 AS cards
         FROM key_events ORDER BY event_id DESC LIMIT ${eventsMax}`.catch(fail);
-      return { keys: keys.map(toKey), generation: ring?.generation ?? 0, events: events.map(toEvent) };
+      return { keys: keys.map(toKey), envelopeKeys, generation: ring?.generation ?? 0, events: events.map(toEvent) };
     },
     record: (event) => insertKeyEvent(sql, event).catch(fail),
   };
