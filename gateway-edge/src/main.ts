@@ -5,11 +5,13 @@ import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecyc
 import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
 import { loadTls } from "@florin/runtime/tls";
+import { createAsking } from "./app/asking.ts";
 import { createAuthenticator } from "./app/authenticate.ts";
 import { createFailureLimit } from "./app/failure-limit.ts";
 import { createPayments } from "./app/payments.ts";
 import { createRateLimit } from "./app/rate-limit.ts";
-import { connectPaymentSwitch } from "./clients/payment-switch.ts";
+import { createTokens } from "./app/tokens.ts";
+import { connectSwitch } from "./clients/connect-switch.ts";
 import { edgeConfig } from "./config.ts";
 import { buildApp } from "./rest/app.ts";
 import { connectPlugin } from "./rpc/connect-plugin.ts";
@@ -33,7 +35,7 @@ runProcess({
     // Without it anybody on the path could be the switch. The other processes refuse it when they listen; this one only dials.
     if (config.environment === "production" && tls.kind === "off")
       throw new Error("mutual TLS is off, and production refuses that: set FLORIN_TLS_DIR to the folder of the certificates");
-    const paymentSwitch = connectPaymentSwitch({
+    const toSwitch = connectSwitch({
       address: config.switchAddress,
       tls,
       commandsInFlightMax: config.commandsInFlightMax,
@@ -52,12 +54,14 @@ runProcess({
       unknownTtlMs: config.keyUnknownTtlMs,
     });
     const { mutationTimeoutMs, readTimeoutMs, trustedProxies } = config;
-    const payments = createPayments({ paymentSwitch, tracer, mutationTimeoutMs, readTimeoutMs });
-    const parts = { payments, authenticator, rateLimit, metrics, logger };
+    const asking = createAsking(tracer);
+    const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs, readTimeoutMs });
+    const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs });
+    const parts = { payments, tokens, authenticator, rateLimit, metrics, logger };
     const openapi = readFileSync(new URL("../openapi.json", import.meta.url), "utf8");
     const app = buildApp({ ...parts, openapi, trustedProxies, mount: connectPlugin(parts) });
-    metrics.gauge("edge_in_flight_requests", () => payments.inFlight);
-    await paymentSwitch.connection.untilConnected(switchWaitMs);
+    metrics.gauge("edge_in_flight_requests", () => asking.inFlight);
+    await toSwitch.connection.untilConnected(switchWaitMs);
     app.fastify.server.maxConnections = config.connectionsMax;
     await app.fastify.listen({ host: config.listenHost, port: config.httpPort });
     const readiness = async () => {
@@ -66,7 +70,7 @@ runProcess({
         // Proven keys work on without it.
         () => "degraded" as const,
       );
-      const isConnected = paymentSwitch.connection.isConnected();
+      const isConnected = toSwitch.connection.isConnected();
       return { ready: isConnected && !isDraining(), parts: { switch: isConnected ? ("up" as const) : ("down" as const), database } };
     };
     const admin = await startAdminServer({
@@ -79,7 +83,7 @@ runProcess({
     logger.info({ addresses: app.fastify.addresses(), admin_port: admin.port }, "edge listens");
     const drain: Part[] = [
       { name: "http", stop: () => app.drain(config.drainGraceMs) },
-      { name: "switch", stop: () => paymentSwitch.connection.close() },
+      { name: "switch", stop: () => toSwitch.connection.close() },
       { name: "database", stop: () => endPostgres(sql) },
       { name: "admin", stop: () => admin.close() },
       { name: "telemetry", stop: () => telemetry.shutdown() },

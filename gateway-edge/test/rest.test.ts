@@ -263,7 +263,10 @@ describe("the status rules of idempotency", () => {
     ["payment_state_invalid", 409],
     ["amount_too_large", 400],
     ["reference_not_unique", 409],
-    ["token_not_found", 400],
+    ["token_not_found", 404],
+    ["token_already_used", 409],
+    ["token_expired", 410],
+    ["token_deleted", 410],
     ["refund_declined", 402],
     ["processor_unavailable", 503],
   ] satisfies [ErrorCode, number][])("the refusal %s is %d", async (code, status) => {

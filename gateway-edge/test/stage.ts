@@ -12,17 +12,20 @@ import {
   OperationResultSchema,
   PaymentService,
 } from "@florin/gen/payments/v1/payments";
+import { type GetTokenResponseSchema, TokenService } from "@florin/gen/payments/v1/tokens";
 import { connectPostgres, createServiceDatabase } from "@florin/runtime/postgres";
 import type { BucketRate } from "@florin/runtime/rate-limit";
 import { type CallContext, implement, type RpcServer, startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
 import { testPostgres } from "@florin/runtime/testing";
 import { loadTls, makeCertificates } from "@florin/runtime/tls";
+import { createAsking } from "../src/app/asking.ts";
 import { type AuthenticatorOptions, createAuthenticator } from "../src/app/authenticate.ts";
 import { createFailureLimit } from "../src/app/failure-limit.ts";
 import { createPayments } from "../src/app/payments.ts";
 import { createRateLimit } from "../src/app/rate-limit.ts";
-import { connectPaymentSwitch } from "../src/clients/payment-switch.ts";
+import { createTokens } from "../src/app/tokens.ts";
+import { connectSwitch } from "../src/clients/connect-switch.ts";
 import { migrate } from "../src/migrate.ts";
 import { provisionMerchant } from "../src/provision.ts";
 import { buildApp, type EdgeApp, type Patience } from "../src/rest/app.ts";
@@ -39,6 +42,7 @@ type Received = { readonly method: string; readonly request: Record<string, unkn
 export type SwitchScript = {
   operation: (method: string, request: Record<string, unknown>, context: CallContext) => Promise<OperationResult> | OperationResult;
   payment: (paymentId: string, merchantId: string) => ReturnType<typeof authorizedPayment> | undefined;
+  token: (token: string, merchantId: string) => MessageInitShape<typeof GetTokenResponseSchema>;
   list: () => MessageInitShape<typeof ListPaymentsResponseSchema>;
   events: () => MessageInitShape<typeof ListPaymentEventsResponseSchema>;
   readonly received: Received[];
@@ -124,13 +128,13 @@ async function startEdge(o: EdgeOptions & { databaseUrl: string; address: string
   const telemetry = startTelemetry({ service: "edge", otlpUrl: "", traceRatio: 0 });
   const { metrics, tracer } = telemetry;
   const sql = connectPostgres({ url: o.databaseUrl, name: "florin-edge", connectionsMax: 2 });
-  const paymentSwitch = connectPaymentSwitch({
+  const toSwitch = connectSwitch({
     address: o.address,
     tls: loadTls(o.tlsDirectory, "edge"),
     commandsInFlightMax: o.commandsInFlightMax ?? 1_024,
     logger,
   });
-  await paymentSwitch.connection.untilConnected(5_000);
+  await toSwitch.connection.untilConnected(5_000);
   const now = () => performance.now();
   const authenticator = createAuthenticator({
     store: createApiKeyStore(sql),
@@ -141,9 +145,12 @@ async function startEdge(o: EdgeOptions & { databaseUrl: string; address: string
     foundTtlMs: o.foundTtlMs ?? 30_000,
     unknownTtlMs: o.unknownTtlMs ?? 5_000,
   });
-  const payments = createPayments({ paymentSwitch, tracer, mutationTimeoutMs: o.mutationTimeoutMs ?? 5_000, readTimeoutMs: 5_000 });
+  const asking = createAsking(tracer);
+  const mutationTimeoutMs = o.mutationTimeoutMs ?? 5_000;
+  const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs, readTimeoutMs: 5_000 });
+  const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs: 5_000 });
   const rateLimit = createRateLimit({ rate: o.rate ?? { burst: 100_000, perSecond: 100_000 }, now, metrics });
-  const parts = { payments, authenticator, rateLimit, metrics, logger };
+  const parts = { payments, tokens, authenticator, rateLimit, metrics, logger };
   const openapi = readFileSync(new URL("../openapi.json", import.meta.url), "utf8");
   const app = buildApp({
     ...parts,
@@ -158,7 +165,7 @@ async function startEdge(o: EdgeOptions & { databaseUrl: string; address: string
   let stopped: Promise<void> | undefined;
   const stop = async () => {
     await app.drain(0);
-    await paymentSwitch.connection.close();
+    await toSwitch.connection.close();
     await sql.end({ timeout: 1 });
     await telemetry.shutdown();
   };
@@ -179,6 +186,7 @@ function makeScript(): SwitchScript {
     received: [],
     operation: () => done(),
     payment: () => undefined,
+    token: () => ({ refusal: "token_not_found" }),
     list: () => ({}),
     events: () => ({}),
     reset() {
@@ -221,12 +229,22 @@ function startScriptedSwitch(script: SwitchScript, o: { tlsDirectory: string; po
       return script.events();
     },
   });
+  const tokens = implement(TokenService, {
+    async getToken(request, context) {
+      note("getToken", request, context);
+      return script.token(request.token, request.caller?.merchantId ?? "");
+    },
+    async deleteToken(request, context) {
+      note("deleteToken", request, context);
+      return { found: script.token(request.token, request.caller?.merchantId ?? "").refusal !== "token_not_found" };
+    },
+  });
   return startRpcServer({
     host: "127.0.0.1",
     port: o.port,
     tls: loadTls(o.tlsDirectory, "switch"),
-    services: [service],
-    policy: { edge: ["florin.payments.v1.PaymentService/*"] },
+    services: [service, tokens],
+    policy: { edge: ["florin.payments.v1.PaymentService/*", "florin.payments.v1.TokenService/*"] },
     allowInsecure: false,
     logger,
   });

@@ -25,6 +25,7 @@ import { createEventLogService } from "./rpc/event-log-service.ts";
 import { createPaymentService } from "./rpc/payment-service.ts";
 import { callerPolicy } from "./rpc/policy.ts";
 import { createRecoveryService } from "./rpc/recovery-service.ts";
+import { createTokenService } from "./rpc/token-service.ts";
 import { createClaims } from "./store/claims.ts";
 import { startBlockList } from "./store/fraud-blocks.ts";
 import { createLogReader } from "./store/log-reader.ts";
@@ -89,6 +90,7 @@ runProcess({
       tls,
       services: [
         createPaymentService({ parts, lists: createPaymentLists(pools.pages), tracer }),
+        createTokenService(parts),
         createRecoveryService({
           reader: parts.reader,
           tail,

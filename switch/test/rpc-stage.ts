@@ -11,6 +11,7 @@ import { createEventLogService } from "../src/rpc/event-log-service.ts";
 import { createPaymentService } from "../src/rpc/payment-service.ts";
 import { callerPolicy } from "../src/rpc/policy.ts";
 import { createRecoveryService } from "../src/rpc/recovery-service.ts";
+import { createTokenService } from "../src/rpc/token-service.ts";
 import { createLogTail } from "../src/store/log-tail.ts";
 import { createOpenOperations } from "../src/store/open-operations.ts";
 import { createPaymentLists } from "../src/store/payment-lists.ts";
@@ -64,6 +65,7 @@ export async function openRpcStage(): Promise<RpcStage> {
           now: parts.now,
         }),
         createEventLogService({ tail: createLogTail(stage.sql), logger }),
+        createTokenService(parts),
       ],
       policy: callerPolicy,
       allowInsecure: false,

@@ -9,12 +9,14 @@ import rateLimitPlugin from "@fastify/rate-limit";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
 import { loadTls } from "@florin/runtime/tls";
 import Fastify, { type FastifyInstance } from "fastify";
+import { createAsking } from "../../src/app/asking.ts";
 import { createAuthenticator } from "../../src/app/authenticate.ts";
 import { createFailureLimit } from "../../src/app/failure-limit.ts";
 import { keyHash } from "../../src/app/key-hash.ts";
 import { createPayments } from "../../src/app/payments.ts";
 import { createRateLimit } from "../../src/app/rate-limit.ts";
-import { connectPaymentSwitch, type PaymentSwitch } from "../../src/clients/payment-switch.ts";
+import { createTokens } from "../../src/app/tokens.ts";
+import { connectSwitch } from "../../src/clients/connect-switch.ts";
 import { parseBearer } from "../../src/domain/api-key.ts";
 import { buildApp } from "../../src/rest/app.ts";
 import { authorizedPayment } from "../../src/rest/payment-samples.ts";
@@ -22,7 +24,7 @@ import { authorizedPayment } from "../../src/rest/payment-samples.ts";
 const [kind = "echo", secretKey = "", switchAddress = "", tlsDirectory = "off"] = process.argv.slice(2);
 const logger = createLogger({ service: "bench", level: "info" });
 
-async function makeEdge(paymentSwitch: PaymentSwitch): Promise<FastifyInstance> {
+async function makeEdge(toSwitch: ReturnType<typeof connectSwitch>): Promise<FastifyInstance> {
   const { metrics, tracer } = startTelemetry({ service: "edge", otlpUrl: "", traceRatio: 0 });
   const now = () => performance.now();
   const pepper = randomBytes(32);
@@ -37,14 +39,16 @@ async function makeEdge(paymentSwitch: PaymentSwitch): Promise<FastifyInstance> 
     foundTtlMs: 30_000,
     unknownTtlMs: 5_000,
   });
-  const payments = createPayments({ paymentSwitch, tracer, mutationTimeoutMs: 30_000, readTimeoutMs: 5_000 });
+  const asking = createAsking(tracer);
+  const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs: 30_000, readTimeoutMs: 5_000 });
+  const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs: 5_000 });
   const rateLimit = createRateLimit({ rate: { burst: 1e6, perSecond: 1e6 }, now, metrics });
-  return buildApp({ payments, authenticator, rateLimit, metrics, logger, openapi: "{}", trustedProxies: "" }).fastify;
+  return buildApp({ payments, tokens, authenticator, rateLimit, metrics, logger, openapi: "{}", trustedProxies: "" }).fastify;
 }
 
 async function makeServer(): Promise<FastifyInstance> {
   if (kind === "edge") {
-    const remote = connectPaymentSwitch({ address: switchAddress, tls: loadTls(tlsDirectory, "edge"), commandsInFlightMax: 4_096, logger });
+    const remote = connectSwitch({ address: switchAddress, tls: loadTls(tlsDirectory, "edge"), commandsInFlightMax: 4_096, logger });
     await remote.connection.untilConnected(5_000);
     return makeEdge(remote);
   }

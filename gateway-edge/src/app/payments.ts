@@ -1,16 +1,8 @@
-/**
- * What a merchant may do with payments, the same for REST and Connect: a span, a time limit, the call to the switch, and its fault in words
- * that are the merchant's business. What holds a card number goes nowhere.
- *
- * Nothing is decided, repeated or cancelled here. A caller that hangs up changes nothing: its key names the intent, and the outcome waits in
- * the log for the repetition.
- */
-import { AppError, type ErrorCode, toAppError } from "@florin/kernel";
+/** What a merchant may do with payments, the same for REST and Connect. What holds a card number goes nowhere. */
+import type { AppError } from "@florin/kernel";
 import type { CallOptions } from "@florin/runtime/rpc";
-import type { SpanOutcome, Tracer } from "@florin/runtime/telemetry";
 import type {
   AuthorizeRequest,
-  CallIdentity,
   CaptureRequest,
   CreateRequest,
   GetPaymentResponse,
@@ -24,9 +16,7 @@ import type {
   VoidRequest,
 } from "../clients/payment-switch.ts";
 import { problemOfCardInNewPayment, problemOfCardInToken, problemOfCardNumber } from "../domain/card-data-rule.ts";
-
-/** A call of a merchant. `traceparent` as its request carried it, unchecked. */
-export type MerchantCall = CallIdentity & { readonly traceparent: string | undefined };
+import type { Asking, MerchantCall } from "./asking.ts";
 
 export interface Payments {
   create(call: MerchantCall, request: CreateRequest): Promise<OperationResult>;
@@ -37,40 +27,17 @@ export interface Payments {
   get(call: MerchantCall, paymentId: string): Promise<GetPaymentResponse>;
   list(call: MerchantCall, request: ListRequest): Promise<ListPaymentsResponse>;
   listEvents(call: MerchantCall, request: ListEventsRequest): Promise<ListPaymentEventsResponse>;
-  /** Calls to the switch without an answer. */
-  readonly inFlight: number;
 }
 
-export type PaymentsOptions = {
+/** `mutationTimeoutMs`: mutations wait for a processor; after it the outcome is unknown. */
+export function createPayments(o: {
   readonly paymentSwitch: PaymentSwitch;
-  readonly tracer: Tracer;
-  /** Mutations wait for a processor (ms). After it the outcome is unknown. */
+  readonly asking: Asking;
   readonly mutationTimeoutMs: number;
   readonly readTimeoutMs: number;
-};
-
-export function createPayments({ paymentSwitch, tracer, mutationTimeoutMs, readTimeoutMs }: PaymentsOptions): Payments {
-  let inFlight = 0;
-  const ask = async <T>(
-    name: string,
-    call: MerchantCall,
-    timeoutMs: number,
-    send: (options: CallOptions) => Promise<T>,
-    outcomeOf: (answer: T) => SpanOutcome = answered,
-  ): Promise<T> => {
-    const span = tracer.startSpan(name, { parent: call.traceparent, kind: "server" });
-    inFlight += 1;
-    try {
-      const answer = await send({ timeoutMs, traceparent: span.traceparent });
-      span.end(outcomeOf(answer), span.isRecording ? { request_id: call.requestId, merchant_id: call.key.merchantId } : undefined);
-      return answer;
-    } catch (thrown) {
-      span.end("fault", span.isRecording ? { request_id: call.requestId } : undefined);
-      throw toMerchantFault(toAppError(thrown));
-    } finally {
-      inFlight -= 1;
-    }
-  };
+}): Payments {
+  const { paymentSwitch, mutationTimeoutMs, readTimeoutMs } = o;
+  const { ask } = o.asking;
   /** For what a merchant wrote freely. */
   const unless = <T>(problem: AppError | undefined, go: () => Promise<T>): Promise<T> =>
     problem === undefined ? go() : Promise.reject(problem);
@@ -98,28 +65,5 @@ export function createPayments({ paymentSwitch, tracer, mutationTimeoutMs, readT
       ),
     listEvents: (call, request) =>
       ask("edge.list_payment_events", call, readTimeoutMs, (options) => paymentSwitch.listEvents(call, request, options)),
-    get inFlight() {
-      return inFlight;
-    },
   };
-}
-
-const answered = (): SpanOutcome => "ok";
-
-/** Faults between our own processes that would tell a merchant to mend what is ours to mend. */
-const oursToMend: Partial<Record<ErrorCode, ErrorCode>> = {
-  api_key_missing: "internal",
-  api_key_invalid: "internal",
-  caller_not_allowed: "internal",
-  route_unknown: "internal",
-  method_not_allowed: "internal",
-  rate_limited: "overloaded",
-  cancelled: "unavailable",
-};
-
-/** A fault of the switch as the merchant sees it; what is known about the work stays. */
-export function toMerchantFault(fault: AppError): AppError {
-  const code = oursToMend[fault.code];
-  if (code === undefined) return fault;
-  return new AppError(code, "a part of ours refused the call", { work: fault.work, cause: fault });
 }

@@ -1,5 +1,5 @@
 /**
- * The switch, as the edge speaks to it: one frame stream, one function per operation.
+ * The switch, as the edge speaks to it: one frame stream, one function per operation on payments; tokens are in token-switch.ts.
  *
  * Requests and answers are the messages of the contract: the edge decides nothing about a payment, so it has no payment of its own to translate
  * them into. What is added here is whose call it is, which is never taken from a request.
@@ -17,14 +17,12 @@ import {
   type ListPaymentsResponse,
   Mode,
   type OperationResult,
-  PaymentService,
+  type PaymentService,
   type RefundPaymentRequestSchema,
   type VoidPaymentRequestSchema,
 } from "@florin/gen/payments/v1/payments";
 import { AppError } from "@florin/kernel";
-import { type CallOptions, type Client, connectFramed, type FramedConnection } from "@florin/runtime/rpc";
-import type { Logger, Metrics } from "@florin/runtime/telemetry";
-import type { TlsSetting } from "@florin/runtime/tls";
+import type { CallOptions, Client } from "@florin/runtime/rpc";
 import type { ApiKey, KeyMode } from "../domain/api-key.ts";
 
 export type { GetPaymentResponse, ListPaymentEventsResponse, ListPaymentsResponse, OperationResult };
@@ -60,7 +58,7 @@ const modes: Record<KeyMode, Mode> = { test: Mode.TEST, live: Mode.LIVE };
 // Messages are plain objects with the name of their type. The hot ones are written out, because the library's general way to make one costs
 // three microseconds; the compiler holds them to the contract.
 
-function callerOf({ key, requestId }: CallIdentity): Caller {
+export function callerOf({ key, requestId }: CallIdentity): Caller {
   return { $typeName: "florin.payments.v1.Caller", merchantId: key.merchantId, mode: modes[key.mode], actor: key.actor, requestId };
 }
 
@@ -105,16 +103,4 @@ export function createPaymentSwitch(client: Client<typeof PaymentService>): Paym
 function resultOf(response: { readonly result?: OperationResult | undefined }): OperationResult {
   if (response.result === undefined) throw new AppError("internal", "the switch answered without a result", { work: "unknown" });
   return response.result;
-}
-
-/** Connects in the background; until then, and while the switch is away, calls are answered `unavailable`, not_done. */
-export function connectPaymentSwitch(o: {
-  address: string;
-  tls: TlsSetting;
-  commandsInFlightMax: number;
-  metrics?: Metrics;
-  logger: Logger;
-}): PaymentSwitch & { readonly connection: FramedConnection } {
-  const client = connectFramed(PaymentService, { ...o, peerName: "switch" });
-  return { ...createPaymentSwitch(client), connection: client };
 }

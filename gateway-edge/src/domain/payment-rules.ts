@@ -4,7 +4,7 @@
  * REST checks the same bounds by its schemas (they also make the OpenAPI document) and Connect by these functions; a test runs both over the
  * same values. Requests are seen as structures, so nothing generated is needed here.
  */
-import { type AppError, type ErrorCode, invalid, isCurrency, isId } from "@florin/kernel";
+import { type AppError, type ErrorCode, errorCatalogue, invalid, isCurrency, isId } from "@florin/kernel";
 import { problemOfCardNumber } from "./card-data-rule.ts";
 import { limits } from "./limits.ts";
 
@@ -134,6 +134,16 @@ export function problemOfPaymentId(id: string): AppError | undefined {
 
 export function paymentNotFound(): AppError {
   return invalid("payment_not_found", "There is no such payment for this key.");
+}
+
+export function problemOfToken(id: string): AppError | undefined {
+  return token.test(id) ? undefined : tokenIsNoMore("token_not_found");
+}
+
+/** The same words for a token that never was and for another merchant's. `code`: what the switch says. */
+export function tokenIsNoMore(code: string): AppError {
+  const known = code === "token_expired" || code === "token_deleted" ? code : "token_not_found";
+  return invalid(known, errorCatalogue[known].help);
 }
 
 function problemOfText(text: string, param: string, lengthMax: number, code: ErrorCode = "parameter_invalid"): AppError | undefined {

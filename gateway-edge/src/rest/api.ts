@@ -25,10 +25,12 @@ export type OperationId =
   | "refundPayment"
   | "getPayment"
   | "listPayments"
-  | "listPaymentEvents";
+  | "listPaymentEvents"
+  | "getToken"
+  | "deleteToken";
 
 export type Operation = {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   /** OpenAPI spelling: "/v1/payments/{id}". */
   readonly path: string;
   readonly summary: string;
@@ -38,7 +40,7 @@ export type Operation = {
   readonly isBodyOptional?: boolean;
   readonly query?: TSchema;
   /** Name of the schema of a "yes". */
-  readonly answer: "Payment" | "PaymentPage" | "Timeline";
+  readonly answer: "Payment" | "PaymentPage" | "Timeline" | "Token" | "DeletedToken";
   /** Status of the first success (P1); a replay is 200. */
   readonly doneStatus: 200 | 201;
   /** Besides those of `commonCodes`, and of `mutationCodes` for a POST. */
@@ -80,6 +82,9 @@ const creating = [
 const authorizing = [
   "parameter_missing",
   "token_not_found",
+  "token_already_used",
+  "token_expired",
+  "token_deleted",
   "card_declined",
   "currency_not_supported",
   "processor_unavailable",
@@ -185,6 +190,25 @@ export const api: Readonly<Record<OperationId, Operation>> = {
     answer: "Timeline",
     doneStatus: 200,
     codes: ["payment_not_found"],
+  },
+  getToken: {
+    method: "GET",
+    path: "/v1/tokens/{id}",
+    summary: "Get a token",
+    description: "What may be told about a card: never its number. Tokens are made by the payer's browser, at the vault.",
+    answer: "Token",
+    doneStatus: 200,
+    codes: ["token_not_found", "token_expired", "token_deleted"],
+  },
+  deleteToken: {
+    method: "DELETE",
+    path: "/v1/tokens/{id}",
+    summary: "Delete a token",
+    description:
+      "Deletes the card behind it, and the key that alone opens it. There is no way back; payments made with it stay as they are. Safe to repeat: a token that is deleted or has expired is answered alike.",
+    answer: "DeletedToken",
+    doneStatus: 200,
+    codes: ["token_not_found"],
   },
 };
 

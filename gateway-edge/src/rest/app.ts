@@ -17,6 +17,7 @@ import type { Payments } from "../app/payments.ts";
 import type { RateLimit } from "../app/rate-limit.ts";
 import { refuseTwoKeys } from "../app/repeated-header.ts";
 import { readStrictBody } from "../app/strict-body.ts";
+import type { Tokens } from "../app/tokens.ts";
 import type { ApiKey } from "../domain/api-key.ts";
 import { limits } from "../domain/limits.ts";
 import { problemOfIdempotencyKey } from "../domain/payment-rules.ts";
@@ -43,6 +44,7 @@ declare module "fastify" {
 
 export type EdgeAppOptions = {
   readonly payments: Payments;
+  readonly tokens: Tokens;
   readonly authenticator: Authenticator;
   readonly rateLimit: RateLimit;
   readonly metrics: Metrics;
@@ -167,7 +169,7 @@ export function buildApp(o: EdgeAppOptions): EdgeApp {
     });
     const answerWith = async (request: FastifyRequest<{ Params: { id?: string } }>, reply: FastifyReply): Promise<void> => {
       try {
-        answering.send(request, reply, await handle(o.payments, readInput(request)), operationId);
+        answering.send(request, reply, await handle(o, readInput(request)), operationId);
       } catch (thrown) {
         answering.sendFault(request, reply, toEdgeFault(thrown));
       }

@@ -5,15 +5,19 @@
  */
 import { CaptureMode, Disposition, type OperationResult, PaymentStatus } from "@florin/gen/payments/v1/payments";
 import { type AppError, assert, invalid } from "@florin/kernel";
-import type { MerchantCall, Payments } from "../app/payments.ts";
+import type { MerchantCall } from "../app/asking.ts";
+import type { Payments } from "../app/payments.ts";
+import type { Tokens } from "../app/tokens.ts";
 import { limits } from "../domain/limits.ts";
 import {
   paymentNotFound,
   problemOfCurrency,
   problemOfCustomerIp,
   problemOfPaymentId,
+  problemOfToken,
   problemOfUniqueReference,
   timeSentence,
+  tokenIsNoMore,
 } from "../domain/payment-rules.ts";
 import type { Answer } from "./answer.ts";
 import { api, type OperationId } from "./api.ts";
@@ -30,6 +34,7 @@ import type {
   RefundBody,
 } from "./schemas.ts";
 import { writePaymentPage, writeTimeline } from "./timeline-view.ts";
+import { writeDeletedToken, writeToken } from "./token-view.ts";
 
 /** What a handler may see of a request. `body` and `query` have passed the operation's schemas. */
 export type Input = {
@@ -41,10 +46,12 @@ export type Input = {
   readonly body: unknown;
   readonly query: unknown;
 };
-type Handler = (payments: Payments, input: Input) => Promise<Answer>;
+/** What merchants may ask for. */
+export type Desks = { readonly payments: Payments; readonly tokens: Tokens };
+type Handler = (desks: Desks, input: Input) => Promise<Answer>;
 
 export const handlers: Readonly<Record<OperationId, Handler>> = {
-  async createPayment(payments, { call, idempotencyKey, body }) {
+  async createPayment({ payments }, { call, idempotencyKey, body }) {
     const { payment_method: paymentMethod, confirm = false, ...fields } = body as CreatePaymentBody;
     if (confirm && paymentMethod === undefined)
       throw invalid("parameter_missing", "payment_method is required when confirm is true", "payment_method");
@@ -52,45 +59,45 @@ export const handlers: Readonly<Record<OperationId, Handler>> = {
     return operationAnswer(await payments.create(call, request), call, api.createPayment.doneStatus);
   },
 
-  async authorizeNewPayment(payments, { call, idempotencyKey, body }) {
+  async authorizeNewPayment({ payments }, { call, idempotencyKey, body }) {
     const { payment_method: paymentMethod, ...fields } = body as AuthorizeNewBody;
     const request = { idempotencyKey, confirm: true, paymentMethod, ...newPayment(fields) };
     return operationAnswer(await payments.create(call, request), call, api.authorizeNewPayment.doneStatus);
   },
 
-  async authorizePayment(payments, { call, idempotencyKey, id, body }) {
+  async authorizePayment({ payments }, { call, idempotencyKey, id, body }) {
     const { payment_method: paymentMethod, customer_ip: customerIp = "" } = body as AuthorizeBody;
     refuse(problemOfPaymentId(id) ?? problemOfCustomerIp(customerIp));
     const result = await payments.authorize(call, { idempotencyKey, paymentId: id, paymentMethod, customerIp });
     return operationAnswer(result, call, api.authorizePayment.doneStatus);
   },
 
-  async capturePayment(payments, { call, idempotencyKey, id, body }) {
+  async capturePayment({ payments }, { call, idempotencyKey, id, body }) {
     refuse(problemOfPaymentId(id));
     const result = await payments.capture(call, { idempotencyKey, paymentId: id, ...amountOf(body as CaptureBody) });
     return operationAnswer(result, call, api.capturePayment.doneStatus);
   },
 
-  async voidPayment(payments, { call, idempotencyKey, id }) {
+  async voidPayment({ payments }, { call, idempotencyKey, id }) {
     refuse(problemOfPaymentId(id));
     return operationAnswer(await payments.void(call, { idempotencyKey, paymentId: id }), call, api.voidPayment.doneStatus);
   },
 
-  async refundPayment(payments, { call, idempotencyKey, id, body }) {
+  async refundPayment({ payments }, { call, idempotencyKey, id, body }) {
     const { reason, ...rest } = body as RefundBody;
     refuse(problemOfPaymentId(id));
     const result = await payments.refund(call, { idempotencyKey, paymentId: id, reason, ...amountOf(rest) });
     return operationAnswer(result, call, api.refundPayment.doneStatus);
   },
 
-  async getPayment(payments, { call, id }) {
+  async getPayment({ payments }, { call, id }) {
     refuse(problemOfPaymentId(id));
     const { payment } = await payments.get(call, id);
     if (payment === undefined) throw paymentNotFound();
     return { status: 200, body: writePayment(payment) };
   },
 
-  async listPayments(payments, { call, query }) {
+  async listPayments({ payments }, { call, query }) {
     const {
       status,
       limit,
@@ -112,7 +119,7 @@ export const handlers: Readonly<Record<OperationId, Handler>> = {
     return { status: 200, body: writePaymentPage(page) };
   },
 
-  async listPaymentEvents(payments, { call, id, query }) {
+  async listPaymentEvents({ payments }, { call, id, query }) {
     const { limit, after_sequence: after } = query as ListEventsQuery;
     refuse(problemOfPaymentId(id));
     const page = await payments.listEvents(call, {
@@ -122,6 +129,20 @@ export const handlers: Readonly<Record<OperationId, Handler>> = {
     });
     if (!page.found) throw paymentNotFound();
     return { status: 200, body: writeTimeline(page) };
+  },
+
+  async getToken({ tokens }, { call, id }) {
+    refuse(problemOfToken(id));
+    const { token, refusal } = await tokens.get(call, id);
+    if (token === undefined) throw tokenIsNoMore(refusal);
+    return { status: 200, body: writeToken(token, call.key.mode === "live") };
+  },
+
+  async deleteToken({ tokens }, { call, id }) {
+    refuse(problemOfToken(id));
+    const { found } = await tokens.delete(call, id);
+    if (!found) throw tokenIsNoMore("token_not_found");
+    return { status: 200, body: writeDeletedToken(id) };
   },
 };
 

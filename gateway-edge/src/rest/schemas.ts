@@ -190,6 +190,15 @@ const at = (description: string) => Type.String({ format: "date-time", descripti
 const word = (description: string) => Type.String({ description });
 const id = (prefix: string) => Type.String({ pattern: `^${prefix}_[0-7][0-9a-hjkmnp-tv-z]{25}$` });
 
+const cardAnswer = answer("Card", {
+  brand: word("visa, mastercard, amex, discover, diners, jcb, unionpay, maestro or unknown."),
+  bin: nullable(Type.String(), "First six or eight digits."),
+  last4: Type.String(),
+  exp_month: Type.Integer({ minimum: 1, maximum: 12 }),
+  exp_year: Type.Integer(),
+  funding: word("credit, debit, prepaid or unknown."),
+});
+
 export const paymentAnswer = answer("Payment", {
   id: id("pay"),
   status: strings(Object.values(statusWords), "Where the payment stands; see the payment lifecycle."),
@@ -207,16 +216,7 @@ export const paymentAnswer = answer("Payment", {
     answer("PaymentMethod", {
       type: Type.Literal("card"),
       token: nullable(Type.String()),
-      card: nullable(
-        answer("Card", {
-          brand: word("visa, mastercard, amex, discover, diners, jcb, unionpay, maestro or unknown."),
-          bin: nullable(Type.String(), "First six or eight digits."),
-          last4: Type.String(),
-          exp_month: Type.Integer({ minimum: 1, maximum: 12 }),
-          exp_year: Type.Integer(),
-          funding: word("credit, debit, prepaid or unknown."),
-        }),
-      ),
+      card: nullable(cardAnswer),
     }),
     "null before the first attempt.",
   ),
@@ -283,6 +283,26 @@ export const paymentPageAnswer = answer("PaymentPage", {
   data: Type.Array(Type.Unsafe<unknown>({ $ref: "#/components/schemas/Payment" })),
   has_more: Type.Boolean(),
   next_cursor: nullable(Type.String()),
+});
+
+export const tokenAnswer = answer("Token", {
+  id: Type.String({ pattern: "^tok_[0-9a-z_]{1,64}$" }),
+  type: Type.Literal("card"),
+  card: cardAnswer,
+  fingerprint: Type.String({
+    pattern: "^[0-9a-f]{32}$",
+    description: "The same for two tokens of one card of yours. Another merchant's token of this card has another one.",
+  }),
+  usage: strings(["single_use", "reusable"], "single_use: for the first payment that it authorizes, and no other."),
+  used_by: nullable(id("pay"), "The payment that a single-use token belongs to; null while there is none, and for reusable ones."),
+  created_at: nullable(at("When it was made."), "null for well-known test tokens."),
+  expires_at: at("When it expires. A used single-use token is kept as long as its card, for what else its payment may need."),
+  livemode: Type.Boolean({ description: "false for a test token." }),
+});
+
+export const deletedTokenAnswer = answer("DeletedToken", {
+  id: Type.String({ pattern: "^tok_[0-9a-z_]{1,64}$" }),
+  deleted: Type.Literal(true),
 });
 
 const amountsAnswer = answer("Amounts", {

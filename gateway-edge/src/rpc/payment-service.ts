@@ -8,7 +8,8 @@
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import { type OperationResult, PaymentService } from "@florin/gen/payments/v1/payments";
 import { type AppError, assert, invalid, toAppError } from "@florin/kernel";
-import type { MerchantCall, Payments } from "../app/payments.ts";
+import type { MerchantCall } from "../app/asking.ts";
+import type { Payments } from "../app/payments.ts";
 import {
   paymentNotFound,
   problemOfAmount,

@@ -3,8 +3,8 @@
 import type { CallerPolicy } from "@florin/runtime/rpc";
 
 export const callerPolicy: CallerPolicy = {
-  edge: ["florin.payments.v1.PaymentService/*"],
-  client: ["florin.payments.v1.PaymentService/*"],
+  edge: ["florin.payments.v1.PaymentService/*", "florin.payments.v1.TokenService/*"],
+  client: ["florin.payments.v1.PaymentService/*", "florin.payments.v1.TokenService/*"],
   operator: ["florin.payments.v1.RecoveryService/*"],
   ledger: ["florin.events.v1.EventLogService/*"],
 };

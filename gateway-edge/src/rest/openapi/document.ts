@@ -5,7 +5,15 @@ import { type ErrorCode, errorCatalogue } from "@florin/kernel";
 import type { TSchema } from "typebox";
 import { limits } from "../../domain/limits.ts";
 import { api, codesOf, type Operation, operationIds } from "../api.ts";
-import { errorAnswer, inFlightAnswer, paymentAnswer, paymentPageAnswer, timelineAnswer } from "../schemas.ts";
+import {
+  deletedTokenAnswer,
+  errorAnswer,
+  inFlightAnswer,
+  paymentAnswer,
+  paymentPageAnswer,
+  timelineAnswer,
+  tokenAnswer,
+} from "../schemas.ts";
 
 type Json = { readonly [name: string]: unknown };
 
@@ -14,6 +22,8 @@ const schemas: Readonly<Record<string, TSchema>> = {
   InFlight: inFlightAnswer,
   PaymentPage: paymentPageAnswer,
   Timeline: timelineAnswer,
+  Token: tokenAnswer,
+  DeletedToken: deletedTokenAnswer,
   Error: errorAnswer,
 };
 
@@ -41,12 +51,15 @@ export function openApiDocument(): Json {
       title: "Florin",
       version: "1",
       summary: "Take payments.",
-      description: `Amounts are plain integers in minor units of the currency. Times are RFC 3339, UTC. Bodies are strict JSON of at most ${limits.bodyBytesMax} bytes: duplicate keys, unknown fields, amounts with a point or an exponent, control characters in text and any Content-Encoding are refused. Every mutation takes an \`Idempotency-Key\` that names the intent: repeat it as often as you like, it happens once. Codes that any path may answer with: ${everywhere.map((code) => `\`${code}\``).join(", ")}.`,
+      description: `Amounts are plain integers in minor units of the currency. Times are RFC 3339, UTC. Bodies are strict JSON of at most ${limits.bodyBytesMax} bytes: duplicate keys, unknown fields, amounts with a point or an exponent, control characters in text and any Content-Encoding are refused. Every POST takes an \`Idempotency-Key\` that names the intent: repeat it as often as you like, it happens once. Codes that any path may answer with: ${everywhere.map((code) => `\`${code}\``).join(", ")}.`,
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
     security: [{ secretKey: [] }],
-    tags: [{ name: "payments", description: "Authorize, capture, void, refund, read." }],
+    tags: [
+      { name: "payments", description: "Authorize, capture, void, refund, read." },
+      { name: "tokens", description: "Look at the cards that you keep, and delete them." },
+    ],
     paths,
     components: {
       securitySchemes: { secretKey: { type: "http", scheme: "bearer", description: "Your secret key, sk_test_… or sk_live_…." } },
@@ -85,6 +98,16 @@ const paymentId = {
   schema: { type: "string" },
 } as const;
 
+const tokenId = {
+  name: "id",
+  in: "path",
+  required: true,
+  description: "The token, tok_….",
+  schema: { type: "string" },
+} as const;
+
+const isOfTokens = ({ path }: Operation): boolean => path.startsWith("/v1/tokens/");
+
 const traceparent = {
   name: "traceparent",
   in: "header",
@@ -101,7 +124,7 @@ const callerRequestId = {
 
 function describeOperation(operationId: string, operation: Operation): Json {
   const parameters = [
-    ...(operation.path.includes("{id}") ? [paymentId] : []),
+    ...(operation.path.includes("{id}") ? [isOfTokens(operation) ? tokenId : paymentId] : []),
     ...(operation.method === "POST" ? [idempotencyKey] : []),
     ...queryParameters(operation.query),
     traceparent,
@@ -111,7 +134,7 @@ function describeOperation(operationId: string, operation: Operation): Json {
     operationId,
     summary: operation.summary,
     description: operation.description,
-    tags: ["payments"],
+    tags: [isOfTokens(operation) ? "tokens" : "payments"],
     parameters,
     ...(operation.body === undefined ? {} : { requestBody: describeBody(operation) }),
     responses: { ...describeAnswers(operation), ...describeErrors(operation) },
@@ -139,7 +162,7 @@ const later = { "Retry-After": { $ref: "#/components/headers/Retry-After" } } as
 
 function describeAnswers({ method, answer, doneStatus }: Operation): Json {
   const content = json(reference(answer));
-  if (method === "GET") return { "200": { description: "The answer.", headers: always, content } };
+  if (method !== "POST") return { "200": { description: "The answer.", headers: always, content } };
   const inFlight = {
     description: "A request with this key is under way, or its outcome is not known yet. Ask again with the same key.",
     headers: { ...always, ...later },
