@@ -84,13 +84,21 @@ async function read(sql: Sql, token: string, keys?: DataKeys): Promise<string> {
   return openWith(dataKeys, card);
 }
 
+/** With every key and every binding that there is: who steals a house does not go by its rules. */
 async function openWith(dataKeys: DataKeys, card: FoundCard): Promise<string> {
   const { expMonth, expYear } = card.facts;
   const merchantKey = await dataKeys.openingKey(merchantId, card.epoch);
-  // Both ways in which a card is ever sealed.
-  const binding = { ...card, expMonth, expYear, usage: card.share === undefined ? undefined : card.usage };
-  const plain = openSeal(cardKeyOf(merchantKey, card.share), bindingBytes(binding), card.sealed);
-  return Buffer.from(decodeCard(plain).number).toString();
+  const shares = [card.share, undefined, Buffer.alloc(32)];
+  for (const usage of [card.usage, undefined])
+    for (const share of shares) {
+      try {
+        const plain = openSeal(cardKeyOf(merchantKey, share), bindingBytes({ ...card, expMonth, expYear, usage }), card.sealed);
+        return Buffer.from(decodeCard(plain).number).toString();
+      } catch {
+        // Another way, then.
+      }
+    }
+  throw new Error("the card does not open in any way");
 }
 
 test("a backup without shares, every key and the deleted database do not open a deleted card; its share would", async () => {
@@ -106,7 +114,7 @@ test("a backup without shares, every key and the deleted database do not open a 
 
   const attacker = await restored("florin_vault_stolen", backup);
   await fill(attacker, sharesAfter);
-  await expect(read(attacker, token)).rejects.toThrow("a sealed card does not open");
+  await expect(read(attacker, token)).rejects.toThrow("the card does not open in any way");
   // The backup is whole and the keys are right: the card beside it opens.
   expect(await read(attacker, kept)).toBe(number);
   await attacker`TRUNCATE card_key_shares`;
