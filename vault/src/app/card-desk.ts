@@ -1,6 +1,6 @@
 /** What the other processes may ask: what a token is, and, for connectors, the card behind it. */
 import type { KeyObject } from "node:crypto";
-import { AppError, assert, makeSecretBytes, required } from "@florin/kernel";
+import { AppError, assert, makeSecretBytes } from "@florin/kernel";
 import { type Batcher, createBatcher } from "@florin/runtime/batch";
 import type { Metrics } from "@florin/runtime/telemetry";
 import { LRUCache } from "lru-cache";
@@ -27,6 +27,8 @@ export type OpenedAnswer = {
   readonly postalCode: string;
   readonly addressLine1: string;
 };
+
+type Opened = Omit<OpenedAnswer, "securityCode">;
 
 export type OpenRequest = {
   readonly merchantId: string;
@@ -116,9 +118,9 @@ export function createCardDesk(o: {
     fault: o.metrics.counter("vault_detokenize_total", { result: "fault" }),
   };
 
-  const openSealed = (entry: SealedEntry, request: OpenRequest, key: KeyObject): Omit<OpenedAnswer, "securityCode"> => {
+  const openSealed = (entry: SealedEntry, request: OpenRequest, key: KeyObject): Opened => {
     try {
-      const { number, postalCode, addressLine1 } = decodeCard(open(directory.keyOf(entry, key), entry.binding, entry.sealed));
+      const { number, postalCode, addressLine1 } = decodeCard(open(key, entry.binding, entry.sealed));
       return { number, expMonth: entry.facts.expMonth, expYear: entry.facts.expYear, postalCode, addressLine1 };
     } catch (thrown) {
       record(request, "unreadable");
@@ -158,15 +160,29 @@ export function createCardDesk(o: {
     return fresh?.kind === "gone" ? fresh.reason : "expired";
   };
 
+  /** Its key is not at hand: this card was not opened here before, or a key was destroyed since. */
+  const openFirst = (entry: SealedEntry, request: OpenRequest): Opened | Promise<Opened> => {
+    const { version } = dataKeys;
+    const key = dataKeys.openingKey(request.merchantId, entry.epoch);
+    if (key instanceof Promise) return openLater(entry, request, version, key);
+    return openSealed(entry, request, directory.deriveKey(entry, version, key));
+  };
+
   /** Its epoch was new to us, or destroyed after we read the card's row and sealed it anew: then the row is read again, once. */
-  const openLater = async (entry: SealedEntry, request: OpenRequest, key: Promise<KeyObject>) => {
+  const openLater = async (entry: SealedEntry, request: OpenRequest, version: number, key: Promise<KeyObject>): Promise<Opened> => {
     const { merchantId, token } = request;
     const ready = await key.catch(() => undefined);
-    if (ready !== undefined) return openSealed(entry, request, ready);
+    if (ready !== undefined) return openSealed(entry, request, directory.deriveKey(entry, version, ready));
     directory.forget(merchantId, token);
     const fresh = await directory.find(merchantId, token);
     const latest = fresh?.kind === "sealed" ? fresh : entry;
-    return openSealed(latest, request, await dataKeys.openingKey(merchantId, latest.epoch));
+    const { version: latestVersion } = dataKeys;
+    return openSealed(latest, request, directory.deriveKey(latest, latestVersion, await dataKeys.openingKey(merchantId, latest.epoch)));
+  };
+
+  const openCard = (entry: SealedEntry, request: OpenRequest): Opened | Promise<Opened> => {
+    const key = directory.keyOf(entry, dataKeys.version);
+    return key === undefined ? openFirst(entry, request) : openSealed(entry, request, key);
   };
 
   const openAndRecord = async (request: OpenRequest): Promise<OpenedAnswer | ClosedReason> => {
@@ -180,17 +196,12 @@ export function createCardDesk(o: {
     const reason = closed === "unclaimed" && entry.kind === "sealed" ? await claim(entry, request) : closed;
     if (reason !== undefined && reason !== "unclaimed") return staysClosed(request, reason);
     assert(entry.kind !== "gone", "what is gone stays closed");
-    const key = entry.kind === "sealed" ? dataKeys.openingKey(merchantId, entry.epoch) : undefined;
-    const card =
-      entry.kind === "well_known"
-        ? openWellKnown(entry.card)
-        : key instanceof Promise
-          ? await openLater(entry, request, key)
-          : openSealed(entry, request, required(key, "an opening key"));
+    const card = entry.kind === "well_known" ? openWellKnown(entry.card) : openCard(entry, request);
+    const answer = card instanceof Promise ? await card : card;
     record(request, "opened");
     if (o.isRecordAwaited) await accessLog.settled();
     // Taken last: a card that stays closed must not cost its code.
-    return { ...card, securityCode: purpose === authorizePurpose ? codeOf(entry, token) : noCode };
+    return purpose === authorizePurpose ? { ...answer, securityCode: codeOf(entry, token) } : { ...answer, securityCode: noCode };
   };
 
   /** Well-known tokens have a code for every authorization. */
@@ -252,7 +263,7 @@ export function createCardDesk(o: {
 }
 
 /** Only the expiry: well-known tokens have no billing address. */
-function openWellKnown({ number }: WellKnownCard): Omit<OpenedAnswer, "securityCode"> {
+function openWellKnown({ number }: WellKnownCard): Opened {
   return { ...wellKnownExpiry, number: secretDigits(number), postalCode: "", addressLine1: "" };
 }
 

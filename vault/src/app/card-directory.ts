@@ -40,8 +40,10 @@ export interface CardDirectory {
   forgetAll(): void;
   /** Notes whose a single-use token is, which never changes. */
   claimedBy(entry: SealedEntry, paymentId: string): void;
-  /** The key of this card under its merchant's key; derived once for as long as the entry and that key stay. */
-  keyOf(entry: SealedEntry, merchantKey: KeyObject): KeyObject;
+  /** The card's own key, when it was derived from keys of this version (data-keys.ts). */
+  keyOf(entry: SealedEntry, keysVersion: number): KeyObject | undefined;
+  /** Derives the card's own key, and keeps it beside the entry. */
+  deriveKey(entry: SealedEntry, keysVersion: number, merchantKey: KeyObject): KeyObject;
   close(): Promise<void>;
 }
 
@@ -53,7 +55,8 @@ const batchesInFlightMax = 2;
 type KeptEntry = SealedEntry & {
   usedBy: string | undefined;
   expiresAtMs: number;
-  key: { readonly merchantKey: KeyObject; readonly cardKey: KeyObject } | undefined;
+  key: KeyObject | undefined;
+  keysVersion: number;
 };
 
 /** `cardsMax`: rows kept in memory, each about one kilobyte. */
@@ -95,10 +98,12 @@ export function createCardDirectory(o: {
       entry.usedBy = paymentId;
       entry.expiresAtMs = expiresAtMs(entry, o.rules);
     },
-    keyOf(entry: KeptEntry, merchantKey) {
-      // Another object for the same merchant: its epoch was destroyed, or pushed out of memory. Then this key goes, too.
-      if (entry.key?.merchantKey !== merchantKey) entry.key = { merchantKey, cardKey: cardKeyOf(merchantKey, entry.share) };
-      return entry.key.cardKey;
+    keyOf: (entry: KeptEntry, keysVersion) => (entry.keysVersion === keysVersion ? entry.key : undefined),
+    deriveKey(entry: KeptEntry, keysVersion, merchantKey) {
+      const key = cardKeyOf(merchantKey, entry.share);
+      entry.key = key;
+      entry.keysVersion = keysVersion;
+      return key;
     },
     close: () => reads.close(),
   };
@@ -109,5 +114,5 @@ function toEntry(card: FoundCard, rules: Pick<LifeRules, "graceDays">): KeptEntr
   const usage = card.share === undefined ? undefined : card.usage;
   const binding = bindingBytes({ token, merchantId, epoch, mode, expMonth: facts.expMonth, expYear: facts.expYear, usage });
   const described = { ...facts, fingerprint: Buffer.from(fingerprint).toString("hex") };
-  return { ...card, kind: "sealed", binding, described, expiresAtMs: expiresAtMs(card, rules), key: undefined };
+  return { ...card, kind: "sealed", binding, described, expiresAtMs: expiresAtMs(card, rules), key: undefined, keysVersion: -1 };
 }

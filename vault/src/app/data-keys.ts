@@ -40,6 +40,8 @@ export interface DataKeys {
   leaveEpoch(epoch: number): void;
   /** The epoch that seals now; 0 before the first seal. */
   readonly epoch: number;
+  /** Another number whenever a key was destroyed: what was derived from keys under an earlier one is used no more. */
+  readonly version: number;
 }
 
 type DataKeysOptions = KeyStores & {
@@ -62,6 +64,7 @@ class KeysInMemory implements DataKeys {
   readonly #fingerprintKeys = new LRUCache<string, KeyObject>({ max: merchantKeysMax });
   #block: (SealBlock & { readonly endsAtMs: number }) | undefined;
   #sealsLeft = 0;
+  #version = 0;
   #reserving: Promise<void> | undefined;
   #refreshing: Promise<void> | undefined;
   /** Epoch → how far its count of seals was when we last saw it. */
@@ -74,6 +77,10 @@ class KeysInMemory implements DataKeys {
 
   get epoch(): number {
     return this.#block?.epoch ?? 0;
+  }
+
+  get version(): number {
+    return this.#version;
   }
 
   takeSealingKey(merchantId: string): SealingKey | Promise<SealingKey> {
@@ -129,6 +136,7 @@ class KeysInMemory implements DataKeys {
 
   /** The key was destroyed: nothing of it stays. */
   #forget(epoch: number): void {
+    this.#version += 1;
     for (const name of [...this.#merchantKeys.keys()]) if (name.startsWith(`${epoch}:`)) this.#merchantKeys.delete(name);
   }
 
