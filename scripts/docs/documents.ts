@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { type Counts, oneFailed, onePassed } from "../check/counts.ts";
 import { rootFolder } from "../root-folder.ts";
 import { renderConfiguration } from "./configuration.ts";
+import { renderDatabaseRoles } from "./database-roles.ts";
 import { renderErrorCodes } from "./error-codes.ts";
 import { renderLifecycle } from "./lifecycle.ts";
 import { renderMetrics } from "./metrics.ts";
@@ -16,6 +17,7 @@ type Document = { readonly path: string; readonly isPart: boolean; readonly rend
 const documents: readonly Document[] = [
   { path: "docs/error-codes.md", isPart: false, render: renderErrorCodes },
   { path: "docs/configuration.md", isPart: false, render: renderConfiguration },
+  { path: "docs/database-roles.md", isPart: false, render: renderDatabaseRoles },
   { path: "docs/metrics.md", isPart: false, render: renderMetrics },
   { path: "gateway-edge/openapi.json", isPart: false, render: renderOpenApi },
   { path: "docs/payment-lifecycle.md", isPart: true, render: renderLifecycle },

@@ -17,6 +17,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Account, accountToRunAs, closedFolderAbove } from "./account.ts";
 import { findBinaries, reachableBinaries } from "./binaries.ts";
+import { connectPostgres } from "./connect.ts";
 import { isServerOf, otherKeeperOf, runningServer, stopServer } from "./postmaster.ts";
 
 export type EmbeddedPostgres = {
@@ -88,7 +89,18 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   if (running !== undefined) await stopServer(running.pid);
   else rmSync(join(directory, "postmaster.pid"), { force: true });
   const pid = await start({ directory, binary: binaries.postgres, account, options });
+  await closeMaintenanceDatabases(superuserUrl);
   return handle(superuserUrl, pid, directory);
+}
+
+/** Everybody may connect to them as PostgreSQL comes, and see there which databases and roles exist. Safe to repeat. */
+async function closeMaintenanceDatabases(superuserUrl: string): Promise<void> {
+  const sql = connectPostgres({ url: superuserUrl, name: "florin-setup", connectionsMax: 1 });
+  try {
+    for (const name of ["postgres", "template1"]) await sql.unsafe(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
 }
 
 function handle(superuserUrl: string, pid: number, directory: string): EmbeddedPostgres {
