@@ -1,5 +1,5 @@
 /** Settings of the connectors process. */
-import { type ConfigValues, choice, defineConfig, integer, ratio, secretText, text, url } from "@florin/runtime/config";
+import { type ConfigValues, choice, defineConfig, integer, ratio, secretText, text, tlsFolder, url } from "@florin/runtime/config";
 
 export const connectorsConfig = defineConfig("connectors", {
   environment: choice({
@@ -17,7 +17,7 @@ export const connectorsConfig = defineConfig("connectors", {
   listenHost: text({ env: "FLORIN_LISTEN_HOST", help: "address to listen on", default: "127.0.0.1" }),
   grpcPort: integer({ env: "FLORIN_GRPC_PORT", help: "port of the RPC server", unit: "port", min: 0, max: 65_535, default: 8_091 }),
   adminPort: integer({ env: "FLORIN_ADMIN_PORT", help: "port of health and metrics", unit: "port", min: 0, max: 65_535, default: 8_102 }),
-  tlsDir: text({
+  tlsDir: tlsFolder({
     env: "FLORIN_TLS_DIR",
     help: "folder with ca.pem, connectors.pem and connectors-key.pem, or the word off (benches only)",
   }),
@@ -42,6 +42,7 @@ export const connectorsConfig = defineConfig("connectors", {
     env: "FLORIN_SIMPAY_URL",
     help: "origin of the simpay acquirer; empty: no such connector",
     protocols: ["http", "https"],
+    production: "tls",
     default: "",
   }),
   simpayApiKey: secretText({ env: "FLORIN_SIMPAY_API_KEY", help: "bearer key for simpay; required with its URL", optional: true }),

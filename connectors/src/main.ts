@@ -1,6 +1,6 @@
 /** The connectors process: the only way to a processor, and beside the vault the only place where a card number exists. */
 import { VaultService } from "@florin/gen/vault/v1/vault";
-import { loadConfig } from "@florin/runtime/config";
+import { forgetSecrets, loadConfig } from "@florin/runtime/config";
 import { type Part, type PartState, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
 import { connectFramed, startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
@@ -17,6 +17,7 @@ import { watchLinks } from "./workers/watch-links.ts";
 const drainTimeoutMs = 20_000;
 
 const config = loadConfig(connectorsConfig, process.env);
+forgetSecrets(connectorsConfig, process.env);
 const logger = createLogger({ service: "connectors", level: config.logLevel });
 
 runProcess({

@@ -1,5 +1,5 @@
 /** Settings of the edge process. */
-import { type ConfigValues, choice, defineConfig, integer, ratio, secretHex, text, url } from "@florin/runtime/config";
+import { type ConfigValues, choice, defineConfig, integer, ratio, secretHex, text, tlsFolder, url } from "@florin/runtime/config";
 
 export const edgeConfig = defineConfig("edge", {
   environment: choice({
@@ -17,11 +17,12 @@ export const edgeConfig = defineConfig("edge", {
   listenHost: text({ env: "FLORIN_LISTEN_HOST", help: "address to listen on", default: "127.0.0.1" }),
   httpPort: integer({ env: "FLORIN_HTTP_PORT", help: "port of REST and Connect", unit: "port", min: 0, max: 65_535, default: 8_080 }),
   adminPort: integer({ env: "FLORIN_ADMIN_PORT", help: "port of health and metrics", unit: "port", min: 0, max: 65_535, default: 8_100 }),
-  tlsDir: text({ env: "FLORIN_TLS_DIR", help: "folder with ca.pem, edge.pem and edge-key.pem, or the word off (benches only)" }),
+  tlsDir: tlsFolder({ env: "FLORIN_TLS_DIR", help: "folder with ca.pem, edge.pem and edge-key.pem, or the word off (benches only)" }),
   databaseUrl: url({
     env: "FLORIN_DATABASE_URL",
     help: "the edge's own database, application role",
     protocols: ["postgres", "postgresql"],
+    production: "password",
   }),
   databaseConnectionsMax: integer({
     env: "FLORIN_DATABASE_CONNECTIONS_MAX",

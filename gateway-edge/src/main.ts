@@ -1,6 +1,6 @@
 /** The edge process: REST and Connect for merchants on one port, health and metrics on another. Holds nothing that a restart loses. */
 import { readFileSync } from "node:fs";
-import { loadConfig } from "@florin/runtime/config";
+import { forgetSecrets, loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
 import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
@@ -21,6 +21,7 @@ import { createApiKeyStore } from "./store/api-keys.ts";
 const switchWaitMs = 5_000;
 
 const config = loadConfig(edgeConfig, process.env);
+forgetSecrets(edgeConfig, process.env);
 const logger = createLogger({ service: "edge", level: config.logLevel });
 const now = () => performance.now();
 
@@ -32,9 +33,6 @@ runProcess({
     const { metrics, tracer } = telemetry;
     const sql = connectPostgres({ url: config.databaseUrl, name: "florin-edge", connectionsMax: config.databaseConnectionsMax });
     const tls = loadTls(config.tlsDir, "edge");
-    // Without it anybody on the path could be the switch. The other processes refuse it when they listen; this one only dials.
-    if (config.environment === "production" && tls.kind === "off")
-      throw new Error("mutual TLS is off, and production refuses that: set FLORIN_TLS_DIR to the folder of the certificates");
     const toSwitch = connectSwitch({
       address: config.switchAddress,
       tls,

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { assert, idToHex, makeId } from "@florin/kernel";
+import { readSecretVariable } from "@florin/runtime/config";
 import { connectPostgres, type Sql, toDatabaseFault } from "@florin/runtime/postgres";
 import { keyHash } from "./app/key-hash.ts";
 import { type KeyMode, keyRandomBytes, makeSecretKey } from "./domain/api-key.ts";
@@ -51,7 +52,8 @@ async function withDatabase(url: string, work: (sql: Sql) => Promise<void>): Pro
 }
 
 if (import.meta.main) {
-  const { FLORIN_DATABASE_OWNER_URL: ownerUrl = "", FLORIN_API_KEY_PEPPER: pepper = "" } = process.env;
+  const ownerUrl = readSecretVariable(process.env, "FLORIN_DATABASE_OWNER_URL") ?? "";
+  const pepper = readSecretVariable(process.env, "FLORIN_API_KEY_PEPPER") ?? "";
   const [name = "", mode = "test"] = process.argv.slice(2);
   if (ownerUrl === "" || !pepperHex.test(pepper) || name === "" || (mode !== "test" && mode !== "live")) {
     process.stderr.write(

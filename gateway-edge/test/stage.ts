@@ -33,6 +33,7 @@ import { authorizedPayment } from "../src/rest/payment-samples.ts";
 import { connectPlugin } from "../src/rpc/connect-plugin.ts";
 import { createApiKeyStore } from "../src/store/api-keys.ts";
 
+/** Drawn, as production wants it: a test starts the process there. */
 export const pepper = randomBytes(32).toString("hex");
 export const logger = createLogger({ service: "edge", level: "silent" });
 
@@ -81,12 +82,12 @@ export async function openStage(): Promise<Stage> {
   const database = await createServiceDatabase({
     superuserUrl: postgres.superuserUrl,
     database: "florin_edge",
-    ownerPassword: "owner",
-    appPassword: "app",
+    ownerPassword: randomBytes(16).toString("hex"),
+    appPassword: randomBytes(16).toString("hex"),
   });
   await migrate(database.ownerUrl);
   const tlsDirectory = mkdtempSync(join(tmpdir(), "florin-edge-"));
-  await makeCertificates({ directory: tlsDirectory, names: ["switch", "edge"] });
+  await makeCertificates({ directory: tlsDirectory, names: ["switch", "edge"], authorityName: "Test CA" });
   const script = makeScript();
   let server: RpcServer | undefined;
   let switchPort = 0;

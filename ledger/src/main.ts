@@ -1,7 +1,7 @@
 /** The ledger process: follows the payment log, keeps the books, answers reads. Nothing that a payment waits for. */
 import { EventLogService } from "@florin/gen/events/v1/events";
 import { createCatchingUpSource, createDirectSource, createJetStreamBus, type EventLogClient, type EventSource } from "@florin/runtime/bus";
-import { loadConfig } from "@florin/runtime/config";
+import { forgetSecrets, loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
 import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { connectUnary, startRpcServer } from "@florin/runtime/rpc";
@@ -16,6 +16,7 @@ import { followLog } from "./workers/follow-log.ts";
 const drainTimeoutMs = 10_000;
 
 const config = loadConfig(ledgerConfig, process.env);
+forgetSecrets(ledgerConfig, process.env);
 const logger = createLogger({ service: "ledger", level: config.logLevel });
 
 runProcess({

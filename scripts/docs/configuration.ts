@@ -32,6 +32,15 @@ export async function renderConfiguration(): Promise<string> {
 Generated from each process' \`src/config.ts\` by \`npm run docs\`. Processes are configured by environment variables only, read once at start; all problems come in one message.
 An empty variable counts as not set. \`npm run up\` sets everything that is required.
 
+**Secrets.** A setting that is a secret, and a URL, which may hold a password, can stand in a file: set its name with \`_FILE\` to the path instead, as in \`FLORIN_KEK_FILE=/run/secrets/kek\`.
+The file's last line break is left out. When they were read they are taken out of the environment of the process; what the kernel shows to the same account in \`/proc/<pid>/environ\`
+stays, so prefer files.
+
+**Production.** With \`FLORIN_ENVIRONMENT=production\` a process does not start with what a sandbox or an example has, and names the setting without its value: every key and password that
+\`npm run up\` draws (they are marked) and the certificates it makes, keys that repeat, count, or are text, passwords that are short or made of words that everybody tries, a database, cache or
+broker without a password, a processor without TLS, \`FLORIN_TLS_DIR=off\`, the software key store, crash points, the simulator. \`scripts/production-settings.test.ts\` tries it for all
+processes and all secrets. What passes is not proven random: have keys drawn (\`openssl rand -hex 32\`).
+
 ${sections.join("\n\n")}
 `;
 }

@@ -1,11 +1,13 @@
 /**
  * Secrets of one local stack: made once, kept in `<directory>/secrets.json` (mode 0600), never logged.
  *
- * They are for the sandbox. In production they come from the operator's own store, through the same environment variables.
+ * They are for the sandbox and marked so: a process in production refuses them. There they come from the operator's own store, through the
+ * same environment variables or the files that these name.
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { sandboxMark, sandboxWord } from "@florin/runtime/config";
 import { type DatabaseName, databaseNames } from "./database-names.ts";
 import { writeWhole } from "./whole-file.ts";
 
@@ -21,17 +23,19 @@ export type StackSecrets = {
 
 export type Merchant = { readonly id: string; readonly secretKey: string; readonly publishableKey: string };
 
-const hex = (bytes: number): string => randomBytes(bytes).toString("hex");
+/** 32 bytes, of which 28 are random. */
+const sandboxKey = (): string => sandboxMark + randomBytes(28).toString("hex");
+const sandboxPassword = (): string => sandboxWord + randomBytes(16).toString("hex");
 
 export function loadSecrets(directory: string): StackSecrets {
   const file = join(directory, "secrets.json");
   if (existsSync(file)) return readSecrets(file);
-  const passwords = Object.fromEntries(databaseNames.map((name) => [name, { owner: hex(16), app: hex(16) }]));
+  const passwords = Object.fromEntries(databaseNames.map((name) => [name, { owner: sandboxPassword(), app: sandboxPassword() }]));
   const secrets: StackSecrets = {
-    apiKeyPepper: hex(32),
-    keyEncryptionKey: hex(32),
-    simpayApiKey: `simpay_${hex(16)}`,
-    redisPassword: hex(16),
+    apiKeyPepper: sandboxKey(),
+    keyEncryptionKey: sandboxKey(),
+    simpayApiKey: `simpay_${sandboxPassword()}`,
+    redisPassword: sandboxPassword(),
     databasePasswords: passwords as StackSecrets["databasePasswords"],
     merchants: [],
   };

@@ -28,6 +28,7 @@ export const simulatorConfig = defineConfig("simulator", {
     env: "FLORIN_DATABASE_URL",
     help: "the acquirer's own books, application role",
     protocols: ["postgres", "postgresql"],
+    production: "password",
   }),
   databaseConnectionsMax: integer({
     env: "FLORIN_DATABASE_CONNECTIONS_MAX",

@@ -1,5 +1,5 @@
 /** The simulator process: the outside world of the sandbox. Refuses to start in production. */
-import { loadConfig } from "@florin/runtime/config";
+import { forgetSecrets, loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
 import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
@@ -8,13 +8,14 @@ import { formatLatency, parseLatency } from "./domain/latency.ts";
 import { buildSimulator } from "./rest/app.ts";
 
 const config = loadConfig(simulatorConfig, process.env);
+forgetSecrets(simulatorConfig, process.env);
 const logger = createLogger({ service: "simulator", level: config.logLevel });
 
 runProcess({
   name: "simulator",
   logger,
   async start({ isDraining }) {
-    if (config.environment === "production") throw new Error("the simulator does not run in production");
+    if (config.environment === "production") throw new Error("FLORIN_ENVIRONMENT is production: the simulator does not run in production");
     const latency = parseLatency(config.latency);
     if (latency === undefined) throw new Error("FLORIN_SIMULATOR_LATENCY is none, 20 or a range like 300-1200 (ms)");
     const telemetry = startTelemetry({ service: "simulator", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });

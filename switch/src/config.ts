@@ -1,5 +1,5 @@
 /** Settings of the switch process. */
-import { type ConfigValues, choice, defineConfig, integer, ratio, text, url } from "@florin/runtime/config";
+import { type ConfigValues, choice, defineConfig, integer, ratio, text, tlsFolder, url } from "@florin/runtime/config";
 
 /** Named places where a crash hurts most; a test arms one of them. */
 export const crashPoints = [
@@ -31,11 +31,12 @@ export const switchConfig = defineConfig("switch", {
   listenHost: text({ env: "FLORIN_LISTEN_HOST", help: "address to listen on", default: "127.0.0.1" }),
   grpcPort: integer({ env: "FLORIN_GRPC_PORT", help: "port of the RPC server", unit: "port", min: 0, max: 65_535, default: 8_090 }),
   adminPort: integer({ env: "FLORIN_ADMIN_PORT", help: "port of health and metrics", unit: "port", min: 0, max: 65_535, default: 8_101 }),
-  tlsDir: text({ env: "FLORIN_TLS_DIR", help: "folder with ca.pem, switch.pem and switch-key.pem, or the word off (benches only)" }),
+  tlsDir: tlsFolder({ env: "FLORIN_TLS_DIR", help: "folder with ca.pem, switch.pem and switch-key.pem, or the word off (benches only)" }),
   databaseUrl: url({
     env: "FLORIN_DATABASE_URL",
     help: "the switch's own database, application role",
     protocols: ["postgres", "postgresql"],
+    production: "password",
   }),
   databaseConnectionsMax: integer({
     env: "FLORIN_DATABASE_CONNECTIONS_MAX",
@@ -49,6 +50,7 @@ export const switchConfig = defineConfig("switch", {
     env: "FLORIN_REDIS_URL",
     help: "idempotency cache and counters; empty: the database decides alone",
     protocols: ["redis", "rediss"],
+    production: "password",
     default: "",
   }),
   redisTimeoutMs: integer({
@@ -63,6 +65,7 @@ export const switchConfig = defineConfig("switch", {
     env: "FLORIN_NATS_URL",
     help: "broker that the log is relayed to; empty: consumers follow the switch directly",
     protocols: ["nats", "tls"],
+    production: "password",
     default: "",
   }),
   connectorsAddress: text({ env: "FLORIN_CONNECTORS_ADDRESS", help: "host:port of the connectors" }),
@@ -97,6 +100,7 @@ export const switchConfig = defineConfig("switch", {
     help: "ends the process as by kill -9 at this point; tests only, refused in production",
     values: ["none", ...crashPoints],
     default: "none",
+    sandboxOnly: crashPoints,
   }),
   otlpUrl: url({ env: "FLORIN_OTLP_URL", help: "collector of traces; empty: no export", protocols: ["http", "https"], default: "" }),
   traceRatio: ratio({ env: "FLORIN_TRACE_RATIO", help: "share of requests that is traced", default: 0 }),

@@ -2,7 +2,7 @@
 import { ConnectorService } from "@florin/gen/connectors/v1/connectors";
 import { VaultService } from "@florin/gen/vault/v1/vault";
 import { createJetStreamBus } from "@florin/runtime/bus";
-import { loadConfig } from "@florin/runtime/config";
+import { forgetSecrets, loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
 import { endPostgres } from "@florin/runtime/postgres";
 import { createRandomPool } from "@florin/runtime/random";
@@ -42,14 +42,13 @@ const peersWaitMs = 5_000;
 const hourMs = 3_600_000;
 
 const config = loadConfig(switchConfig, process.env);
+forgetSecrets(switchConfig, process.env);
 const logger = createLogger({ service: "switch", level: config.logLevel });
 
 runProcess({
   name: "switch",
   logger,
   async start({ isDraining }) {
-    if (config.environment === "production" && config.crashPoint !== "none")
-      throw new Error("FLORIN_CRASH_POINT is for tests, not for production");
     const { metrics, tracer, ...telemetry } = startTelemetry({ service: "switch", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
     const tls = loadTls(config.tlsDir, "switch");
     const pools = openPools(config);

@@ -196,6 +196,6 @@ describe("a replica thrown away in the middle of a", () => {
 
 test("a switch in production with a crash point armed does not start", async () => {
   await expect(startSwitch(stage, { environment: "production", crashPoint: "before_reply" })).rejects.toThrow(
-    "FLORIN_CRASH_POINT is for tests, not for production",
+    "FLORIN_CRASH_POINT is before_reply, which is for sandboxes and tests only: refused in production",
   );
 });

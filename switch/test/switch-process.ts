@@ -26,7 +26,7 @@ type Options = {
 
 /** Resolves when it listens; rejects with its last words when it ends before. It ends with this process, however that ends. */
 export async function startSwitch(stage: Stage, o: Options = {}): Promise<SwitchProcess> {
-  const child = spawn(process.execPath, [mainFile], { env: environmentOf(stage, o), stdio: ["pipe", "pipe", "ignore"] });
+  const child = spawn(process.execPath, [mainFile], { env: environmentOf(stage, o), stdio: ["pipe", "pipe", "pipe"] });
   const ended = new Promise<Ended>((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
   const port = await listeningPort(child);
   return {
@@ -58,8 +58,12 @@ function environmentOf(stage: Stage, { crashPoint, environment, natsUrl }: Optio
 }
 
 async function listeningPort(child: ChildProcess): Promise<number> {
-  if (child.stdout === null) throw new Error("its lines are not piped");
+  if (child.stdout === null || child.stderr === null) throw new Error("its lines are not piped");
   let lastFault = "it said nothing";
+  // What is wrong with its settings it says before it has a log.
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    lastFault = text;
+  });
   // Left open on purpose: a pipe that nobody reads would stop the process.
   const lines = createInterface({ input: child.stdout });
   return new Promise((resolve, reject) => {

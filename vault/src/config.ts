@@ -1,5 +1,16 @@
 /** Settings of the vault process. */
-import { type ConfigValues, choice, defineConfig, integer, ratio, secretHex, secretText, text, url } from "@florin/runtime/config";
+import {
+  type ConfigValues,
+  choice,
+  defineConfig,
+  integer,
+  ratio,
+  secretHex,
+  secretText,
+  text,
+  tlsFolder,
+  url,
+} from "@florin/runtime/config";
 
 /** What guards the keys; the command for custodians reads the same ones. */
 export const keyStoreSettings = {
@@ -14,10 +25,11 @@ export const keyStoreSettings = {
     help: "what guards the key-encryption key: pkcs11, a hardware security module; software, a key in memory, for the sandbox only",
     values: ["software", "pkcs11"],
     default: "software",
+    sandboxOnly: ["software"],
   }),
   hsmModule: text({ env: "FLORIN_HSM_MODULE", help: "path of the vendor's PKCS#11 library; required with pkcs11", default: "" }),
   hsmTokenLabel: text({ env: "FLORIN_HSM_TOKEN_LABEL", help: "label of the token; required with pkcs11", default: "" }),
-  hsmPin: secretText({ env: "FLORIN_HSM_PIN", help: "user PIN of the token; required with pkcs11", optional: true }),
+  hsmPin: secretText({ env: "FLORIN_HSM_PIN", help: "user PIN of the token; required with pkcs11", lengthMin: 8, optional: true }),
   hsmKekLabel: text({
     env: "FLORIN_HSM_KEK_LABEL",
     help: "label of the key-encryption key that wraps new data keys; older ones of the token unwrap still; required with pkcs11",
@@ -61,11 +73,12 @@ export const vaultConfig = defineConfig("vault", {
   }),
   grpcPort: integer({ env: "FLORIN_GRPC_PORT", help: "port of the RPC server", unit: "port", min: 0, max: 65_535, default: 8_092 }),
   adminPort: integer({ env: "FLORIN_ADMIN_PORT", help: "port of health and metrics", unit: "port", min: 0, max: 65_535, default: 8_103 }),
-  tlsDir: text({ env: "FLORIN_TLS_DIR", help: "folder with ca.pem, vault.pem and vault-key.pem, or the word off (benches only)" }),
+  tlsDir: tlsFolder({ env: "FLORIN_TLS_DIR", help: "folder with ca.pem, vault.pem and vault-key.pem, or the word off (benches only)" }),
   databaseUrl: url({
     env: "FLORIN_DATABASE_URL",
     help: "the vault's own database, application role",
     protocols: ["postgres", "postgresql"],
+    production: "password",
   }),
   databaseConnectionsMax: integer({
     env: "FLORIN_DATABASE_CONNECTIONS_MAX",

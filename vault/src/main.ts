@@ -1,6 +1,6 @@
 /** The vault process: takes cards on its own origin, tells other processes what a token is, opens cards for connectors. */
 import { randomUUID } from "node:crypto";
-import { loadConfig } from "@florin/runtime/config";
+import { forgetSecrets, loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
 import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { startRpcServer } from "@florin/runtime/rpc";
@@ -43,8 +43,7 @@ const hourMs = 3_600_000;
 const minuteMs = 60_000;
 
 const config = loadConfig(vaultConfig, process.env);
-// Child processes and crash reports would show them.
-for (const name of ["FLORIN_KEK", "FLORIN_KEK_UNWRAP_ONLY", "FLORIN_HSM_PIN", "FLORIN_API_KEY_PEPPER"]) delete process.env[name];
+forgetSecrets(vaultConfig, process.env);
 const logger = createLogger({ service: "vault", level: config.logLevel });
 const monotonicNow = () => performance.now();
 

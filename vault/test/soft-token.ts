@@ -8,7 +8,7 @@ import { Secret } from "@florin/kernel";
 import { findProgram, temporaryFolder } from "@florin/runtime/testing";
 import { openPkcs11Custody, openPkcs11Hsm } from "../src/hsm/pkcs11.ts";
 
-const pin = "482916";
+const pin = randomBytes(6).toString("hex");
 const modulePaths = [
   "/usr/lib/softhsm/libsofthsm2.so",
   "/usr/local/lib/softhsm/libsofthsm2.so",

@@ -13,7 +13,8 @@ import { migrate } from "../src/migrate.ts";
 import { provisionPublishableKey } from "../src/provision.ts";
 
 export const logger = createLogger({ service: "test", level: "silent" });
-export const pepper = "5a".repeat(32);
+/** Drawn, as production wants it: some tests start the vault there. */
+export const pepper = randomBytes(32).toString("hex");
 export const kek = "c3".repeat(32);
 export const newId = (kind: "merchant" | "payment") => makeId(kind, Date.now(), randomBytes(10));
 
@@ -33,12 +34,13 @@ export async function openStage(): Promise<Stage> {
   const { ownerUrl, appUrl } = await createServiceDatabase({
     superuserUrl: server.superuserUrl,
     database: "florin_vault",
-    ownerPassword: "owner",
-    appPassword: "app",
+    ownerPassword: randomBytes(16).toString("hex"),
+    appPassword: randomBytes(16).toString("hex"),
   });
   await migrate(ownerUrl);
   const certificates = temporaryFolder();
-  await makeCertificates({ directory: certificates, names: ["vault", "switch", "connectors", "edge", "ledger", "client"] });
+  const names = ["vault", "switch", "connectors", "edge", "ledger", "client"];
+  await makeCertificates({ directory: certificates, names, authorityName: "Test CA" });
   const sql = connectPostgres({ url: ownerUrl, name: "test", connectionsMax: 2 });
   return {
     superuserUrl: server.superuserUrl,

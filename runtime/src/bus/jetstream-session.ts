@@ -8,7 +8,7 @@ import {
   RetentionPolicy,
   StorageType,
 } from "@nats-io/jetstream";
-import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { type ConnectionOptions, connect, type NatsConnection } from "@nats-io/transport-node";
 import type { Logger } from "../telemetry/index.ts";
 import { subjectPrefix } from "./jetstream-message.ts";
 
@@ -39,10 +39,17 @@ export type JetStreamSession = {
   close(): Promise<void>;
 };
 
+/** The client takes name and password beside the address only; in a URL it would leave them out without a word. */
+function addressOf(text: string): Pick<ConnectionOptions, "servers" | "user" | "pass"> {
+  const url = new URL(text);
+  const credentials = url.username === "" ? {} : { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) };
+  return { servers: `${url.protocol}//${url.host}`, ...credentials };
+}
+
 /** Throws when the server cannot be reached now. Once open, it reconnects by itself for ever. */
 export async function openJetStreamSession(options: JetStreamSessionOptions): Promise<JetStreamSession> {
   const connection = await connect({
-    servers: options.url,
+    ...addressOf(options.url),
     name: options.name,
     timeout: connectTimeoutMs,
     maxReconnectAttempts: -1,

@@ -1,6 +1,24 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Secret } from "@florin/kernel";
-import { describe, expect, expectTypeOf, test } from "vitest";
-import { choice, defineConfig, flag, integer, loadConfig, ratio, secretHex, secretText, text, url } from "./index.ts";
+import { afterAll, describe, expect, expectTypeOf, test } from "vitest";
+import {
+  choice,
+  defineConfig,
+  flag,
+  forgetSecrets,
+  integer,
+  loadConfig,
+  ratio,
+  readSecretVariable,
+  secretHex,
+  secretText,
+  text,
+  url,
+} from "./index.ts";
+import { weaknessOfKey, weaknessOfPassword } from "./weak-secret.ts";
 
 const definition = defineConfig("vault", {
   environment: choice({ env: "FLORIN_ENVIRONMENT", help: "Where this runs.", values: ["sandbox", "production"], default: "sandbox" }),
@@ -68,6 +86,87 @@ describe("loadConfig", () => {
   });
 });
 
+describe("a secret in a file", () => {
+  const folder = mkdtempSync(join(tmpdir(), "florin-config-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const fileOf = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+
+  test("is read without its last line break, for secrets and for URLs", () => {
+    const env = {
+      FLORIN_KEK_FILE: fileOf("kek", `${kek}\n`),
+      FLORIN_DATABASE_URL_FILE: fileOf("url", `${good.FLORIN_DATABASE_URL}\r\n`),
+      FLORIN_SIMPAY_API_KEY_FILE: fileOf("key", " two words "),
+    };
+    const config = loadConfig(definition, env);
+    expect(config.kek.expose()).toEqual(Buffer.from(kek, "hex"));
+    expect(config.databaseUrl).toBe(good.FLORIN_DATABASE_URL);
+    expect(Buffer.from(config.apiKey?.expose() ?? []).toString()).toBe(" two words ");
+    expect(readSecretVariable(env, "FLORIN_KEK")).toBe(kek);
+  });
+
+  test("that is not there, or is given twice, is a problem; what is no secret has no file", () => {
+    const missing = { ...good, FLORIN_KEK: "", FLORIN_KEK_FILE: join(folder, "nothing") };
+    expect(messageOf(() => loadConfig(definition, missing))).toContain(
+      "FLORIN_KEK cannot be read from the file of FLORIN_KEK_FILE (ENOENT)",
+    );
+    const twice = { ...good, FLORIN_KEK_FILE: fileOf("twice", "cd".repeat(32)) };
+    const message = messageOf(() => loadConfig(definition, twice));
+    expect(message).toContain("FLORIN_KEK is set, and FLORIN_KEK_FILE too");
+    expect(message).not.toMatch(/cdcd|abab/);
+    expect(
+      messageOf(() => loadConfig(definition, { ...good, FLORIN_KEK: "", FLORIN_KEK_FILE: fileOf("big", "a".repeat(70_000)) })),
+    ).toContain("too large");
+    expect(loadConfig(definition, { ...good, FLORIN_LISTEN_HOST_FILE: fileOf("host", "0.0.0.0") }).host).toBe("127.0.0.1");
+  });
+
+  test("leaves the environment when it was read", () => {
+    const env: NodeJS.ProcessEnv = { ...good, FLORIN_SIMPAY_API_KEY: "x", FLORIN_HTTP_PORT: "1" };
+    forgetSecrets(definition, env);
+    expect(env).toEqual({ FLORIN_HTTP_PORT: "1" });
+  });
+});
+
+describe("what is made up instead of drawn", () => {
+  test.each([
+    ["zeros", Buffer.alloc(32)],
+    ["one byte", Buffer.alloc(32, 0xab)],
+    ["a short block again and again", Buffer.from("0123456789abcdef".repeat(4), "hex")],
+    ["counting up", Buffer.from(Array.from({ length: 32 }, (_, index) => index))],
+    ["counting down", Buffer.from(Array.from({ length: 32 }, (_, index) => 255 - 3 * index))],
+    ["text", Buffer.from("the quick brown fox jumps over it")],
+    ["a sandbox's", Buffer.concat([Buffer.from("5a4db0c5", "hex"), randomBytes(28)])],
+  ])("is seen in a key of %s", (_what, key) => {
+    expect(weaknessOfKey(key)).toMatch(/drawn|sandbox/);
+  });
+
+  test.each([
+    "",
+    "postgres",
+    "short-one",
+    "password1234",
+    "changeme-changeme",
+    "aaaaaaaaaaaaaaaa",
+    "abcdefghijklmnop",
+    "x_sandbox_0a1b2c3d4e5f60718293",
+  ])("is seen in the password %j", (password) => {
+    expect(weaknessOfPassword(password)).toBeDefined();
+  });
+
+  test("is not seen in what was drawn", () => {
+    for (let trial = 0; trial < 2_000; trial++) {
+      expect(weaknessOfKey(randomBytes(32))).toBeUndefined();
+      expect(weaknessOfPassword(randomBytes(18).toString("base64"))).toBeUndefined();
+      expect(weaknessOfPassword(randomBytes(16).toString("hex"))).toBeUndefined();
+    }
+    expect(weaknessOfPassword(`florin-admin-${randomBytes(12).toString("hex")}`)).toBeUndefined();
+    expect(weaknessOfPassword("73920518", 8)).toBeUndefined();
+    expect(weaknessOfPassword("12345678", 8)).toBeDefined();
+  });
+});
+
 describe("describe", () => {
   test("has one row per setting, and shows no secret's default", () => {
     const rows = defineConfig("edge", {
@@ -82,6 +181,7 @@ describe("describe", () => {
         defaultText: "(a built-in sandbox value)",
         isRequired: false,
         isSecret: true,
+        holdsSecret: true,
         help: "Pepper.",
       },
     ]);

@@ -1,2 +1,11 @@
-export { type ConfigDefinition, type ConfigRow, type ConfigValues, defineConfig, loadConfig } from "./config.ts";
-export { choice, flag, integer, ratio, type Setting, secretHex, secretText, text, url } from "./setting.ts";
+export {
+  type ConfigDefinition,
+  type ConfigRow,
+  type ConfigValues,
+  defineConfig,
+  forgetSecrets,
+  loadConfig,
+  readSecretVariable,
+} from "./config.ts";
+export { choice, flag, integer, ratio, type Setting, secretHex, secretText, text, tlsFolder, url } from "./setting.ts";
+export { sandboxMark, sandboxWord } from "./weak-secret.ts";

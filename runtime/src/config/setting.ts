@@ -3,8 +3,12 @@
  *
  * A parser returns a problem instead of throwing, so that all problems of a process are shown in one message. A problem never quotes
  * the value of a secret. An empty variable counts as not set.
+ *
+ * A setting also knows what it must not be in production: a secret of a sandbox or a made-up one, TLS that is off, a switch of tests.
  */
 import { Secret } from "@florin/kernel";
+import { sandboxTlsProblem } from "../tls/index.ts";
+import { weaknessOfKey, weaknessOfPassword } from "./weak-secret.ts";
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string };
 
@@ -20,6 +24,10 @@ export type Setting<T> = {
   /** True when the process refuses to start without it. */
   readonly isRequired: boolean;
   readonly isSecret: boolean;
+  /** Its value is a secret or may hold one, as a URL does: it may come from a file, and leaves the environment after the start. */
+  readonly holdsSecret: boolean;
+  /** What is wrong with this text, or with none, in production; says it without the text. */
+  readonly productionProblem: (text: string | undefined) => string | undefined;
   /** Reads the text, or gives the default for undefined. */
   readonly parse: (text: string | undefined) => Parsed<T>;
 };
@@ -33,6 +41,8 @@ type Shape<T> = {
   readonly shape: string;
   readonly unit?: string | undefined;
   readonly isSecret?: boolean;
+  readonly holdsSecret?: boolean;
+  readonly productionProblem?: ((text: string | undefined) => string | undefined) | undefined;
   readonly fallback: { readonly value: T; readonly text: string } | undefined;
   readonly read: (text: string) => Parsed<T>;
 };
@@ -47,6 +57,8 @@ function setting<T>({ env, help }: Common, shape: Shape<T>): Setting<T> {
     defaultText: fallback?.text,
     isRequired: fallback === undefined,
     isSecret: shape.isSecret ?? false,
+    holdsSecret: shape.holdsSecret ?? shape.isSecret ?? false,
+    productionProblem: shape.productionProblem ?? (() => undefined),
     parse: (text) => {
       if (text !== undefined && text !== "") return shape.read(text);
       return fallback === undefined ? refuse("is required") : accept(fallback.value);
@@ -88,12 +100,29 @@ export function ratio(options: Common & { default?: number }): Setting<number> {
   });
 }
 
-/** One of a closed set of words. */
-export function choice<const V extends string>(options: Common & { values: readonly V[]; default?: NoInfer<V> }): Setting<V> {
+/** The folder of this process' certificates, or the word `off`, which production refuses, as it does certificates of a sandbox. */
+export function tlsFolder(options: Common): Setting<string> {
+  return setting(options, {
+    shape: "text",
+    fallback: undefined,
+    read: accept,
+    productionProblem: (value) => (value === undefined ? undefined : sandboxTlsProblem(value)),
+  });
+}
+
+/** One of a closed set of words. `sandboxOnly`: those that production refuses, as the default too. */
+export function choice<const V extends string>(
+  options: Common & { values: readonly V[]; default?: NoInfer<V>; sandboxOnly?: readonly NoInfer<V>[] },
+): Setting<V> {
   const { values } = options;
+  const sandboxOnly: readonly string[] = options.sandboxOnly ?? [];
   return setting<V>(options, {
     shape: values.join(" | "),
     fallback: textOf(options.default),
+    productionProblem: (value) => {
+      const chosen = value ?? options.default ?? "";
+      return sandboxOnly.includes(chosen) ? `is ${chosen}, which is for sandboxes and tests only` : undefined;
+    },
     read: (value) => {
       const known = values.find((candidate) => candidate === value);
       return known === undefined ? refuse(`must be one of ${values.join(", ")}`) : accept(known);
@@ -111,13 +140,22 @@ export function flag(options: Common & { default?: boolean }): Setting<boolean> 
   });
 }
 
+type UrlOptions = Common & {
+  readonly protocols?: readonly string[];
+  readonly default?: string;
+  /** What it must have in production: a password (servers that keep data), or TLS (whoever gets a card). A password is looked at in any case. */
+  readonly production?: "password" | "tls";
+};
+
 /** A URL with one of `protocols` (default: any). `default: ""` makes it optional. A URL may hold a password, so it is never printed. */
-export function url(options: Common & { protocols?: readonly string[]; default?: string }): Setting<string> {
+export function url(options: UrlOptions): Setting<string> {
   const { protocols } = options;
   const wanted = protocols === undefined ? "a URL" : `a URL that begins with ${protocols.map((protocol) => `${protocol}://`).join(" or ")}`;
   return setting(options, {
     shape: wanted,
     fallback: textOf(options.default),
+    holdsSecret: true,
+    productionProblem: (value) => urlProblem(value, options.production),
     read: (value) => {
       const parsed = URL.parse(value);
       const isKnown = parsed !== null && (protocols === undefined || protocols.includes(parsed.protocol.slice(0, -1)));
@@ -126,13 +164,38 @@ export function url(options: Common & { protocols?: readonly string[]; default?:
   });
 }
 
+function urlProblem(value: string | undefined, production: UrlOptions["production"]): string | undefined {
+  const parsed = value === undefined ? null : URL.parse(value);
+  if (parsed === null) return undefined;
+  if (production === "tls" && parsed.protocol !== "https:") return "must begin with https://";
+  const password = decode(parsed.password);
+  if (password === "" && production !== "password") return undefined;
+  const weakness = password === decode(parsed.username) && password !== "" ? "is the user's name" : weaknessOfPassword(password);
+  return weakness === undefined ? undefined : `has a password that ${weakness}`;
+}
+
+/** A stray percent sign is a password's own. */
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+type SecretText = Common & {
+  /** In production, in characters; default 12. */
+  readonly lengthMin?: number;
+};
+
 /** A secret as text. `optional: true` gives undefined when it is not set. */
-export function secretText(options: Common & { optional: true }): Setting<Secret | undefined>;
-export function secretText(options: Common & { optional?: false }): Setting<Secret>;
-export function secretText(options: Common & { optional?: boolean }): Setting<Secret | undefined> {
+export function secretText(options: SecretText & { optional: true }): Setting<Secret | undefined>;
+export function secretText(options: SecretText & { optional?: false }): Setting<Secret>;
+export function secretText(options: SecretText & { optional?: boolean }): Setting<Secret | undefined> {
   return setting<Secret | undefined>(options, {
     shape: "secret text",
     isSecret: true,
+    productionProblem: (value) => (value === undefined ? undefined : weaknessOfPassword(value, options.lengthMin)),
     fallback: options.optional === true ? { value: undefined, text: "" } : undefined,
     read: (value) => accept(new Secret(Buffer.from(value, "utf8"))),
   });
@@ -149,7 +212,12 @@ export function secretHex(options: SecretHex & { optional?: boolean; default?: s
     value.length === bytes * 2 && /^[0-9a-fA-F]*$/.test(value)
       ? accept(new Secret(Buffer.from(value, "hex")))
       : refuse(`must be ${bytes} bytes in hex (${bytes * 2} characters)`);
-  const base = { shape: `${bytes} bytes in hex`, isSecret: true };
+  const fallbackText = options.optional === true ? undefined : options.default;
+  const productionProblem = (value: string | undefined): string | undefined => {
+    if (value === undefined) return fallbackText === undefined ? undefined : "has a value that is built in: set your own";
+    return read(value).ok ? weaknessOfKey(Buffer.from(value, "hex")) : undefined;
+  };
+  const base = { shape: `${bytes} bytes in hex`, isSecret: true, productionProblem };
   if (options.optional === true) return setting<Secret | undefined>(options, { ...base, fallback: { value: undefined, text: "" }, read });
   if (options.default === undefined) return setting<Secret | undefined>(options, { ...base, fallback: undefined, read });
   const built = read(options.default);

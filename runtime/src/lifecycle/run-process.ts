@@ -38,6 +38,8 @@ const drainTimeoutMsDefault = 30_000;
 /** Call once, from main. Ends the process itself. */
 export function runProcess(options: RunProcessOptions): void {
   const { logger } = options;
+  // A report about a crash, where an operator has asked for them, shows no settings.
+  if (process.report !== undefined) process.report.excludeEnv = true;
   let isDraining = false;
   let parts: Parts | undefined;
 

@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { assert } from "@florin/kernel";
 import * as x509 from "@peculiar/x509";
 import { spiffeIdPrefix } from "./identity.ts";
+import { sandboxAuthorityName } from "./sandbox-authority.ts";
 
 const dayMs = 86_400_000;
 const caLifeMs = 3_650 * dayMs;
@@ -30,13 +31,18 @@ type Authority = { readonly certificate: x509.X509Certificate; readonly key: web
  * Makes what is missing or about to expire: `ca.pem`, `ca-key.pem`, and `<name>.pem`, `<name>-key.pem` for every name (CN = name,
  * SAN DNS:localhost, IP:127.0.0.1, IP:::1, URI:spiffe://florin/<name>). Idempotent; two callers at once agree on one CA.
  */
-export async function makeCertificates(o: { readonly directory: string; readonly names: readonly string[] }): Promise<void> {
+export async function makeCertificates(o: {
+  readonly directory: string;
+  readonly names: readonly string[];
+  /** Common name of the CA. Production refuses certificates of the default, which everybody's sandbox has. */
+  readonly authorityName?: string;
+}): Promise<void> {
   for (const name of o.names) assert(/^[a-z][a-z0-9-]{0,62}$/.test(name) && name !== "ca", `${name} cannot name a certificate`);
   mkdirSync(o.directory, { recursive: true, mode: 0o700 });
   x509.cryptoProvider.set(crypto);
   const unlock = await lock(join(o.directory, ".making"));
   try {
-    const authority = (await loadAuthority(o.directory)) ?? (await makeAuthority(o.directory));
+    const authority = (await loadAuthority(o.directory)) ?? (await makeAuthority(o.directory, o.authorityName ?? sandboxAuthorityName));
     for (const name of o.names) {
       if (!(await isLeafGood(o.directory, name, authority))) await makeLeaf(o.directory, name, authority);
     }
@@ -54,11 +60,11 @@ async function loadAuthority(directory: string): Promise<Authority | undefined> 
   return { certificate, key };
 }
 
-async function makeAuthority(directory: string): Promise<Authority> {
+async function makeAuthority(directory: string, name: string): Promise<Authority> {
   const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     ...validity(caLifeMs),
-    name: "CN=Florin sandbox CA",
+    name: `CN=${name}`,
     keys: keys,
     signingAlgorithm: algorithm,
     extensions: [
