@@ -4,7 +4,7 @@ import { forgetSecrets, loadConfig } from "@florin/runtime/config";
 import { type Part, type PartState, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
 import { connectFramed, startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
-import { loadTls } from "@florin/runtime/tls";
+import { watchTls } from "@florin/runtime/tls";
 import { createOperations } from "./app/operations.ts";
 import { createCardOpener } from "./clients/vault.ts";
 import { connectorsConfig } from "./config.ts";
@@ -25,7 +25,7 @@ runProcess({
   logger,
   async start({ isDraining }) {
     const telemetry = startTelemetry({ service: "connectors", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
-    const tls = loadTls(config.tlsDir, "connectors");
+    const { tls } = watchTls({ directoryOrOff: config.tlsDir, name: "connectors", logger });
     const vault = connectFramed(VaultService, { address: config.vaultAddress, tls, peerName: "vault", metrics: telemetry.metrics, logger });
     const registry = createRegistry(config);
     const operations = createOperations({

@@ -4,7 +4,7 @@ import { forgetSecrets, loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
 import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
-import { loadTls } from "@florin/runtime/tls";
+import { watchTls } from "@florin/runtime/tls";
 import { createAsking } from "./app/asking.ts";
 import { createAuthenticator } from "./app/authenticate.ts";
 import { createFailureLimit } from "./app/failure-limit.ts";
@@ -32,7 +32,7 @@ runProcess({
     const telemetry = startTelemetry({ service: "edge", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
     const { metrics, tracer } = telemetry;
     const sql = connectPostgres({ url: config.databaseUrl, name: "florin-edge", connectionsMax: config.databaseConnectionsMax });
-    const tls = loadTls(config.tlsDir, "edge");
+    const { tls } = watchTls({ directoryOrOff: config.tlsDir, name: "edge", logger });
     const toSwitch = connectSwitch({
       address: config.switchAddress,
       tls,

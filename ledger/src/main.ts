@@ -6,7 +6,7 @@ import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecyc
 import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { connectUnary, startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, type Logger, type Metrics, startTelemetry } from "@florin/runtime/telemetry";
-import { loadTls } from "@florin/runtime/tls";
+import { watchTls } from "@florin/runtime/tls";
 import { createPoster } from "./app/post-batches.ts";
 import { ledgerConfig } from "./config.ts";
 import { createLedgerService } from "./rpc/ledger-service.ts";
@@ -24,7 +24,7 @@ runProcess({
   logger,
   async start({ isDraining }) {
     const telemetry = startTelemetry({ service: "ledger", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
-    const tls = loadTls(config.tlsDir, "ledger");
+    const { tls } = watchTls({ directoryOrOff: config.tlsDir, name: "ledger", logger });
     const sql = connectPostgres({ url: config.databaseUrl, name: "florin-ledger", connectionsMax: config.databaseConnectionsMax });
     const leaderSession = connectPostgres({ url: config.databaseUrl, name: "florin-ledger-lead", connectionsMax: 1 });
     const eventLog = connectUnary(EventLogService, { address: config.switchAddress, tls, peerName: "switch", logger });

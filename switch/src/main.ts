@@ -10,7 +10,7 @@ import { connectRedis } from "@florin/runtime/redis";
 import { connectFramed, startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
 import { systemTiming } from "@florin/runtime/timing";
-import { loadTls } from "@florin/runtime/tls";
+import { watchTls } from "@florin/runtime/tls";
 import { createCrashPoints } from "./app/crash-point.ts";
 import { createFraudScreen } from "./app/fraud/screen.ts";
 import { velocityLimitsOf } from "./app/fraud/velocity-limits.ts";
@@ -50,7 +50,7 @@ runProcess({
   logger,
   async start({ isDraining }) {
     const { metrics, tracer, ...telemetry } = startTelemetry({ service: "switch", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
-    const tls = loadTls(config.tlsDir, "switch");
+    const { tls } = watchTls({ directoryOrOff: config.tlsDir, name: "switch", logger });
     const pools = openPools(config);
     const redis =
       config.redisUrl === ""

@@ -5,7 +5,7 @@ import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecyc
 import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
-import { loadTls } from "@florin/runtime/tls";
+import { watchTls } from "@florin/runtime/tls";
 import { createAccessLog } from "./app/access-log.ts";
 import { createAuthenticator } from "./app/authenticate.ts";
 import { createCardDesk } from "./app/card-desk.ts";
@@ -106,7 +106,7 @@ runProcess({
     const rpc = await startRpcServer({
       host: config.listenHost,
       port: config.grpcPort,
-      tls: loadTls(config.tlsDir, "vault"),
+      tls: watchTls({ directoryOrOff: config.tlsDir, name: "vault", logger }).tls,
       services: [createVaultService({ desk, remover, tracer })],
       policy: callerPolicy,
       allowInsecure: config.environment !== "production",

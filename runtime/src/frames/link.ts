@@ -54,6 +54,8 @@ export class FrameLink {
   /** Every stream that is not over: the current one, one that opens, and ones that finish. */
   readonly #exchanges = new Set<ClientExchange>();
   #current: ClientExchange | undefined;
+  /** To take the place of the current one as soon as it is open. */
+  #renewal: ClientExchange | undefined;
   #reopenTimer: NodeJS.Timeout | undefined;
   #lastId = 0;
   #isClosed = false;
@@ -112,6 +114,16 @@ export class FrameLink {
     });
   }
 
+  /**
+   * Opens another stream beside the current one and moves to it when it is open; what is in flight is answered where it is. Without a current one
+   * there is nothing to move from: whatever opens next is new.
+   */
+  renew(): void {
+    if (this.#isClosed || this.#current === undefined) return;
+    this.#renewal?.destroy();
+    this.#renewal = this.#open();
+  }
+
   /** Refuses new commands, waits for the answers to those in flight (at most 10 s), closes the stream. Safe to repeat. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -144,7 +156,7 @@ export class FrameLink {
     return this.#lastId;
   }
 
-  #open(): void {
+  #open(): ClientExchange {
     const openedAtMs = performance.now();
     const exchange: ClientExchange = new ClientExchange({
       stream: this.#options.open(),
@@ -159,6 +171,7 @@ export class FrameLink {
       },
     });
     this.#exchanges.add(exchange);
+    return exchange;
   }
 
   #opened(exchange: ClientExchange): void {
@@ -166,7 +179,10 @@ export class FrameLink {
       exchange.destroy();
       return;
     }
+    const before = this.#current;
     this.#current = exchange;
+    if (this.#renewal === exchange) this.#renewal = undefined;
+    before?.drain();
     this.#options.logger.info({ address: this.#options.address }, "frame stream open");
     this.#changed();
   }
@@ -182,6 +198,7 @@ export class FrameLink {
 
   #ended(exchange: ClientExchange, status: { readonly code: number; readonly details: string }): void {
     this.#exchanges.delete(exchange);
+    if (this.#renewal === exchange) this.#renewal = undefined;
     const wasCurrent = this.#current === exchange;
     if (wasCurrent) this.#current = undefined;
     if (!this.#isClosed) {

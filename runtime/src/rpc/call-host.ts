@@ -17,6 +17,7 @@ import {
 import type { Logger } from "pino";
 import { bytesOf, commandsInFlightDefault, type FramedMethod, ServerExchange } from "../frames/index.ts";
 import type { Metrics } from "../telemetry/index.ts";
+import type { CertificateCheck } from "../tls/index.ts";
 import { type CallerPolicy, createPolicyCheck, type PolicyCheck } from "./caller-policy.ts";
 import { type FrameMetrics, observeFrames } from "./frame-metrics.ts";
 import { GrpcCallContext, streamingDeadlineAtMs, unaryDeadlineAtMs } from "./grpc-call-context.ts";
@@ -27,6 +28,7 @@ import { type MethodEntry, methodName, type ServiceImplementation, type Streamin
 export type CallHostOptions = {
   readonly policy: CallerPolicy;
   readonly isInsecure: boolean;
+  readonly certificateCheck: CertificateCheck;
   readonly commandsInFlightMax?: number;
   readonly metrics?: Metrics;
   readonly logger: Logger;
@@ -36,23 +38,28 @@ type Bound = [ServiceDefinition, UntypedServiceImplementation];
 
 export class CallHost {
   readonly #isInsecure: boolean;
+  readonly #certificateCheck: CertificateCheck;
   readonly #commandsInFlightMax: number;
   readonly #logger: Logger;
   readonly #check: PolicyCheck;
   readonly #frameMetrics: FrameMetrics;
   /** The methods that frames may name. */
   readonly #framed = new Map<string, FramedMethod>();
-  readonly #exchanges = new Set<ServerExchange>();
-  readonly #streaming = new Set<GrpcCallContext>();
+  /** What lasts, with a question that throws when its caller is not let in any more. */
+  readonly #exchanges = new Map<ServerExchange, () => unknown>();
+  readonly #streaming = new Map<GrpcCallContext, () => unknown>();
   readonly #unaryCalls = new Set<(fault: AppError) => void>();
   #isDraining = false;
   #whenIdle: (() => void)[] = [];
 
   constructor(o: CallHostOptions) {
     this.#isInsecure = o.isInsecure;
+    this.#certificateCheck = o.certificateCheck;
     this.#commandsInFlightMax = o.commandsInFlightMax ?? commandsInFlightDefault;
     this.#logger = o.logger;
-    this.#frameMetrics = observeFrames(o.metrics, "server", () => [...this.#exchanges].reduce((sum, { inFlight }) => sum + inFlight, 0));
+    this.#frameMetrics = observeFrames(o.metrics, "server", () =>
+      [...this.#exchanges.keys()].reduce((sum, { inFlight }) => sum + inFlight, 0),
+    );
     this.#check = createPolicyCheck(o.policy, o.isInsecure);
   }
 
@@ -80,8 +87,8 @@ export class CallHost {
   /** Refuses new work; resolves when nothing is in flight. Streams of unbounded length are aborted. */
   drain(): Promise<void> {
     this.#isDraining = true;
-    for (const exchange of this.#exchanges) exchange.drain();
-    for (const context of this.#streaming) context.abort(goingAway());
+    for (const exchange of this.#exchanges.keys()) exchange.drain();
+    for (const context of this.#streaming.keys()) context.abort(goingAway());
     if (this.#isIdle()) return Promise.resolve();
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
@@ -89,7 +96,27 @@ export class CallHost {
   /** Answers what is still in flight with a fault: its callers learn at once that the outcome is unknown. */
   cut(): void {
     for (const refuse of this.#unaryCalls) refuse(new AppError("peer_lost", "the server went away before the answer", { work: "unknown" }));
-    for (const exchange of this.#exchanges) exchange.cut();
+    for (const exchange of this.#exchanges.keys()) exchange.cut();
+  }
+
+  /** Ends what lasts and whose certificate was revoked or has expired since: TLS looks at it once, when the connection is made. */
+  expel(): void {
+    for (const [exchange, stillAllowed] of this.#exchanges) if (this.#isExpelled(stillAllowed)) exchange.cut();
+    for (const [context, stillAllowed] of this.#streaming) if (this.#isExpelled(stillAllowed)) context.abort(goingAway());
+  }
+
+  #isExpelled(stillAllowed: () => unknown): boolean {
+    try {
+      stillAllowed();
+      return false;
+    } catch (thrown) {
+      this.#logger.warn({ err: thrown }, "caller put out");
+      return true;
+    }
+  }
+
+  #peerOf(call: Parameters<typeof peerOf>[0]): string {
+    return peerOf(call, this.#isInsecure, this.#certificateCheck);
   }
 
   #handlerOf(entry: MethodEntry): UntypedHandleCall {
@@ -133,7 +160,7 @@ export class CallHost {
     let context: GrpcCallContext | undefined;
     try {
       context = new GrpcCallContext(call, this.#admit(entry.name, call), streamingDeadlineAtMs(call));
-      this.#streaming.add(context);
+      this.#streaming.set(context, () => this.#peerOf(call));
       for await (const message of entry.run(bytesOf(call.request), context)) {
         if (context.signal.aborted) break;
         if (!call.write(asBuffer(message))) await writable(call, context.signal);
@@ -152,7 +179,7 @@ export class CallHost {
   #exchange(stream: ServerDuplexStream<Buffer, Buffer>): void {
     let peer: string;
     try {
-      peer = peerOf(stream, this.#isInsecure);
+      peer = this.#peerOf(stream);
     } catch (thrown) {
       stream.emit("error", toStatus(this.#faultOf("frames", thrown)));
       return;
@@ -172,7 +199,7 @@ export class CallHost {
         this.#signalIdle();
       },
     });
-    this.#exchanges.add(exchange);
+    this.#exchanges.set(exchange, () => this.#peerOf(stream));
     if (this.#isDraining) exchange.drain();
   }
 
@@ -184,7 +211,7 @@ export class CallHost {
 
   /** The caller's identity. Throws AppError (not_done) when it may not call this method, or the server is going away. */
   #admit(method: string, call: ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>): string {
-    const peer = peerOf(call, this.#isInsecure);
+    const peer = this.#peerOf(call);
     const refusal = this.#check(peer, method);
     if (refusal !== undefined) throw this.#refused(peer, method, refusal);
     if (this.#isDraining) throw goingAway();

@@ -1,5 +1,8 @@
 /**
  * The calling side: `connectFramed` (hot paths) and `connectUnary` (people, tools, low rates) give the same `Client` and the same faults.
+ *
+ * With a TLS setting that is watched both move to a new connection when the certificates have changed: new calls leave there, those in flight are
+ * answered where they are.
  */
 import {
   create,
@@ -75,12 +78,17 @@ export function openFrameLink(o: ConnectOptions): SharedLink {
     logger: o.logger,
     ...(o.commandsInFlightMax === undefined ? {} : { commandsInFlightMax: o.commandsInFlightMax }),
   });
+  const forget = onNewCertificates(o.tls, () => {
+    grpc.renew();
+    link.renew();
+  });
   return {
     client: (service) => bindMethods(service, framedCall(link), grpc),
     isConnected: () => link.isConnected(),
     untilConnected: (timeoutMs) => link.untilConnected(timeoutMs),
     inFlight: () => link.inFlight,
     close: async () => {
+      forget();
       await link.close();
       observed.forget();
       grpc.close();
@@ -91,6 +99,7 @@ export function openFrameLink(o: ConnectOptions): SharedLink {
 /** Plain gRPC calls, one HTTP/2 stream each. Connects on the first call. */
 export function connectUnary<S extends DescService>(service: S, o: ConnectOptions): Client<S> & Connection {
   const grpc = new LastingChannel(o);
+  const forgetCertificates = onNewCertificates(o.tls, () => grpc.renew());
   const calls = new Set<Promise<unknown>>();
   let isClosed = false;
   const send = unaryCall(grpc);
@@ -106,11 +115,16 @@ export function connectUnary<S extends DescService>(service: S, o: ConnectOption
     ...bindMethods(service, tracked, grpc),
     close: async () => {
       isClosed = true;
+      forgetCertificates();
       // Every unary call has a deadline, so this ends.
       await Promise.allSettled(calls);
       grpc.close();
     },
   };
+}
+
+function onNewCertificates(tls: TlsSetting, renew: () => void): () => void {
+  return (tls.kind === "mutual" ? tls.onChange?.(renew) : undefined) ?? (() => {});
 }
 
 /** The cast is safe: every method of the descriptor is bound to a function of its own kind. */

@@ -1,12 +1,17 @@
 /** TlsSetting → grpc-js credentials: TLS 1.3 only, both sides show a certificate of our CA. */
-import { checkServerIdentity, createSecureContext, type PeerCertificate, type SecureContextOptions } from "node:tls";
-import { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
-import { peerIdentityOf, type TlsSetting } from "../tls/index.ts";
+import { checkServerIdentity, createSecureContext, type PeerCertificate } from "node:tls";
+import { ChannelCredentials, type experimental, ServerCredentials, type VerifyOptions } from "@grpc/grpc-js";
+import { contextOf, type MutualTls, peerIdentityOf, type TlsSetting, tlsVersionMin } from "../tls/index.ts";
 
-const tlsVersionMin = "TLSv1.3";
+type SecureConnector = experimental.SecureConnector;
 
-/** grpc-js's own `createSsl` cannot set the TLS version; its base class can be given Node's options. */
+/** grpc-js's own `createSsl` cannot set the TLS version; its base class can be given Node's options, and others later. */
 class MutualTlsServerCredentials extends ServerCredentials {
+  /** New connections get the setting's newest values; those that stand keep theirs. */
+  follow(tls: MutualTls): void {
+    tls.onChange?.(() => this.updateSecureContextOptions(contextOf(tls)));
+  }
+
   override _equals(other: ServerCredentials): boolean {
     return this === other;
   }
@@ -17,11 +22,43 @@ export function serverCredentials(
   http2: { readonly initialWindowSize: number; readonly maxConcurrentStreams: number },
 ): ServerCredentials {
   if (tls.kind === "off") return ServerCredentials.createInsecure();
-  const context: SecureContextOptions = { ca: tls.ca, cert: tls.certificate, key: tls.key, minVersion: tlsVersionMin };
-  return new MutualTlsServerCredentials(
+  const ours = new MutualTlsServerCredentials(
     { requestCert: true, rejectUnauthorized: true, minVersion: tlsVersionMin, settings: http2 },
-    context,
+    contextOf(tls),
   );
+  ours.follow(tls);
+  return ours;
+}
+
+/** Each connection is made with the newest certificates: grpc-js would keep those of the channel's beginning. */
+class NewestChannelCredentials extends ChannelCredentials {
+  readonly #newest: () => ChannelCredentials;
+
+  constructor(newest: () => ChannelCredentials) {
+    super();
+    this.#newest = newest;
+  }
+
+  override _isSecure(): boolean {
+    return true;
+  }
+
+  override _equals(other: ChannelCredentials): boolean {
+    return this === other;
+  }
+
+  override _createSecureConnector(...words: Parameters<ChannelCredentials["_createSecureConnector"]>): SecureConnector {
+    const first = this.#newest()._createSecureConnector(...words);
+    return {
+      connect: (socket) =>
+        this.#newest()
+          ._createSecureConnector(...words)
+          .connect(socket),
+      waitForReady: () => first.waitForReady(),
+      getCallCredentials: () => first.getCallCredentials(),
+      destroy: () => first.destroy(),
+    };
+  }
 }
 
 /**
@@ -30,8 +67,7 @@ export function serverCredentials(
  */
 export function channelCredentials(tls: TlsSetting, host: string, peerName: string | undefined): ChannelCredentials {
   if (tls.kind === "off") return ChannelCredentials.createInsecure();
-  const context = createSecureContext({ ca: tls.ca, cert: tls.certificate, key: tls.key, minVersion: tlsVersionMin });
-  return ChannelCredentials.createFromSecureContext(context, {
+  const identity: VerifyOptions = {
     // The first argument is the SNI name, which is not the host when the address is an IP (transport-options.ts).
     checkServerIdentity: (_sniName, certificate) => {
       const fault = checkServerIdentity(host, certificate as PeerCertificate);
@@ -39,5 +75,6 @@ export function channelCredentials(tls: TlsSetting, host: string, peerName: stri
       if (peerName === undefined || peerIdentityOf(certificate as PeerCertificate) === peerName) return undefined;
       return new Error(`the server is not ${peerName}`);
     },
-  });
+  };
+  return new NewestChannelCredentials(() => ChannelCredentials.createFromSecureContext(createSecureContext(contextOf(tls)), identity));
 }

@@ -41,6 +41,14 @@ export class LastingChannel {
     return this.#client;
   }
 
+  /** What is new leaves on a new connection, with the newest certificates; calls that had left are answered where they are. */
+  renew(): void {
+    this.#tryingSinceMs = undefined;
+    const given = this.#client;
+    this.#client = this.#open();
+    given.close();
+  }
+
   /** Calls that had left are answered still. Safe to repeat. */
   close(): void {
     clearInterval(this.#watch);
@@ -58,10 +66,7 @@ export class LastingChannel {
     this.#tryingSinceMs ??= nowMs;
     if (nowMs - this.#tryingSinceMs < this.#patienceMs) return;
     this.#logger.warn({ address: this.#address, tried_ms: Math.round(nowMs - this.#tryingSinceMs) }, "still not connected, trying anew");
-    this.#tryingSinceMs = undefined;
     this.#patienceMs = Math.min(2 * this.#patienceMs, patienceMsMax);
-    const given = this.#client;
-    this.#client = this.#open();
-    given.close();
+    this.renew();
   }
 }

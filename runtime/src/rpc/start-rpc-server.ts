@@ -4,6 +4,7 @@
  * Invariants
  * - a frame and a unary call of one method run the same function under the same caller policy;
  * - a caller without a certificate of our CA, or whose certificate names nobody, gets nothing, health and reflection included;
+ * - certificates that are renewed serve new connections, those that stand go on; a caller whose certificate is revoked or expires is put out;
  * - `drain` refuses new work, finishes what is in flight, then closes; what is left after its time-out is cut.
  *
  * Not here: what the methods do (service.ts), the frame protocol (frames/).
@@ -13,7 +14,7 @@ import { assert } from "@florin/kernel";
 import { Server, type ServerCredentials, setLogger } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { Metrics } from "../telemetry/index.ts";
-import type { TlsSetting } from "../tls/index.ts";
+import { createCertificateCheck, type TlsSetting } from "../tls/index.ts";
 import { CallHost } from "./call-host.ts";
 import type { CallerPolicy } from "./caller-policy.ts";
 import { serverCredentials } from "./credentials.ts";
@@ -50,6 +51,8 @@ export type RpcServer = {
 
 /** How long a finished server waits for the last bytes to leave, ms. */
 const lingerMs = 100;
+/** So long a caller whose certificate has expired may go on over a connection that stood before, ms. */
+const expelEveryMs = 30_000;
 
 /** Rejects with an Error when the port is taken, or when TLS is off and `allowInsecure` is not set. */
 export async function startRpcServer(o: RpcServerOptions): Promise<RpcServer> {
@@ -59,7 +62,8 @@ export async function startRpcServer(o: RpcServerOptions): Promise<RpcServer> {
   // grpc-js would write plain lines to stderr.
   setLogger({ error: (text) => o.logger.warn({ grpc: text }, "grpc-js"), info: () => {}, debug: () => {} });
   const server = new Server(serverOptions);
-  const host = new CallHost({ ...o, isInsecure });
+  const host = new CallHost({ ...o, isInsecure, certificateCheck: createCertificateCheck(o.tls) });
+  const stopExpelling = keepExpelling(host, o.tls);
   for (const implementation of o.services) server.addService(...host.bind(implementation));
   server.addService(...host.bindFrames());
   const offered = [...o.services.map((implementation) => implementation.service), FrameService];
@@ -79,6 +83,7 @@ export async function startRpcServer(o: RpcServerOptions): Promise<RpcServer> {
       await sleep(lingerMs);
     }
     health.stop();
+    stopExpelling();
     server.forceShutdown();
   };
   let draining: Promise<void> | undefined;
@@ -91,6 +96,17 @@ export async function startRpcServer(o: RpcServerOptions): Promise<RpcServer> {
       draining ??= drain(timeoutMs);
       return draining;
     },
+  };
+}
+
+/** At once when the list of revoked certificates has changed, and now and then for those that expire. */
+function keepExpelling(host: CallHost, tls: TlsSetting): () => void {
+  if (tls.kind === "off") return () => {};
+  const forget = tls.onChange?.(() => host.expel());
+  const timer = setInterval(() => host.expel(), expelEveryMs).unref();
+  return () => {
+    forget?.();
+    clearInterval(timer);
   };
 }
 

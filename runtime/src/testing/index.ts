@@ -1,3 +1,4 @@
+export { issueCertificate, writeRevocations } from "./certificates.ts";
 export { freePort, freePortBlock } from "./free-port.ts";
 export { findProgram } from "./local-server.ts";
 export { type TestNats, testNats } from "./nats.ts";

@@ -25,7 +25,7 @@ const lockWaitMs = 20_000;
 
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
-type Authority = { readonly certificate: x509.X509Certificate; readonly key: webcrypto.CryptoKey };
+export type Authority = { readonly certificate: x509.X509Certificate; readonly key: webcrypto.CryptoKey };
 
 /**
  * Makes what is missing or about to expire: `ca.pem`, `ca-key.pem`, and `<name>.pem`, `<name>-key.pem` for every name (CN = name,
@@ -51,7 +51,7 @@ export async function makeCertificates(o: {
   }
 }
 
-async function loadAuthority(directory: string): Promise<Authority | undefined> {
+export async function loadAuthority(directory: string): Promise<Authority | undefined> {
   const certificate = readCertificate(join(directory, "ca.pem"));
   const keyFile = join(directory, "ca-key.pem");
   if (certificate === undefined || !isFresh(certificate) || !existsSync(keyFile)) return undefined;
@@ -84,9 +84,15 @@ async function isLeafGood(directory: string, name: string, authority: Authority)
 }
 
 async function makeLeaf(directory: string, name: string, authority: Authority): Promise<void> {
+  const { certificate, privateKey } = await signLeaf(authority, name, validity(leafLifeMs));
+  await writePair(directory, name, certificate, privateKey);
+}
+
+/** A leaf for `name` and its key, in memory. */
+export async function signLeaf(authority: Authority, name: string, life: Validity) {
   const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.create({
-    ...validity(leafLifeMs),
+    ...life,
     subject: `CN=${name}`,
     issuer: authority.certificate.subject,
     publicKey: keys.publicKey,
@@ -105,10 +111,12 @@ async function makeLeaf(directory: string, name: string, authority: Authority): 
       await x509.AuthorityKeyIdentifierExtension.create(authority.certificate.publicKey),
     ],
   });
-  await writePair(directory, name, certificate, keys.privateKey);
+  return { certificate, privateKey: keys.privateKey };
 }
 
-function validity(lifeMs: number) {
+type Validity = { readonly serialNumber: string; readonly notBefore: Date; readonly notAfter: Date };
+
+export function validity(lifeMs: number): Validity {
   // RFC 5280 §4.1.2.2: positive, at most 20 octets; the cleared top bit keeps it positive.
   const serial = randomBytes(16);
   serial.writeUInt8((serial.readUInt8(0) & 0x7f) | 0x40, 0);
@@ -130,7 +138,12 @@ function readCertificate(file: string): x509.X509Certificate | undefined {
   }
 }
 
-async function writePair(directory: string, name: string, certificate: x509.X509Certificate, key: webcrypto.CryptoKey): Promise<void> {
+export async function writePair(
+  directory: string,
+  name: string,
+  certificate: x509.X509Certificate,
+  key: webcrypto.CryptoKey,
+): Promise<void> {
   const pkcs8 = await crypto.subtle.exportKey("pkcs8", key);
   // The key first: a certificate without its key would look finished.
   writeWhole(join(directory, `${name}-key.pem`), x509.PemConverter.encode(pkcs8, "PRIVATE KEY"), 0o600);
