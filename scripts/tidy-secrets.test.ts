@@ -55,6 +55,59 @@ test("the rules see each kind, and let pass what only looks like one", () => {
   expect(harmless.flatMap((sample) => secretsIn("vault/src/a.ts", sample))).toEqual([]);
 });
 
+const secretName = "(hash|hmac|mac|digest|signature|seal|keyCheck|secret|secretKey|password|pepper|apiKey|pin)";
+/** What is compared with a constant, by length or by kind is no secret. */
+const harmlessOperand = "(?!\\s*(undefined|null|true|false|[\"'`\\d-]))";
+const comparisons: readonly RegExp[] = [
+  new RegExp(`\\b(\\w*[a-z])?${secretName}(\\([^()]*\\))?\\)?\\s*[!=]==${harmlessOperand}`, "i"),
+  new RegExp(`[!=]==\\s*(\\w+\\.)*(\\w*[a-z])?${secretName}\\b(?![.(])`, "i"),
+  new RegExp(`${secretName}\\.(equals|compare)\\(|Buffer\\.compare\\(`, "i"),
+];
+/** Comparisons that look so and are not, each with its reason. */
+const noSecrets: readonly string[] = [
+  // A hash without a key, over a request that the caller itself sent.
+  "stored.requestHash.equals(use.requestHash)",
+  // Both sides are the same text's own.
+  "parsed.password === parsed.username",
+];
+
+test("secrets are compared by timingSafeEqual, never by === or equals", () => {
+  const found = trackedFiles()
+    .filter((path) => /^[^/]+\/src\/.*\.ts$/.test(path) && !isForTests(path) && !path.startsWith("gen/"))
+    .flatMap((path) =>
+      textOf(path)
+        .split("\n")
+        .map((line) => [path, line.trim()] as const),
+    )
+    .filter(([, line]) => comparesSecret(line))
+    .map(([path, line]) => `${path}: ${line}: compare digests of one length with timingSafeEqual`);
+  expect(found).toEqual([]);
+});
+
+test("the rule about comparisons sees each form, and lets pass what only looks like one", () => {
+  const bad = [
+    "if (keyHash === stored.keyHash) return true;",
+    "return given !== expectedSignature;",
+    "return entry.digest.equals(digest);",
+    "if (mac(body) === header) accept();",
+    "if (row.password === password) return;",
+    "return Buffer.compare(one, other) === 0;",
+  ];
+  expect(bad.filter((line) => !comparesSecret(line))).toEqual([]);
+  const good = [
+    'if (password === "") return;',
+    "if (seal.seal.length !== 32) throw fault;",
+    "entry.digest !== undefined",
+    "apiKey.mode === mode",
+    "hash === null",
+  ];
+  expect(good.filter(comparesSecret)).toEqual([]);
+});
+
+function comparesSecret(line: string): boolean {
+  return !line.startsWith("*") && !noSecrets.some((one) => line.includes(one)) && comparisons.some((pattern) => pattern.test(line));
+}
+
 function secretsIn(path: string, text: string): readonly string[] {
   return rules.filter(({ pattern, inTestsToo }) => (inTestsToo || !isForTests(path)) && pattern.test(text)).map(({ what }) => what);
 }

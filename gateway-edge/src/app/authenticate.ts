@@ -65,6 +65,8 @@ export function createAuthenticator(o: AuthenticatorOptions): Authenticator {
   const proofs = new Map<string, Promise<ApiKey>>();
   const salt = randomBytes(16).toString("hex");
   const digestOf = (secretKey: string): Buffer => Buffer.from(hash("sha256", salt + secretKey, "hex"), "latin1");
+  /** No key's. Whoever is refused for another reason is compared with it, so that the time of a refusal does not tell the reason. */
+  const decoy = digestOf(salt);
   const counted = {
     cache: o.metrics.counter("edge_api_key_lookups_total", { result: "cache" }),
     database: o.metrics.counter("edge_api_key_lookups_total", { result: "database" }),
@@ -73,8 +75,11 @@ export function createAuthenticator(o: AuthenticatorOptions): Authenticator {
 
   /** True when the whole key is the one that was stored. The keyed hash is computed once per entry, not once per request. */
   const proves = (presented: PresentedKey, entry: Found): boolean => {
-    if (presented.mode !== entry.apiKey.mode) return false;
     const digest = digestOf(presented.secretKey);
+    if (presented.mode !== entry.apiKey.mode) {
+      timingSafeEqual(digest, decoy);
+      return false;
+    }
     if (entry.digest !== undefined) return timingSafeEqual(digest, entry.digest);
     if (!timingSafeEqual(keyHash(o.pepper, presented.secretKey), entry.keyHash)) return false;
     entry.digest = digest;
@@ -162,6 +167,7 @@ export function createAuthenticator(o: AuthenticatorOptions): Authenticator {
       }
       const unknownSinceMs = unknown.get(presented.keyId);
       if (unknownSinceMs !== undefined && o.now() - unknownSinceMs < o.unknownTtlMs) {
+        timingSafeEqual(digestOf(presented.secretKey), decoy);
         o.failures.take(peer.ip);
         throw refused();
       }

@@ -170,7 +170,8 @@ function urlProblem(value: string | undefined, production: UrlOptions["productio
   if (production === "tls" && parsed.protocol !== "https:") return "must begin with https://";
   const password = decode(parsed.password);
   if (password === "" && production !== "password") return undefined;
-  const weakness = password === decode(parsed.username) && password !== "" ? "is the user's name" : weaknessOfPassword(password);
+  const isUsersName = parsed.password === parsed.username && password !== "";
+  const weakness = isUsersName ? "is the user's name" : weaknessOfPassword(password);
   return weakness === undefined ? undefined : `has a password that ${weakness}`;
 }
 

@@ -6,3 +6,4 @@ export { type TestPostgres, testPostgres } from "./postgres.ts";
 export { type TestRedis, testRedis } from "./redis.ts";
 export { temporaryFolder } from "./temporary-folder.ts";
 export { untilTrue } from "./until-true.ts";
+export { type Compared, compareTimes, type Timed } from "./welch.ts";
