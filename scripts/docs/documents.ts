@@ -11,6 +11,8 @@ import { renderErrorCodes } from "./error-codes.ts";
 import { renderLifecycle } from "./lifecycle.ts";
 import { renderMetrics } from "./metrics.ts";
 import { renderOpenApi } from "./open-api.ts";
+import { renderPciDss } from "./pci-dss.ts";
+import { renderThreatModel } from "./threat-model.ts";
 
 type Document = { readonly path: string; readonly isPart: boolean; readonly render: () => Promise<string> | string };
 
@@ -20,6 +22,8 @@ const documents: readonly Document[] = [
   { path: "docs/database-roles.md", isPart: false, render: renderDatabaseRoles },
   { path: "docs/metrics.md", isPart: false, render: renderMetrics },
   { path: "gateway-edge/openapi.json", isPart: false, render: renderOpenApi },
+  { path: "docs/THREAT-MODEL.md", isPart: true, render: renderThreatModel },
+  { path: "docs/pci-dss.md", isPart: false, render: renderPciDss },
   { path: "docs/payment-lifecycle.md", isPart: true, render: renderLifecycle },
 ];
 

@@ -3,15 +3,10 @@
  *
  * A test is named by its file and the beginning of its title, and has to be there: a promise whose test is gone does not stay printed.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { rootFolder } from "../root-folder.ts";
+import { type Proof, proof, renderProofs } from "./proof.ts";
 import { renderTable } from "./table.ts";
 
-type Proof = { readonly file: string; readonly title: string };
 type Promised = { readonly name: string; readonly says: string; readonly proofs: readonly Proof[] };
-
-const proof = (file: string, title: string): Proof => ({ file, title });
 
 const oneChargePerKey = [
   proof("loadtest/test/payment-journey.test.ts", "2,000 requests at once with one key make one charge"),
@@ -142,11 +137,5 @@ ${renderTable(["promise", "what it says", "tests"], promises.map(toRow))}`;
 }
 
 function toRow({ name, says, proofs }: Promised): readonly string[] {
-  return [name, says, proofs.map(linkOf).join("; ")];
-}
-
-function linkOf({ file, title }: Proof): string {
-  if (!readFileSync(join(rootFolder, file), "utf8").includes(title)) throw new Error(`${file} has no test "${title}" any more`);
-  const name = file.slice(0, file.indexOf("/"));
-  return `[${title}](../${file}) (${name})`;
+  return [name, says, renderProofs(proofs, "..")];
 }

@@ -1,5 +1,7 @@
 /** The process itself: health, metrics, the end, and where it refuses to run. */
+
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connectPostgres, createServiceDatabase, type Sql } from "@florin/runtime/postgres";
 import { freePort, testPostgres, untilTrue } from "@florin/runtime/testing";
@@ -129,7 +131,15 @@ describe("a running simulator", () => {
 });
 
 test.each([
-  ["production", { FLORIN_ENVIRONMENT: "production" }, /does not run in production/],
+  [
+    "production, whatever its settings",
+    {
+      FLORIN_ENVIRONMENT: "production",
+      FLORIN_SIMPAY_API_KEY: randomBytes(16).toString("hex"),
+      FLORIN_DATABASE_URL: `postgres://app:${randomBytes(16).toString("hex")}@127.0.0.1:9/x`,
+    },
+    /does not run in production/,
+  ],
   ["a latency that is none", { FLORIN_SIMULATOR_LATENCY: "fast" }, /FLORIN_SIMULATOR_LATENCY/],
   ["no key", { FLORIN_SIMPAY_API_KEY: "" }, /FLORIN_SIMPAY_API_KEY/],
 ])("it refuses %s, and says why", async (_what, env, why) => {
