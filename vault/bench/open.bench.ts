@@ -31,6 +31,8 @@ import { cpuMicrosOf, findPostgres, postgresMicros } from "./cpu.ts";
 
 const total = Number(process.argv[2] ?? 40_000);
 const atOnce = 256;
+/** The vault's process per opening, against the cipher alone and what any call costs in a frame. */
+const rulerRatioMax = 2.5;
 const tokenCount = 2_000;
 /** Before it measures, or the compiler's work is measured with it. */
 const warmUp = 30_000;
@@ -60,7 +62,14 @@ try {
     ...(await benchRecords(tokens, bare)),
   ]);
   console.log("3. the process: frame in, card out, mTLS\n");
-  console.table(await benchProcess(stage, tokens));
+  const served = await benchProcess(stage, tokens);
+  console.table(served);
+  const [described, opened] = served.map((one) => Number(one["vault CPU-µs"]));
+  const ratio = required(opened, "an opening") / (bare + required(described, "a description"));
+  const verdict = ratio <= rulerRatioMax ? "met" : "MISSED";
+  console.log(
+    `an opening ÷ (the bare open and its share of the frame, which is a description): ${ratio.toFixed(2)}, gate ${rulerRatioMax}: ${verdict}`,
+  );
   await sql.end({ timeout: 5 });
 
   async function makeTokens(keys: DataKeys): Promise<readonly string[]> {

@@ -54,7 +54,7 @@ runProcess({
     const module = await openHsm(config);
     const telemetry = startTelemetry({ service: "vault", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
     const { metrics, tracer } = telemetry;
-    const hsm = createTracedHsm(module, tracer);
+    const hsm = createTracedHsm(module, { tracer, metrics });
     const sql = connectPostgres({ url: config.databaseUrl, name: "florin-vault", connectionsMax: config.databaseConnectionsMax });
     const cards = createCardStore(sql);
     const accesses = createAccessStore(sql);

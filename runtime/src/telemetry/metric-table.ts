@@ -178,6 +178,12 @@ export const metricTable = {
     help: "Cards refused because an address or a publishable key handed in too many.",
     labels: { by: ["address", "key"] },
   },
+  vault_hsm_calls_total: {
+    kind: "counter",
+    unit: "{call}",
+    help: "Calls of the module that guards the keys. Rises at the start, with each epoch and when keys are read again; never with payments.",
+    labels: { call: ["wrap_key", "unwrap_key", "random_bytes", "read_generation", "raise_generation"] },
+  },
   vault_seals_total: { kind: "counter", unit: "{card}", help: "Cards sealed under a data key.", labels: {} },
 
   // Ledger.

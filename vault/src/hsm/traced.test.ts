@@ -6,7 +6,7 @@ import { hsmConformance } from "./conformance.ts";
 import { createSoftwareHsm } from "./software.ts";
 import { createTracedHsm } from "./traced.ts";
 
-const { tracer } = startTelemetry({ service: "test", otlpUrl: "", traceRatio: 0 });
+const telemetry = startTelemetry({ service: "test", otlpUrl: "", traceRatio: 0 });
 const generationFile = join(temporaryFolder(), "generation");
 const openWith = async (byte: number, older?: number) =>
   createTracedHsm(
@@ -16,7 +16,7 @@ const openWith = async (byte: number, older?: number) =>
       environment: "sandbox",
       generationFile,
     }),
-    tracer,
+    telemetry,
   );
 const kekOf = (byte: number) => new Secret(Buffer.alloc(32, byte));
 
