@@ -62,7 +62,7 @@ try {
   await compare(refused("an unknown key", nobody), refused("an unknown key", nobody));
   await compare(refused("an unknown key", nobody), refused("an existing key but for its last characters", near));
 
-  const directory = createCardDirectory({ store: createCardStore(stage.sql), cardsMax: 1_000 });
+  const directory = createCardDirectory({ store: createCardStore(stage.sql), cardsMax: 1_000, rules: { graceDays: 180 } });
   const stranger = newId("merchant");
   const ask = (token: string) => directory.find(stranger, token);
   const find = (name: string, token: string): Timed => ({ name, prepare: () => Buffer.from(token, "latin1").toString("latin1"), run: ask });
