@@ -158,10 +158,15 @@ test("only the ledger follows the payment log", async () => {
 });
 
 test("certificates are renewed while payments go on, and none is lost", async () => {
-  const statuses: number[] = [];
+  let paid = 0;
+  const others: string[] = [];
   let isOver = false;
   const load = [1, 2].map(async () => {
-    while (!isOver) statuses.push((await call(stack, "POST", "/v1/payments/authorize", authorizeBody())).status);
+    while (!isOver) {
+      const answer = await call(stack, "POST", "/v1/payments/authorize", authorizeBody());
+      if (answer.status === 201) paid += 1;
+      else others.push(`${answer.status} ${answer.text}`);
+    }
   });
   const names = ["edge", "switch", "connectors", "vault", "ledger"];
   for (const name of names) rmSync(join(directory, `${name}.pem`));
@@ -169,11 +174,11 @@ test("certificates are renewed while payments go on, and none is lost", async ()
   const renewed = (): number =>
     names.filter((name) => readFileSync(join(stack.directory, "logs", `${name}.log`), "utf8").includes("certificates renewed")).length;
   await untilTrue(async () => renewed() === names.length, 30_000);
-  const paid = statuses.length;
-  await untilTrue(async () => statuses.length > paid + 20, 30_000);
+  const paidBefore = paid;
+  await untilTrue(async () => paid > paidBefore + 20, 30_000);
   isOver = true;
   await Promise.all(load);
-  expect([...new Set(statuses)]).toEqual([201]);
+  expect(others).toEqual([]);
 });
 
 test("a revoked certificate is refused by every listener within seconds, and payments go on", async () => {

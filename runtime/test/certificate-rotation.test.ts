@@ -89,6 +89,36 @@ test("certificates of both sides are replaced five times under load, and no call
   expect([...outcomes.keys()]).toEqual(["answered"]);
 });
 
+test("a client that moves a hundred times, with calls of both kinds at once, loses none", async () => {
+  const own = loadTls(stage.directory, "switch");
+  if (own.kind !== "mutual") throw new Error("certificates");
+  const listeners = new Set<() => void>();
+  const onChange = (listener: () => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  const [framed, unary] = clients({ ...own, onChange });
+  expect(await framed.untilConnected(5_000)).toBe(true);
+  const outcomes = new Map<string, number>();
+  let answers = 0;
+  let isOver = false;
+  const load = [...Array.from({ length: 24 }, () => framed), unary, unary, unary, unary].map(async (client) => {
+    while (!isOver) {
+      const outcome = await ask(client);
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+      answers += 1;
+    }
+  });
+  for (let move = 0; move < 100; move++) {
+    for (const listener of listeners) listener();
+    const before = answers;
+    await untilTrue(() => answers > before + 30, 5_000);
+  }
+  isOver = true;
+  await Promise.all(load);
+  expect([...outcomes.keys()]).toEqual(["answered"]);
+});
+
 test("a client moves to its new certificate while it is connected, so that the end of its old one does no harm", async () => {
   const { directory } = stage;
   await issueCertificate({ directory, name: "switch", file: "switch", lifeMs: 600_000 });

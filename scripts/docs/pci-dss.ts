@@ -35,10 +35,14 @@ const requirements: readonly Requirement[] = [
   requirement(
     "3.2.1",
     "keep least, delete by plan",
-    "tokens and sealed cards only; codes never at rest; envelopes' names forgotten with their time",
+    "tokens and sealed cards only; codes never at rest; tokens expire, deleted cards are shredded with their key",
     {
-      code: ["vault/src/workers/forget-envelopes.ts", "vault/src/store/cards.ts"],
-      proofs: [proof(canary, "no row of any database outside the vault has a card number")],
+      code: ["vault/src/app/delete-token.ts", "vault/src/app/expire-cards.ts", "vault/src/workers/forget-envelopes.ts"],
+      proofs: [
+        proof(canary, "no row of any database outside the vault has a card number"),
+        proof("vault/test/shredding.test.ts", "a backup without shares, every key and the deleted database do not open a deleted card"),
+        proof("vault/test/token-lives.test.ts", "of a card whose month and grace are over is deleted"),
+      ],
       operator: "the plan: how long which card is kept",
     },
   ),
@@ -304,11 +308,19 @@ const requirements: readonly Requirement[] = [
       operator: "running it, and the merchant's page",
     },
   ),
-  requirement("12.10.7", "a plan for numbers where none should be", "log lines mask what looks like a card number", {
-    code: ["runtime/src/telemetry/line-guard.ts"],
-    proofs: [proof("runtime/src/telemetry/line-guard.test.ts", "masks inside strings and numbers at any depth and stays JSON")],
-    operator: "the plan: who is called, what is wiped",
-  }),
+  requirement(
+    "12.10.7",
+    "a plan for numbers where none should be",
+    "log lines mask what looks like a card number; `npx florin scan` finds them in files; a runbook",
+    {
+      code: ["runtime/src/telemetry/line-guard.ts", "detector/src/scan.ts", "docs/operations/card-number-found.md"],
+      proofs: [
+        proof("runtime/src/telemetry/line-guard.test.ts", "masks inside strings and numbers at any depth and stays JSON"),
+        proof("detector/src/scan/scan-paths.test.ts", "tells path, place, encoding and mask, and never the number"),
+      ],
+      operator: "the plan: who is called, what is wiped",
+    },
+  ),
 ];
 
 export function renderPciDss(): string {

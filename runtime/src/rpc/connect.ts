@@ -99,8 +99,8 @@ export function openFrameLink(o: ConnectOptions): SharedLink {
 /** Plain gRPC calls, one HTTP/2 stream each. Connects on the first call. */
 export function connectUnary<S extends DescService>(service: S, o: ConnectOptions): Client<S> & Connection {
   const grpc = new LastingChannel(o);
-  const forgetCertificates = onNewCertificates(o.tls, () => grpc.renew());
   const calls = new Set<Promise<unknown>>();
+  const forgetCertificates = onNewCertificates(o.tls, () => grpc.renew(Promise.allSettled(calls)));
   let isClosed = false;
   const send = unaryCall(grpc);
   const tracked: CallUnary = (method, request, options) => {

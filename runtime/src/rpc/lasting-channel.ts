@@ -41,12 +41,16 @@ export class LastingChannel {
     return this.#client;
   }
 
-  /** What is new leaves on a new connection, with the newest certificates; calls that had left are answered where they are. */
-  renew(): void {
+  /**
+   * What is new leaves on a new connection, with the newest certificates; calls that had left are answered where they are. One that waits for a
+   * connection yet would end with the old channel: `after` holds it open until then.
+   */
+  renew(after?: Promise<unknown>): void {
     this.#tryingSinceMs = undefined;
     const given = this.#client;
     this.#client = this.#open();
-    given.close();
+    if (after === undefined) given.close();
+    else void after.then(() => given.close());
   }
 
   /** Calls that had left are answered still. Safe to repeat. */
