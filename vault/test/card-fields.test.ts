@@ -106,6 +106,16 @@ describe.skipIf(chromiumProgram === undefined)(`card fields in Chromium${whySkip
     expect(JSON.stringify(await page.evaluate(() => shop.states))).not.toMatch(/\d{3}/);
   });
 
+  test("a token may be asked for one payment and for a time, and what cannot be is told", async () => {
+    await open();
+    await fillIn(number);
+    const { token } = (await createToken({ usage: "single_use", expires_in: 600 })) as { token?: unknown };
+    expect(token).toMatchObject({ usage: "single_use" });
+    const { created_at, expires_at } = token as { created_at: string; expires_at: string };
+    expect(Date.parse(expires_at) - Date.parse(created_at)).toBe(600_000);
+    expect(await createToken({ usage: "twice" })).toMatchObject({ error: { code: "parameter_invalid" } });
+  });
+
   test("a wrong number is shown as wrong, and nothing is sent", async () => {
     await open();
     let posts = 0;
