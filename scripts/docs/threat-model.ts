@@ -52,10 +52,11 @@ const places: readonly Place[] = [
   },
   {
     place: "the vault's database, its log of changes and its backups",
-    form: "AES-256-GCM under a key that is derived from a wrapped one; BIN, last four and expiry in clear; a keyed fingerprint",
-    howLong: "until the card is deleted",
-    wipedBy: "deletion of the row, destruction of its key",
+    form: "AES-256-GCM under a key that is derived from a wrapped one and a share of the card's own; BIN, last four and expiry in clear; a keyed fingerprint",
+    howLong: "until the token expires or is deleted",
+    wipedBy: "deletion of the row and its share of the key, which long backups leave out; destruction of the epoch's key",
     proofs: [
+      proof("vault/test/shredding.test.ts", "a backup without shares, every key and the deleted database do not open a deleted card"),
       proof("vault/test/cards.test.ts", "no card number and no code stands in the database's files, its log of changes included"),
       proof("vault/test/data-keys.test.ts", "no key stands in the database in clear"),
     ],
