@@ -149,6 +149,8 @@ onStack(
     expect(files.filter((file) => file.includes("/pg_wal/")).length).toBeGreaterThan(0);
     for (const file of new Set(files)) {
       if (file.endsWith(".heapsnapshot")) continue;
+      // Compiled sources, made before the first card came: they hold the published test numbers as kernel/src/test-card.ts does.
+      if (file.startsWith(join(stack.directory, "compiled"))) continue;
       // PostgreSQL's own files hold the simulator's and the vault's rows too; they are searched as rows above and as bytes here.
       expect([file, await hitsInFile(file)]).toEqual([file, []]);
     }
