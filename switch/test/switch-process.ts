@@ -60,9 +60,11 @@ function environmentOf(stage: Stage, { crashPoint, environment, natsUrl }: Optio
 async function listeningPort(child: ChildProcess): Promise<number> {
   if (child.stdout === null || child.stderr === null) throw new Error("its lines are not piped");
   let lastFault = "it said nothing";
-  // What is wrong with its settings it says before it has a log.
+  // What is wrong with its settings it says before it has a log; it may come in pieces.
+  let complaint = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    lastFault = text;
+    complaint += text;
+    lastFault = complaint;
   });
   // Left open on purpose: a pipe that nobody reads would stop the process.
   const lines = createInterface({ input: child.stdout });
