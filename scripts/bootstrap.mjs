@@ -8,7 +8,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
@@ -102,12 +102,19 @@ async function install() {
     const words = ["ci", "--loglevel=error"];
     const [file, first] = usable ? [node, [npm]] : ["npm", []];
     // To stderr: the output of the command itself stays clean.
-    const code = await run(file, [...first, ...words], { stdio: ["ignore", 2, 2], shell: !usable && process.platform === "win32" });
+    const env = { ...headersBesideNode(), ...process.env };
+    const code = await run(file, [...first, ...words], { env, stdio: ["ignore", 2, 2], shell: !usable && process.platform === "win32" });
     if (code !== 0) throw new Error(`npm ci ended with ${code}`);
     writeFileSync(marker, lockfileHash());
   } finally {
     rmSync(installLock, { force: true });
   }
+}
+
+/** What the optional module for hardware keys is compiled against; without them npm has to download some. */
+function headersBesideNode() {
+  const prefix = join(dirname(process.execPath), "..");
+  return existsSync(join(prefix, "include", "node", "node_api.h")) ? { npm_config_nodedir: prefix } : {};
 }
 
 /** The Node of node_modules, or this one when it is new enough. */
