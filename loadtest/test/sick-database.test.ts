@@ -11,8 +11,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { serviceDatabaseUrl } from "../src/stack/up-file.ts";
 import { type Answer, authorizeBody, call, type Stack, startStack, untilTrue } from "./stack.ts";
 
-/** By itself, is what is tried here. How soon, the drill judges on a machine of its own (C2 and C4: 2 and 5 s). */
-const resumesWithinMs = 20_000;
+const resumesWithinMs = 5_000;
 /** An intent that was committed while its caller was told nothing is asked about after its lease. */
 const decidedWithinMs = 60_000;
 
