@@ -37,6 +37,8 @@ export const serviceRooms: Readonly<Record<string, Readonly<Record<string, Room>
       instead: "a transport knows bytes and connections, no payments",
     },
     simpay: connector,
+    // Codec, framing, link and multiplexer have one room: they speak of the same messages.
+    iso8583: connector,
     "registry.ts": {
       own: ["contract", "type:config.ts", "simpay"],
       kernel: true,

@@ -1,0 +1,51 @@
+/**
+ * ISO 8583:1993 where it differs from 1987. Among the changes: action codes of three digits (DE 39), local date and time in one field (12),
+ * a function code and a reason (24, 25), original data of variable length (56), the chip's data in binary (55).
+ */
+import { formats1987 } from "./formats-1987.ts";
+
+const changes = {
+  12: "n12",
+  13: "n4",
+  15: "n6",
+  22: "an12",
+  25: "n4",
+  26: "n4",
+  28: "n6",
+  29: "n3",
+  30: "n24",
+  31: "ans..99",
+  39: "n3",
+  40: "n3",
+  43: "ans..99",
+  44: "ans..99",
+  46: "ans...204",
+  53: "b..48",
+  55: "b...255",
+  56: "n..35",
+  57: "n3",
+  58: "n..11",
+  66: "ans...204",
+  71: "n8",
+  72: "ans...999",
+  82: "n10",
+  83: "n10",
+  84: "n10",
+  85: "n10",
+  90: "n10",
+  91: "n3",
+  92: "n3",
+  93: "n..11",
+  94: "n..11",
+  95: "ans..99",
+  96: "b...999",
+  99: "ans..11",
+  105: "n16",
+  106: "n16",
+  107: "n10",
+  108: "n10",
+  109: "ans..84",
+  110: "ans..84",
+} as const satisfies Readonly<Record<number, string>>;
+
+export const formats1993: Readonly<Record<number, string>> = { ...formats1987, ...changes };
