@@ -11,7 +11,10 @@ import type { Dialect, FieldCodec } from "./dialect.ts";
 import type { CodecFault, FaultReason, MessagePart } from "./fault.ts";
 import { type FieldValue, type IsoMessage, wipeMessage } from "./message.ts";
 
-export type Decoded = { readonly kind: "decoded"; readonly message: IsoMessage } | { readonly kind: "refused"; readonly fault: CodecFault };
+export type Decoded =
+  | { readonly kind: "decoded"; readonly message: IsoMessage }
+  /** `readable`: type and fields before the fault without what is secret, enough to tell whose reply it was; undefined when the head is at fault. */
+  | { readonly kind: "refused"; readonly fault: CodecFault; readonly readable: IsoMessage | undefined };
 
 const bitmapBytes = 8;
 const mtiDigits = 4;
@@ -21,7 +24,7 @@ const codes = Buffer.alloc(1_000);
 /** Never throws. What was secret in a message that is refused has been wiped; the caller owns the bytes themselves. */
 export function decodeMessage(dialect: Dialect, bytes: Uint8Array): Decoded {
   const head = readHead(dialect, bytes);
-  if ("reason" in head) return { kind: "refused", fault: head };
+  if ("reason" in head) return { kind: "refused", fault: head, readable: undefined };
   const fields = new Map<number, FieldValue>();
   const reading: Reading = { bytes, at: head.end, value: "" };
   for (let number = 2; number <= 8 * head.bitmap.length; number++) {
@@ -29,16 +32,17 @@ export function decodeMessage(dialect: Dialect, bytes: Uint8Array): Decoded {
     const field = dialect.fields[number];
     const position = reading.at;
     const reason = field === undefined ? "no_format" : readField(field, reading);
-    if (reason !== undefined) return refused({ fields }, number, position, reason);
+    if (reason !== undefined) return refused({ mti: head.mti, fields }, number, position, reason);
     fields.set(number, reading.value);
   }
-  if (reading.at < bytes.length) return refused({ fields }, "end", reading.at, "excess");
+  if (reading.at < bytes.length) return refused({ mti: head.mti, fields }, "end", reading.at, "excess");
   return { kind: "decoded", message: { mti: head.mti, fields } };
 }
 
-function refused(half: Pick<IsoMessage, "fields">, part: MessagePart, position: number, reason: FaultReason): Decoded {
-  wipeMessage(half);
-  return { kind: "refused", fault: { part, position, reason } };
+function refused({ mti, fields }: IsoMessage, part: MessagePart, position: number, reason: FaultReason): Decoded {
+  wipeMessage({ fields });
+  const open = [...fields].filter(([, value]) => !(value instanceof Secret));
+  return { kind: "refused", fault: { part, position, reason }, readable: { mti, fields: new Map(open) } };
 }
 
 type Head = { readonly mti: string; readonly bitmap: Uint8Array; readonly end: number };

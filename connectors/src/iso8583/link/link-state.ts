@@ -1,0 +1,144 @@
+/**
+ * The life of one link to a processor, as a table: phase and event in, next phase and what is to be done out. Pure; the clock and chance come
+ * as arguments.
+ *
+ * A link carries payments only in phase `up`, which it reaches by connecting and signing on. Silence is broken by an echo; echoes without
+ * an answer end the connection, and the next attempt waits, longer each time and never in step with other links. Once `closed`, always closed.
+ */
+
+export type LinkPhase =
+  /** Down; the next attempt comes at `retryAtMs`. */
+  | { readonly kind: "waiting"; readonly attempts: number; readonly retryAtMs: number }
+  | { readonly kind: "connecting"; readonly attempts: number; readonly untilMs: number }
+  | { readonly kind: "signing_on"; readonly attempts: number; readonly untilMs: number }
+  /** `echoAtMs`: when silence has lasted long enough. `echoUntilMs`: when the answer to an echo is overdue. */
+  | { readonly kind: "up"; readonly echoAtMs: number; readonly echoUntilMs: number | undefined; readonly missedEchoes: number }
+  | { readonly kind: "signing_off"; readonly untilMs: number }
+  | { readonly kind: "closed" };
+
+export type LinkEvent =
+  /** Time has passed. */
+  | { readonly kind: "tick" }
+  | { readonly kind: "connected" }
+  /** The connection is gone, or was never made. */
+  | { readonly kind: "lost" }
+  /** The answer to what we sent about the link itself. */
+  | { readonly kind: "replied"; readonly to: NetworkRequest; readonly isAccepted: boolean }
+  /** Any message of the processor. */
+  | { readonly kind: "heard" }
+  /** The processor signs us off. */
+  | { readonly kind: "dismissed" }
+  /** We want to end it; nothing is under way any more. */
+  | { readonly kind: "close" };
+
+/** What is sent about the link itself (network management, class 8). */
+export type NetworkRequest = "sign_on" | "echo" | "sign_off";
+export type LinkEffect = "connect" | "disconnect" | NetworkRequest;
+
+export type LinkSettings = {
+  /** False: the processor takes payments without a sign-on, and gets no sign-off. */
+  readonly signsOn: boolean;
+  readonly connectTimeoutMs: number;
+  /** Longest wait for the answer to a sign-on, a sign-off, or an echo. */
+  readonly networkTimeoutMs: number;
+  /** Silence after which an echo is sent. */
+  readonly echoAfterMs: number;
+  /** Echoes in a row without an answer that end the connection. */
+  readonly missedEchoesMax: number;
+  readonly retryMsMin: number;
+  readonly retryMsMax: number;
+};
+
+export type Moment = { readonly nowMs: number /** In [0, 1). */; readonly random: number };
+export type LinkStep = { readonly phase: LinkPhase; readonly effects: readonly LinkEffect[] };
+
+/** A new link connects at once. */
+export const firstPhase: LinkPhase = { kind: "waiting", attempts: 0, retryAtMs: Number.NEGATIVE_INFINITY };
+
+const stay = (phase: LinkPhase): LinkStep => ({ phase, effects: [] });
+
+export function stepLink(settings: LinkSettings, phase: LinkPhase, event: LinkEvent, moment: Moment): LinkStep {
+  if (phase.kind === "closed") return stay(phase);
+  if (event.kind === "close") return close(settings, phase, moment);
+  if (event.kind === "lost") return phase.kind === "signing_off" ? closed(["disconnect"]) : down(settings, phase, moment);
+  switch (phase.kind) {
+    case "waiting":
+      return event.kind === "tick" && moment.nowMs >= phase.retryAtMs ? connect(settings, phase.attempts, moment) : stay(phase);
+    case "connecting":
+      if (event.kind === "connected") return settings.signsOn ? signOn(settings, phase.attempts, moment) : up(settings, moment);
+      return isOverdue(event, phase.untilMs, moment) ? down(settings, phase, moment) : stay(phase);
+    case "signing_on":
+      if (event.kind === "replied" && event.to === "sign_on" && event.isAccepted) return up(settings, moment);
+      // A processor that refuses a sign-on, or says nothing, is asked again over a new connection.
+      if (event.kind === "replied" && event.to === "sign_on") return down(settings, phase, moment);
+      return isOverdue(event, phase.untilMs, moment) ? down(settings, phase, moment) : stay(phase);
+    case "up":
+      return whileUp(settings, phase, event, moment);
+    case "signing_off":
+      if (event.kind === "replied" && event.to === "sign_off") return closed(["disconnect"]);
+      return isOverdue(event, phase.untilMs, moment) ? closed(["disconnect"]) : stay(phase);
+  }
+}
+
+type Up = Extract<LinkPhase, { kind: "up" }>;
+
+function whileUp(settings: LinkSettings, phase: Up, event: LinkEvent, moment: Moment): LinkStep {
+  const { nowMs } = moment;
+  switch (event.kind) {
+    // Whatever was heard shows that the link lives, also an answer to an echo that refuses it.
+    case "heard":
+    case "replied":
+      return up(settings, moment);
+    case "dismissed":
+      return down(settings, phase, moment);
+    case "tick":
+      break;
+    default:
+      return stay(phase);
+  }
+  if (phase.echoUntilMs === undefined) {
+    if (nowMs < phase.echoAtMs) return stay(phase);
+    return { phase: { ...phase, echoUntilMs: nowMs + settings.networkTimeoutMs }, effects: ["echo"] };
+  }
+  if (nowMs < phase.echoUntilMs) return stay(phase);
+  const missedEchoes = phase.missedEchoes + 1;
+  if (missedEchoes >= settings.missedEchoesMax) return down(settings, phase, moment);
+  return { phase: { ...phase, missedEchoes, echoUntilMs: nowMs + settings.networkTimeoutMs }, effects: ["echo"] };
+}
+
+function isOverdue(event: LinkEvent, untilMs: number, { nowMs }: Moment): boolean {
+  return event.kind === "tick" && nowMs >= untilMs;
+}
+
+function connect({ connectTimeoutMs }: LinkSettings, attempts: number, { nowMs }: Moment): LinkStep {
+  return { phase: { kind: "connecting", attempts: attempts + 1, untilMs: nowMs + connectTimeoutMs }, effects: ["connect"] };
+}
+
+function signOn({ networkTimeoutMs }: LinkSettings, attempts: number, { nowMs }: Moment): LinkStep {
+  return { phase: { kind: "signing_on", attempts, untilMs: nowMs + networkTimeoutMs }, effects: ["sign_on"] };
+}
+
+function up({ echoAfterMs }: LinkSettings, { nowMs }: Moment): LinkStep {
+  return stay({ kind: "up", echoAtMs: nowMs + echoAfterMs, echoUntilMs: undefined, missedEchoes: 0 });
+}
+
+/** Attempts are counted until one ends in `up`: a processor that takes connections and refuses sign-ons is not asked without pause. */
+function down(settings: LinkSettings, phase: LinkPhase, { nowMs, random }: Moment): LinkStep {
+  if (phase.kind === "waiting") return stay(phase);
+  const attempts = phase.kind === "connecting" || phase.kind === "signing_on" ? phase.attempts : 0;
+  const { retryMsMin, retryMsMax } = settings;
+  const whole = Math.min(retryMsMax, retryMsMin * 2 ** Math.min(attempts, 20));
+  // Half fixed, half by chance: never at once, never in step.
+  const retryAtMs = nowMs + whole / 2 + (whole / 2) * random;
+  return { phase: { kind: "waiting", attempts, retryAtMs }, effects: ["disconnect"] };
+}
+
+function close(settings: LinkSettings, phase: LinkPhase, { nowMs }: Moment): LinkStep {
+  if (phase.kind === "signing_off") return stay(phase);
+  if (phase.kind !== "up" || !settings.signsOn) return closed(phase.kind === "waiting" ? [] : ["disconnect"]);
+  return { phase: { kind: "signing_off", untilMs: nowMs + settings.networkTimeoutMs }, effects: ["sign_off"] };
+}
+
+function closed(effects: readonly LinkEffect[]): LinkStep {
+  return { phase: { kind: "closed" }, effects };
+}
