@@ -1,0 +1,127 @@
+/**
+ * One connection to a processor at a time: a socket, a splitter, and the phase that `link-state.ts` decides. Does what that table says, tells what
+ * it hears, and knows nothing about payments.
+ */
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import type { Framing } from "../framing/framing.ts";
+import { createSplitter, type MeasureMessage, type Splitter } from "../framing/splitter.ts";
+import { firstPhase, type LinkEvent, type LinkPhase, type LinkSettings, type NetworkRequest, stepLink } from "./link-state.ts";
+
+export type LaneAddress = {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: plain TCP. */
+  readonly tls: Pick<ConnectionOptions, "ca" | "cert" | "key" | "servername"> | undefined;
+};
+
+export type LaneOptions = {
+  readonly address: LaneAddress;
+  readonly framing: Framing;
+  readonly messageBytesMax: number;
+  readonly measure?: MeasureMessage;
+  readonly settings: LinkSettings;
+  /** A clock that never jumps. */
+  readonly monotonicMs: () => number;
+  readonly random: () => number;
+  /** The bytes are overwritten when it returns. */
+  readonly onMessage: (lane: Lane, message: Uint8Array) => void;
+  readonly onNetworkRequest: (lane: Lane, request: NetworkRequest) => void;
+  /** The connection is gone, with whatever was under way on it. */
+  readonly onLost: (lane: Lane, cause: "connection_lost" | "garbage") => void;
+  readonly onPhase: (lane: Lane, phase: LinkPhase["kind"]) => void;
+};
+
+export class Lane {
+  readonly #options: LaneOptions;
+  #phase: LinkPhase = firstPhase;
+  #socket: Socket | undefined;
+  #lossCause: "connection_lost" | "garbage" = "connection_lost";
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+  }
+
+  get phase(): LinkPhase["kind"] {
+    return this.#phase.kind;
+  }
+
+  /** Bytes that the operating system has not taken yet. */
+  get backlogBytes(): number {
+    return this.#socket?.writableLength ?? 0;
+  }
+
+  handle(event: LinkEvent): void {
+    const { settings, monotonicMs, random } = this.#options;
+    const before = this.#phase.kind;
+    const { phase, effects } = stepLink(settings, this.#phase, event, { nowMs: monotonicMs(), random: random() });
+    this.#phase = phase;
+    for (const effect of effects) {
+      if (effect === "connect") this.#connect();
+      else if (effect === "disconnect") this.#disconnect();
+      else this.#options.onNetworkRequest(this, effect);
+    }
+    if (phase.kind !== before) this.#options.onPhase(this, phase.kind);
+  }
+
+  /**
+   * Hands a framed message to the socket; false when there is none. From here on it counts as sent. `onWritten`: the operating system has the
+   * bytes, or will never get them.
+   */
+  write(bytes: Uint8Array, onWritten: () => void): boolean {
+    if (this.#socket === undefined) return false;
+    this.#socket.write(bytes, onWritten);
+    return true;
+  }
+
+  #connect(): void {
+    const { address, framing, messageBytesMax, measure } = this.#options;
+    const { host, port, tls } = address;
+    const names = isIP(host) === 0 ? { servername: host } : {};
+    const socket = tls === undefined ? connectTcp({ host, port, noDelay: true }) : connectTls({ host, port, ...names, ...tls });
+    socket.setNoDelay(true);
+    this.#socket = socket;
+    const splitter = createSplitter({ framing, messageBytesMax, ...(measure === undefined ? {} : { measure }) });
+    // A socket that was given up may still speak: nobody listens.
+    const ifCurrent = (run: () => void) => () => {
+      if (this.#socket === socket) run();
+    };
+    socket.once(
+      tls === undefined ? "connect" : "secureConnect",
+      ifCurrent(() => this.handle({ kind: "connected" })),
+    );
+    socket.on("data", (chunk: Buffer) => ifCurrent(() => this.#read(chunk, splitter))());
+    const lost = ifCurrent(() => this.#lose("connection_lost"));
+    socket.once("end", lost);
+    socket.on("error", lost);
+    socket.once("close", () => {
+      splitter.end();
+      lost();
+    });
+  }
+
+  #read(chunk: Buffer, splitter: Splitter): void {
+    const fault = splitter.push(chunk, (message) => this.#options.onMessage(this, message));
+    // A reply may repeat a card number.
+    chunk.fill(0);
+    // Out of step: nothing that follows can be told apart.
+    if (fault !== undefined) this.#lose("garbage");
+  }
+
+  /** Phases with a socket answer a loss with `disconnect`, after which nothing is sent here any more. */
+  #lose(cause: "connection_lost" | "garbage"): void {
+    this.#lossCause = cause;
+    this.handle({ kind: "lost" });
+  }
+
+  /** Safe to repeat. */
+  #disconnect(): void {
+    const cause = this.#lossCause;
+    this.#lossCause = "connection_lost";
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    this.#socket = undefined;
+    socket.destroy();
+    this.#options.onLost(this, cause);
+  }
+}

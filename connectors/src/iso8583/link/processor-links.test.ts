@@ -1,0 +1,469 @@
+/** Live links against a host that does what each test says, over real sockets. */
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { Secret } from "@florin/kernel";
+import { systemTiming } from "@florin/runtime/timing";
+import { afterEach, describe, expect, test } from "vitest";
+import { decodeMessage } from "../codec/decode.ts";
+import { makeDialect } from "../codec/dialect.ts";
+import { bcd1987 } from "../codec/dialects.ts";
+import { encodeMessage } from "../codec/encode.ts";
+import type { FieldValue, IsoMessage } from "../codec/message.ts";
+import { type Framing, framings, headerBytes, writeHeader } from "../framing/framing.ts";
+import { createSplitter } from "../framing/splitter.ts";
+import { encodeSealed, softwareMac } from "../mac/seal.ts";
+import type { LinkSettings } from "./link-state.ts";
+import { isReply, replyTypeOf } from "./network-messages.ts";
+import { createProcessorLinks, type LinkNotice, type ProcessorLinks, type ProcessorLinksOptions } from "./processor-links.ts";
+
+const dialect = makeDialect(bcd1987);
+const settings: LinkSettings = {
+  signsOn: true,
+  connectTimeoutMs: 2_000,
+  networkTimeoutMs: 2_000,
+  echoAfterMs: 60_000,
+  missedEchoesMax: 2,
+  retryMsMin: 5,
+  retryMsMax: 20,
+};
+const network = {
+  mti: "0800",
+  codeField: 70,
+  codes: { sign_on: "001", sign_off: "002", echo: "301" },
+  acceptedCode: "00",
+  fields: new Map<number, string>(),
+};
+
+type Host = {
+  readonly port: number;
+  readonly sockets: Set<Socket>;
+  /** Everything that came, in order. */
+  readonly received: IsoMessage[];
+  send(socket: Socket, message: IsoMessage): void;
+  raw(socket: Socket, bytes: Uint8Array): void;
+  close(): Promise<void>;
+};
+/** What the host does with a message that is no sign-on, sign-off or echo; those it accepts. */
+type Behaviour = (host: Host, socket: Socket, message: IsoMessage) => void;
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+function replyTo(message: IsoMessage, more: Readonly<Record<number, FieldValue>> = { 39: "00" }): IsoMessage {
+  const echo = [7, 11, 37, 41, 70].flatMap((field) =>
+    message.fields.has(field) ? [[field, message.fields.get(field) as FieldValue] as const] : [],
+  );
+  return {
+    mti: replyTypeOf(message.mti),
+    fields: new Map([...echo, ...Object.entries(more).map(([field, value]) => [Number(field), value] as const)]),
+  };
+}
+
+async function startHost(
+  behave: Behaviour,
+  o: { framing?: Framing; port?: number; refusesSignOn?: boolean; isSilent?: (message: IsoMessage) => boolean } = {},
+): Promise<Host> {
+  const framing = o.framing ?? framings.binary;
+  const sockets = new Set<Socket>();
+  const received: IsoMessage[] = [];
+  const server: Server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.once("close", () => sockets.delete(socket));
+    const take = (bytes: Uint8Array) => {
+      const decoded = decodeMessage(dialect, bytes);
+      if (decoded.kind === "refused") throw new Error(decoded.fault.reason);
+      const { message } = decoded;
+      received.push(message);
+      if (o.isSilent?.(message) === true) return;
+      if (message.mti === "0800") host.send(socket, replyTo(message, { 39: o.refusesSignOn === true ? "91" : "00" }));
+      else if (!isReply(message)) behave(host, socket, message);
+    };
+    const splitter = framing.length === "none" ? undefined : createSplitter({ framing, messageBytesMax: 2_000 });
+    socket.on("data", (chunk) => (splitter === undefined ? take(chunk) : splitter.push(chunk, take)));
+  });
+  server.listen(o.port ?? 0, "127.0.0.1");
+  await once(server, "listening");
+  const host: Host = {
+    port: (server.address() as AddressInfo).port,
+    sockets,
+    received,
+    send(socket, message) {
+      const body = Buffer.alloc(2_000);
+      const encoded = encodeMessage(dialect, message, body);
+      if (encoded.kind === "refused") throw new Error(encoded.fault.reason);
+      host.raw(socket, body.subarray(0, encoded.length));
+    },
+    raw(socket, bytes) {
+      const frame = Buffer.alloc(headerBytes(framing) + bytes.length);
+      writeHeader(framing, bytes.length, frame);
+      frame.set(bytes, headerBytes(framing));
+      socket.write(frame);
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+  closing.push(() => (server.listening ? host.close() : Promise.resolve()));
+  return host;
+}
+
+type Started = { readonly links: ProcessorLinks; readonly notices: LinkNotice[]; readonly late: string[]; readonly phases: string[] };
+
+async function startLinks(
+  ports: readonly number[],
+  change: Partial<ProcessorLinksOptions> & { framing?: Framing; mac?: ProcessorLinksOptions["profile"]["mac"] } = {},
+): Promise<Started> {
+  const notices: LinkNotice[] = [];
+  const late: string[] = [];
+  const phases: string[] = [];
+  const links = createProcessorLinks({
+    profile: { dialect, framing: change.framing ?? framings.binary, messageBytesMax: 2_000, network, echoed: [7, 37], mac: change.mac },
+    addresses: ports.map((port) => ({ host: "127.0.0.1", port, tls: undefined })),
+    settings,
+    ...{ inFlightMax: 100, waitingMax: 10, rememberedMs: 10_000, rememberedMax: 100, backlogBytesMax: 100_000 },
+    timing: systemTiming,
+    wallMs: Date.now,
+    random: Math.random,
+    onNotice: (notice) => notices.push(notice),
+    onLate: (_trace, reply) => late.push(String(reply.fields.get(39))),
+    onPhase: (link, phase) => phases.push(`${link} ${phase}`),
+    ...change,
+  });
+  closing.push(() => links.close());
+  return { links, notices, late, phases };
+}
+
+async function isUp({ links }: Started): Promise<void> {
+  await expect.poll(() => links.isUp(), { interval: 5 }).toBe(true);
+}
+
+let counter = 0;
+/** An authorization with a number of its own. */
+function request(change: { stan?: string; terminal?: string; card?: Secret } = {}): IsoMessage {
+  counter += 1;
+  const fields = new Map<number, FieldValue>([
+    [3, "000000"],
+    [4, "1000"],
+    [7, "1121120000"],
+    [11, change.stan ?? String(counter).padStart(6, "0")],
+    [37, String(counter).padStart(12, "0")],
+    [41, change.terminal ?? "TERM0001"],
+  ]);
+  if (change.card !== undefined) fields.set(2, change.card);
+  return { mti: "0100", fields };
+}
+const soon = (ms = 5_000) => Date.now() + ms;
+const codeIn = (answer: Awaited<ReturnType<ProcessorLinks["exchange"]>>) =>
+  answer.kind === "answered" ? answer.message.fields.get(39) : answer;
+const approve: Behaviour = (host, socket, message) => host.send(socket, replyTo(message));
+
+describe("a link", () => {
+  test("signs on before the first payment, and off at the end", async () => {
+    const host = await startHost(approve);
+    const started = await startLinks([host.port]);
+    expect(await started.links.exchange(request(), soon())).toEqual({ kind: "not_sent", cause: "not_connected" });
+    await isUp(started);
+    expect(codeIn(await started.links.exchange(request(), soon()))).toBe("00");
+    await started.links.close();
+    expect(host.received.map(({ mti, fields }) => `${mti} ${fields.get(70) ?? ""}`.trim())).toEqual(["0800 001", "0100", "0800 002"]);
+    expect(started.phases).toEqual(["0 connecting", "0 signing_on", "0 up", "0 signing_off", "0 closed"]);
+    expect(await started.links.exchange(request(), soon())).toEqual({ kind: "not_sent", cause: "closing" });
+  });
+
+  test("that the processor refuses takes no payments", async () => {
+    const host = await startHost(approve, { refusesSignOn: true });
+    const started = await startLinks([host.port]);
+    await expect.poll(() => host.received.length, { interval: 5 }).toBeGreaterThan(2);
+    expect(started.links.isUp()).toBe(false);
+    expect(await started.links.exchange(request(), soon())).toEqual({ kind: "not_sent", cause: "not_connected" });
+    expect(new Set(host.received.map(({ mti }) => mti))).toEqual(new Set(["0800"]));
+  });
+
+  test("comes back after the processor was away", async () => {
+    const host = await startHost(approve);
+    const started = await startLinks([host.port]);
+    await isUp(started);
+    await host.close();
+    await expect.poll(() => started.links.isUp(), { interval: 5 }).toBe(false);
+    await startHost(approve, { port: host.port });
+    await isUp(started);
+    expect(codeIn(await started.links.exchange(request(), soon()))).toBe("00");
+  });
+
+  test("breaks silence with echoes, and is given up when they stay without an answer", async () => {
+    const host = await startHost(approve, { isSilent: ({ fields }) => fields.get(70) === "301" });
+    const started = await startLinks([host.port], { settings: { ...settings, echoAfterMs: 10, networkTimeoutMs: 30 } });
+    await isUp(started);
+    await expect.poll(() => started.phases.includes("0 waiting"), { interval: 5 }).toBe(true);
+    expect(host.received.filter(({ fields }) => fields.get(70) === "301").length).toBeGreaterThanOrEqual(2);
+  });
+
+  test("answers the processor's echo, and goes when it is signed off", async () => {
+    const host = await startHost(approve);
+    const started = await startLinks([host.port]);
+    await isUp(started);
+    const [socket] = host.sockets;
+    const asks = (code: string) =>
+      host.send(socket as Socket, {
+        mti: "0800",
+        fields: new Map([
+          [7, "1121120000"],
+          [11, "000777"],
+          [70, code],
+        ]),
+      });
+    asks("301");
+    await expect.poll(() => host.received.at(-1)?.mti, { interval: 5 }).toBe("0810");
+    expect(host.received.at(-1)?.fields.get(11)).toBe("000777");
+    asks("002");
+    await expect.poll(() => started.phases.filter((phase) => phase === "0 up").length, { interval: 5 }).toBe(2);
+  });
+
+  test("asks on demand whether the processor answers", async () => {
+    const host = await startHost(approve);
+    const started = await startLinks([host.port]);
+    await isUp(started);
+    expect((await started.links.echo(soon())).kind).toBe("answered");
+  });
+});
+
+describe("a request", () => {
+  test("gets its own reply, in whatever order they come", async () => {
+    const held: (() => void)[] = [];
+    const host = await startHost((to, socket, message) => {
+      held.push(() => to.send(socket, replyTo(message, { 39: "00", 38: String(message.fields.get(11)) })));
+      if (held.length === 20) for (const send of held.toReversed()) send();
+    });
+    const started = await startLinks([host.port, host.port]);
+    await expect.poll(() => started.phases.filter((phase) => phase.endsWith(" up")).length, { interval: 5 }).toBe(2);
+    const asked = Array.from({ length: 20 }, () => request());
+    const answers = await Promise.all(asked.map((message) => started.links.exchange(message, soon())));
+    expect(answers.map((answer) => answer.kind === "answered" && answer.message.fields.get(38))).toEqual(
+      asked.map(({ fields }) => fields.get(11)),
+    );
+    expect(started.links.inFlight).toBe(0);
+  });
+
+  test("without a reply is unknown at its deadline; the late one is told apart, and its copy too", async () => {
+    let answerLate: () => void = () => undefined;
+    const host = await startHost((to, socket, message) => {
+      answerLate = () => to.send(socket, replyTo(message, { 39: "05" }));
+    });
+    const started = await startLinks([host.port]);
+    await isUp(started);
+    expect(await started.links.exchange(request(), soon(50))).toEqual({ kind: "unknown", cause: "timeout" });
+    answerLate();
+    answerLate();
+    await expect.poll(() => started.notices, { interval: 5 }).toEqual(["late", "duplicate"]);
+    expect(started.late).toEqual(["05"]);
+  });
+
+  test("on a link that breaks is unknown", async () => {
+    const host = await startHost((_host, socket) => socket.destroy());
+    const started = await startLinks([host.port]);
+    await isUp(started);
+    expect(await started.links.exchange(request(), soon())).toEqual({ kind: "unknown", cause: "connection_lost" });
+  });
+
+  test("whose deadline has passed is not sent", async () => {
+    const host = await startHost(approve);
+    const started = await startLinks([host.port]);
+    await isUp(started);
+    expect(await started.links.exchange(request(), Date.now() - 1)).toEqual({ kind: "not_sent", cause: "deadline_exceeded" });
+    expect(host.received.map(({ mti }) => mti)).toEqual(["0800"]);
+  });
+
+  test("waits for another with its number at its terminal, and no longer than its deadline", async () => {
+    const held: (() => void)[] = [];
+    const host = await startHost((to, socket, message) => held.push(() => to.send(socket, replyTo(message))));
+    const started = await startLinks([host.port]);
+    await isUp(started);
+    const first = started.links.exchange(request({ stan: "000001" }), soon());
+    const second = started.links.exchange(request({ stan: "000001" }), soon());
+    const other = started.links.exchange(request({ stan: "000001", terminal: "TERM0002" }), soon());
+    const impatient = started.links.exchange(request({ stan: "000001" }), soon(40));
+    expect(await impatient).toEqual({ kind: "not_sent", cause: "deadline_exceeded" });
+    expect(held.length).toBe(2);
+    for (const send of held.splice(0)) send();
+    expect(codeIn(await first)).toBe("00");
+    expect(codeIn(await other)).toBe("00");
+    await expect.poll(() => held.length, { interval: 5 }).toBe(1);
+    held[0]?.();
+    expect(codeIn(await second)).toBe("00");
+  });
+
+  test("beyond the limit is refused, and its card is wiped", async () => {
+    const host = await startHost(() => undefined);
+    const started = await startLinks([host.port], { inFlightMax: 1, waitingMax: 0 });
+    await isUp(started);
+    const first = started.links.exchange(request({ stan: "000001" }), soon(300));
+    const card = new Secret(Buffer.from("9".repeat(16)));
+    expect(await started.links.exchange(request({ card }), soon())).toEqual({ kind: "not_sent", cause: "overloaded" });
+    expect(card.expose().every((byte) => byte === 0)).toBe(true);
+    expect(await started.links.exchange(request({ stan: "000001" }), soon())).toEqual({ kind: "not_sent", cause: "overloaded" });
+    expect(await first).toEqual({ kind: "unknown", cause: "timeout" });
+  });
+
+  test("has its card wiped while the processor thinks, which got all of it", async () => {
+    const host = await startHost(() => undefined);
+    const started = await startLinks([host.port]);
+    await isUp(started);
+    const card = new Secret(Buffer.from("9".repeat(16)));
+    const answer = started.links.exchange(request({ card }), soon(300));
+    await expect.poll(() => host.received.length, { interval: 5 }).toBe(2);
+    expect(card.expose().every((byte) => byte === 0)).toBe(true);
+    const got = host.received[1]?.fields.get(2);
+    expect(got instanceof Secret && Buffer.from(got.expose()).toString()).toBe("9".repeat(16));
+    expect(await answer).toEqual({ kind: "unknown", cause: "timeout" });
+  });
+
+  test("that does not fit the dialect is a bug, and holds up nobody", async () => {
+    const host = await startHost(approve);
+    const started = await startLinks([host.port]);
+    await isUp(started);
+    const bad = request({ stan: "000001" });
+    await expect(started.links.exchange({ ...bad, fields: new Map([...bad.fields, [43, "Zürich"]]) }, soon())).rejects.toThrow("DE 43");
+    expect(codeIn(await started.links.exchange(request({ stan: "000001" }), soon()))).toBe("00");
+  });
+
+  test("under way is waited for when the links close", async () => {
+    let answer: () => void = () => undefined;
+    const host = await startHost((to, socket, message) => {
+      answer = () => to.send(socket, replyTo(message));
+    });
+    const started = await startLinks([host.port]);
+    await isUp(started);
+    const exchange = started.links.exchange(request(), soon());
+    await expect.poll(() => host.received.length, { interval: 5 }).toBe(2);
+    const closed = started.links.close();
+    answer();
+    expect(codeIn(await exchange)).toBe("00");
+    await closed;
+    expect(host.received.at(-1)?.fields.get(70)).toBe("002");
+  });
+});
+
+describe("a reply that makes no sense", () => {
+  test("is unknown for its request alone, when its number can be read", async () => {
+    const host = await startHost((to, socket, message) => {
+      if (message.fields.get(41) === "TERM0002") return to.send(socket, replyTo(message));
+      const body = Buffer.alloc(200);
+      const encoded = encodeMessage(dialect, replyTo(message), body);
+      if (encoded.kind === "refused") throw new Error(encoded.fault.reason);
+      to.raw(socket, Buffer.concat([body.subarray(0, encoded.length), Buffer.of(0xff)]));
+    });
+    const started = await startLinks([host.port]);
+    await isUp(started);
+    const [bad, good] = await Promise.all([
+      started.links.exchange(request(), soon()),
+      started.links.exchange(request({ terminal: "TERM0002" }), soon()),
+    ]);
+    expect(bad).toEqual({ kind: "unknown", cause: "garbage" });
+    expect(codeIn(good)).toBe("00");
+    expect(started.notices).toEqual(["garbled"]);
+  });
+
+  test("and breaks the stream is unknown for all on the link, which begins anew", async () => {
+    const host = await startHost((_host, socket) => socket.write(Buffer.alloc(64, 0xff)));
+    const started = await startLinks([host.port]);
+    await isUp(started);
+    expect(await Promise.all([started.links.exchange(request(), soon()), started.links.exchange(request(), soon())])).toEqual([
+      { kind: "unknown", cause: "garbage" },
+      { kind: "unknown", cause: "garbage" },
+    ]);
+    await isUp(started);
+  });
+
+  test("is of nobody, or asks for a payment, and is counted", async () => {
+    const host = await startHost((to, socket, message) => {
+      to.send(socket, {
+        mti: "0110",
+        fields: new Map([
+          [11, "999999"],
+          [39, "00"],
+        ]),
+      });
+      to.send(socket, { mti: "0200", fields: new Map([[11, "999999"]]) });
+      to.send(socket, replyTo(message));
+    });
+    const started = await startLinks([host.port]);
+    await isUp(started);
+    expect(codeIn(await started.links.exchange(request(), soon()))).toBe("00");
+    expect(started.notices).toEqual(["stray", "unasked"]);
+  });
+});
+
+describe("authentication codes", () => {
+  const key = (last: string) => new Secret(Buffer.from(`0123456789ABCDEFFEDCBA98765432${last}`, "hex"));
+  const sealedBy =
+    (last: string): Behaviour =>
+    (host, socket, message) => {
+      const body = Buffer.alloc(500);
+      void encodeSealed(dialect, softwareMac("x9.19", key(last)), replyTo(message, { 39: "05" }), body).then((encoded) => {
+        if (encoded.kind === "encoded") host.raw(socket, body.subarray(0, encoded.length));
+      });
+    };
+  const mac = { makeMac: softwareMac("x9.19", key("10")), classes: "1245" };
+
+  test("a right one makes an answer, and requests carry theirs", async () => {
+    const host = await startHost(sealedBy("10"));
+    const started = await startLinks([host.port], { mac });
+    await isUp(started);
+    expect(codeIn(await started.links.exchange(request(), soon()))).toBe("05");
+    expect(host.received.map(({ mti, fields }) => [mti, fields.has(64) || fields.has(128)])).toEqual([
+      ["0800", false],
+      ["0100", true],
+    ]);
+  });
+
+  test.each([
+    ["a wrong one", sealedBy("32")],
+    ["none", ((host, socket, message) => host.send(socket, replyTo(message, { 39: "05" }))) as Behaviour],
+  ])("%s makes a decline unknown", async (_name, behave) => {
+    const host = await startHost(behave);
+    const started = await startLinks([host.port], { mac });
+    await isUp(started);
+    expect(await started.links.exchange(request(), soon())).toEqual({ kind: "unknown", cause: "mac_mismatch" });
+    expect(started.notices).toEqual(["mac_wrong"]);
+  });
+});
+
+test("when one of several links is lost, only its requests are unknown, and the others go on", async () => {
+  const dead: IsoMessage[] = [];
+  const first = await startHost((_host, _socket, message) => dead.push(message));
+  const second = await startHost(approve);
+  const started = await startLinks([first.port, second.port]);
+  await expect.poll(() => started.phases.filter((phase) => phase.endsWith(" up")).length, { interval: 5 }).toBe(2);
+  const answers = Array.from({ length: 30 }, () => started.links.exchange(request(), soon()));
+  await expect.poll(() => started.links.inFlight === dead.length && dead.length > 0, { interval: 5 }).toBe(true);
+  await first.close();
+  const kinds = (await Promise.all(answers)).map((answer) => (answer.kind === "answered" ? "answered" : `${answer.kind} ${answer.cause}`));
+  expect(kinds.filter((kind) => kind === "unknown connection_lost").length).toBe(dead.length);
+  expect(kinds.filter((kind) => kind === "answered").length).toBe(30 - dead.length);
+  expect(codeIn(await started.links.exchange(request(), soon()))).toBe("00");
+});
+
+test("messages without a length before them are told apart by their fields", async () => {
+  const host = await startHost(approve, { framing: framings.none });
+  const started = await startLinks([host.port], { framing: framings.none });
+  await isUp(started);
+  for (let times = 0; times < 3; times++) expect(codeIn(await started.links.exchange(request(), soon()))).toBe("00");
+});
+
+test("a message type knows its reply", () => {
+  expect(["0100", "0101", "0220", "0420", "0421", "0800", "1804"].map(replyTypeOf)).toEqual([
+    "0110",
+    "0110",
+    "0230",
+    "0430",
+    "0430",
+    "0810",
+    "1814",
+  ]);
+  expect(["0100", "0110", "0130", "0420"].map((mti) => isReply({ mti, fields: new Map() }))).toEqual([false, true, true, false]);
+});

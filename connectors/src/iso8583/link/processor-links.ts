@@ -1,0 +1,406 @@
+/**
+ * Live links to one processor: requests go out over any link that is up, replies come back over any, and each request ends once.
+ *
+ * Invariants
+ * - `not_sent` only if no byte was handed to a socket; from then on anything but a readable reply with the right code is `unknown`;
+ * - no request is ever sent twice;
+ * - a request whose number is under way waits for its end, within its deadline;
+ * - what was secret in a request is wiped when it is in the bytes, and the bytes when they have left;
+ * - requests under way, waiting ones and bytes that the network does not take are bounded.
+ */
+import { assert } from "@florin/kernel";
+import type { Timing } from "@florin/runtime/timing";
+import { giveBack, takeBuffer } from "../../http1/request-buffer.ts";
+import { decodeMessage } from "../codec/decode.ts";
+import type { Dialect } from "../codec/dialect.ts";
+import { encodeMessage } from "../codec/encode.ts";
+import { describeFault } from "../codec/fault.ts";
+import { type IsoMessage, wipeMessage } from "../codec/message.ts";
+import { type Framing, headerBytes, writeHeader } from "../framing/framing.ts";
+import { checkMac, encodeSealed, type MakeMac } from "../mac/seal.ts";
+import { InFlight, type Trace, traceOf } from "./in-flight.ts";
+import { Lane, type LaneAddress } from "./lane.ts";
+import type { LinkPhase, LinkSettings, NetworkRequest } from "./link-state.ts";
+import { askedByProcessor, isAccepted, isReply, type NetworkProfile, networkReply, networkRequest } from "./network-messages.ts";
+import { createTraceNumbers } from "./trace-numbers.ts";
+
+export type LinkProfile = {
+  readonly dialect: Dialect;
+  readonly framing: Framing;
+  readonly messageBytesMax: number;
+  readonly network: NetworkProfile;
+  /** Fields that the processor repeats in its replies. */
+  readonly echoed: readonly number[];
+  /** `classes`: second digits of the message types that carry a code. */
+  readonly mac: { readonly makeMac: MakeMac; readonly classes: string } | undefined;
+};
+
+/** What happens beside answers; counted by whoever wants to. */
+export type LinkNotice = "late" | "duplicate" | "stray" | "garbled" | "mac_wrong" | "unasked";
+
+export type ProcessorLinksOptions = {
+  readonly profile: LinkProfile;
+  /** One link each. */
+  readonly addresses: readonly LaneAddress[];
+  readonly settings: LinkSettings;
+  readonly inFlightMax: number;
+  /** Requests that wait for their number to be free. */
+  readonly waitingMax: number;
+  /** How long late and duplicate replies are told apart, ms, and of how many requests. */
+  readonly rememberedMs: number;
+  readonly rememberedMax: number;
+  /** Bytes that a socket may keep back before requests are refused. */
+  readonly backlogBytesMax: number;
+  readonly timing: Timing;
+  readonly wallMs: () => number;
+  readonly random: () => number;
+  readonly onNotice?: (notice: LinkNotice) => void;
+  /** A reply after the deadline of its request. The message is wiped when it returns. */
+  readonly onLate?: (request: Trace, reply: IsoMessage) => void;
+  readonly onPhase?: (link: number, phase: LinkPhase["kind"]) => void;
+};
+
+export type LinkAnswer =
+  /** Whoever gets the message wipes it. */
+  | { readonly kind: "answered"; readonly message: IsoMessage }
+  | { readonly kind: "not_sent"; readonly cause: "not_connected" | "overloaded" | "deadline_exceeded" | "closing" }
+  | { readonly kind: "unknown"; readonly cause: "timeout" | "connection_lost" | "garbage" | "mac_mismatch" };
+
+export type ProcessorLinks = {
+  /**
+   * Sends a request and waits for its reply, at most until `deadlineAtMs` (ms since the epoch). Takes the message over and wipes what is secret in
+   * it. Rejects only when the message does not fit the dialect, which is a bug of the caller.
+   */
+  exchange(message: IsoMessage, deadlineAtMs: number): Promise<LinkAnswer>;
+  /** Sends an echo over a link that is up. */
+  echo(deadlineAtMs: number): Promise<LinkAnswer>;
+  /** True when at least one link is signed on. */
+  isUp(): boolean;
+  readonly inFlight: number;
+  /** Refuses new requests, waits for those under way (their deadlines bound it), signs off, disconnects. */
+  close(): Promise<void>;
+};
+
+export const sweepMs = 20;
+const bufferBytes = 4_096;
+
+type Request = {
+  readonly trace: Trace;
+  /** Of a payment: what ends it. Of a message about the link: undefined, or who asked for an echo. */
+  readonly settle: ((answer: LinkAnswer) => void) | undefined;
+  /** The message does not fit the dialect: a bug of whoever made it. */
+  readonly fail: (bug: unknown) => void;
+  readonly network: NetworkRequest | undefined;
+  lane: Lane | undefined;
+  isSent: boolean;
+  isSettled: boolean;
+};
+type Waiting = { readonly message: IsoMessage; readonly request: Request; readonly deadlineMs: number };
+
+export function createProcessorLinks(options: ProcessorLinksOptions): ProcessorLinks {
+  assert(options.addresses.length > 0, "a processor has at least one address");
+  assert(headerBytes(options.profile.framing) + options.profile.messageBytesMax <= bufferBytes, "a message and its header fit a buffer");
+  return new Links(options);
+}
+
+class Links implements ProcessorLinks {
+  readonly #options: ProcessorLinksOptions;
+  readonly #lanes: readonly Lane[];
+  readonly #requests: InFlight<Request>;
+  #waiting: Waiting[] = [];
+  readonly #numbers: ReturnType<typeof createTraceNumbers>;
+  readonly #ownNumbers = new Set<string>();
+  /** Payments that have not ended, the waiting ones among them. */
+  #payments = 0;
+  #isClosing = false;
+  #whenQuiet: (() => void)[] = [];
+  #whenClosed: (() => void)[] = [];
+  #stopTicking: () => void;
+
+  constructor(options: ProcessorLinksOptions) {
+    this.#options = options;
+    const { inFlightMax, rememberedMs, rememberedMax, profile, settings, timing, random } = options;
+    this.#requests = new InFlight({ inFlightMax, rememberedMs, rememberedMax });
+    this.#numbers = createTraceNumbers(1 + Math.floor(random() * 999_999));
+    this.#lanes = options.addresses.map((address, index) => {
+      const { framing, messageBytesMax } = profile;
+      return new Lane({
+        ...{ address, framing, messageBytesMax, settings, random },
+        ...(framing.length === "none" ? { measure: measureWith(profile.dialect) } : {}),
+        monotonicMs: () => timing.monotonicMs(),
+        onMessage: (lane, bytes) => void this.#onMessage(lane, bytes),
+        onNetworkRequest: (lane, request) => void this.#sendNetwork(lane, request, undefined, this.#nowMs() + settings.networkTimeoutMs),
+        onLost: (lane, cause) => this.#onLost(lane, cause),
+        onPhase: (_lane, phase) => this.#onPhase(index, phase),
+      });
+    });
+    this.#stopTicking = timing.after(0, () => this.#tick());
+  }
+
+  get inFlight(): number {
+    return this.#payments;
+  }
+
+  isUp(): boolean {
+    return this.#lanes.some((lane) => lane.phase === "up");
+  }
+
+  exchange(message: IsoMessage, deadlineAtMs: number): Promise<LinkAnswer> {
+    const deadlineMs = this.#deadlineOf(deadlineAtMs);
+    if (this.#isClosing) return refuse(message, "closing");
+    if (deadlineMs <= this.#nowMs()) return refuse(message, "deadline_exceeded");
+    return new Promise((resolve, reject) => {
+      this.#payments += 1;
+      const settle = (answer: LinkAnswer) => {
+        this.#ended();
+        resolve(answer);
+      };
+      const fail = (bug: unknown) => {
+        this.#ended();
+        reject(bug);
+      };
+      const trace = traceOf(message, this.#options.profile.echoed);
+      const request: Request = { trace, settle, fail, network: undefined, lane: undefined, isSent: false, isSettled: false };
+      void this.#place({ message, request, deadlineMs });
+    });
+  }
+
+  echo(deadlineAtMs: number): Promise<LinkAnswer> {
+    const lane = this.#laneForNext();
+    if (lane === undefined) return Promise.resolve({ kind: "not_sent", cause: "not_connected" });
+    return new Promise((resolve) => void this.#sendNetwork(lane, "echo", resolve, this.#deadlineOf(deadlineAtMs)));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    if (this.#payments > 0) await new Promise<void>((resolve) => this.#whenQuiet.push(resolve));
+    for (const lane of this.#lanes) lane.handle({ kind: "close" });
+    if (!this.#areClosed()) await new Promise<void>((resolve) => this.#whenClosed.push(resolve));
+    this.#stopTicking();
+  }
+
+  #nowMs(): number {
+    return this.#options.timing.monotonicMs();
+  }
+
+  /** On the clock that never jumps. */
+  #deadlineOf(deadlineAtMs: number): number {
+    return this.#nowMs() + deadlineAtMs - this.#options.wallMs();
+  }
+
+  #areClosed(): boolean {
+    return this.#lanes.every((lane) => lane.phase === "closed");
+  }
+
+  #ended(): void {
+    this.#payments -= 1;
+    if (this.#payments === 0) for (const quiet of this.#whenQuiet.splice(0)) quiet();
+  }
+
+  /** The link that is up and keeps back least. */
+  #laneForNext(): Lane | undefined {
+    const up = this.#lanes.filter((lane) => lane.phase === "up");
+    return up.toSorted((a, b) => a.backlogBytes - b.backlogBytes)[Math.floor(this.#options.random() * countOfLeast(up))];
+  }
+
+  /** Sends it, lets it wait for its number, or refuses it. */
+  async #place(waiting: Waiting): Promise<void> {
+    const { message, request, deadlineMs } = waiting;
+    const lane = this.#laneForNext();
+    if (lane === undefined) return this.#refuse(waiting, "not_connected");
+    if (lane.backlogBytes > this.#options.backlogBytesMax) return this.#refuse(waiting, "overloaded");
+    const added = this.#requests.add(request.trace, request, deadlineMs);
+    if (added === "full") return this.#refuse(waiting, "overloaded");
+    if (added === "clash") {
+      if (this.#waiting.length >= this.#options.waitingMax) return this.#refuse(waiting, "overloaded");
+      this.#waiting.push(waiting);
+      return;
+    }
+    request.lane = lane;
+    await this.#send(lane, message, request);
+  }
+
+  #refuse({ message, request }: Waiting, cause: "not_connected" | "overloaded" | "deadline_exceeded"): void {
+    wipeMessage(message);
+    this.#end(request, { kind: "not_sent", cause });
+  }
+
+  /** Ends a request. Safe to repeat: the first answer counts. */
+  #end(request: Request, answer: LinkAnswer): void {
+    if (request.isSettled) return;
+    request.isSettled = true;
+    if (request.network !== undefined) this.#ownNumbers.delete(request.trace.stan);
+    request.settle?.(answer);
+    this.#wake(request.trace);
+  }
+
+  /** Whoever waits for this number may go. */
+  #wake({ messageClass, stan, terminal }: Trace): void {
+    const index = this.#waiting.findIndex(
+      ({ request: { trace } }) => trace.stan === stan && trace.terminal === terminal && trace.messageClass === messageClass,
+    );
+    if (index < 0) return;
+    const [next] = this.#waiting.splice(index, 1);
+    if (next !== undefined) void this.#place(next);
+  }
+
+  async #send(lane: Lane, message: IsoMessage, request: Request): Promise<void> {
+    const { framing } = this.#options.profile;
+    const buffer = takeBuffer(bufferBytes);
+    const at = headerBytes(framing);
+    let length = 0;
+    try {
+      length = await this.#encode(message, buffer.subarray(at));
+      writeHeader(framing, length, buffer);
+    } catch (thrown) {
+      giveBack(buffer, buffer.length);
+      this.#requests.withdraw(request.trace);
+      if (!request.isSettled) request.fail(thrown);
+      request.isSettled = true;
+      return;
+    } finally {
+      wipeMessage(message);
+    }
+    const used = at + length;
+    // While the code was made the deadline may have passed, or the link may be gone.
+    if (request.isSettled) return giveBack(buffer, used);
+    request.isSent = lane.write(buffer.subarray(0, used), () => giveBack(buffer, used));
+    if (request.isSent) return;
+    giveBack(buffer, used);
+    this.#requests.withdraw(request.trace);
+    this.#end(request, { kind: "not_sent", cause: "not_connected" });
+  }
+
+  async #encode(message: IsoMessage, target: Uint8Array): Promise<number> {
+    const { dialect, mac } = this.#options.profile;
+    const isSealed = mac?.classes.includes(message.mti.charAt(1)) === true;
+    const encoded = isSealed ? await encodeSealed(dialect, mac.makeMac, message, target) : encodeMessage(dialect, message, target);
+    assert(encoded.kind === "encoded", encoded.kind === "refused" ? describeFault(encoded.fault) : "");
+    return encoded.length;
+  }
+
+  async #sendNetwork(lane: Lane, network: NetworkRequest, settle: Request["settle"], deadlineMs: number): Promise<void> {
+    const { profile, wallMs } = this.#options;
+    const stan = this.#numbers.next((number) => this.#ownNumbers.has(number));
+    assert(stan !== undefined, "fewer messages about links are under way than there are numbers");
+    const message = networkRequest(profile.network, network, { stan, wallMs: wallMs() });
+    const trace = traceOf(message, profile.echoed);
+    const fail = (bug: unknown) => {
+      throw bug;
+    };
+    const request: Request = { trace, settle, fail, network, lane, isSent: false, isSettled: false };
+    // No room for an echo: whatever is under way shows that the link lives, or runs into its own deadline.
+    if (this.#requests.add(trace, request, deadlineMs) !== "added") return this.#end(request, { kind: "not_sent", cause: "overloaded" });
+    this.#ownNumbers.add(stan);
+    await this.#send(lane, message, request);
+  }
+
+  async #onMessage(lane: Lane, bytes: Uint8Array): Promise<void> {
+    const { dialect, mac, network } = this.#options.profile;
+    const decoded = decodeMessage(dialect, bytes);
+    if (decoded.kind === "refused") {
+      this.#notice("garbled");
+      if (decoded.readable !== undefined && isReply(decoded.readable))
+        this.#answer(decoded.readable, { kind: "unknown", cause: "garbage" });
+      return;
+    }
+    const { message } = decoded;
+    if (mac?.classes.includes(message.mti.charAt(1)) === true) {
+      // A copy: these bytes are overwritten as soon as we wait.
+      const own = Buffer.allocUnsafeSlow(bytes.length);
+      own.set(bytes);
+      const check = await checkMac(dialect, mac.makeMac, own, message);
+      own.fill(0);
+      if (check !== "right") {
+        this.#notice("mac_wrong");
+        wipeMessage(message);
+        if (isReply(message)) this.#answer(message, { kind: "unknown", cause: "mac_mismatch" });
+        return;
+      }
+    }
+    lane.handle({ kind: "heard" });
+    if (isReply(message)) return this.#answer(message, { kind: "answered", message });
+    const asked = askedByProcessor(network, message);
+    wipeMessage(message);
+    if (asked === undefined) return this.#notice("unasked");
+    await this.#reply(lane, networkReply(network, message));
+    if (asked === "sign_off") lane.handle({ kind: "dismissed" });
+  }
+
+  /** Hands `answer` to the request that `message` replies to. */
+  #answer(message: IsoMessage, answer: LinkAnswer): void {
+    const recognised = this.#requests.recognise(message, this.#nowMs());
+    if (recognised.kind !== "answer") {
+      this.#notice(recognised.kind);
+      if (recognised.kind === "late" && answer.kind === "answered") this.#options.onLate?.(recognised.request.trace, message);
+      wipeMessage(message);
+      return;
+    }
+    const { request } = recognised;
+    this.#end(request, answer);
+    if (request.network === undefined) return;
+    wipeMessage(message);
+    const isAgreed = answer.kind === "answered" && isAccepted(this.#options.profile.network, message);
+    request.lane?.handle({ kind: "replied", to: request.network, isAccepted: isAgreed });
+  }
+
+  async #reply(lane: Lane, message: IsoMessage): Promise<void> {
+    const { framing } = this.#options.profile;
+    const buffer = takeBuffer(bufferBytes);
+    const at = headerBytes(framing);
+    const length = await this.#encode(message, buffer.subarray(at));
+    writeHeader(framing, length, buffer);
+    const release = () => giveBack(buffer, at + length);
+    if (!lane.write(buffer.subarray(0, at + length), release)) release();
+  }
+
+  #onLost(lane: Lane, cause: "connection_lost" | "garbage"): void {
+    for (const request of this.#requests.lose((one) => one.lane === lane, this.#nowMs()))
+      this.#end(request, request.isSent ? { kind: "unknown", cause } : { kind: "not_sent", cause: "not_connected" });
+  }
+
+  #onPhase(index: number, phase: LinkPhase["kind"]): void {
+    this.#options.onPhase?.(index, phase);
+    if (phase === "closed" && this.#areClosed()) for (const closed of this.#whenClosed.splice(0)) closed();
+  }
+
+  #notice(notice: LinkNotice): void {
+    this.#options.onNotice?.(notice);
+  }
+
+  #tick(): void {
+    const nowMs = this.#nowMs();
+    for (const request of this.#requests.expire(nowMs))
+      this.#end(request, request.isSent ? { kind: "unknown", cause: "timeout" } : { kind: "not_sent", cause: "deadline_exceeded" });
+    const overdue = this.#waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs);
+    if (overdue.length > 0) this.#waiting = this.#waiting.filter((waiting) => !overdue.includes(waiting));
+    for (const waiting of overdue) this.#refuse(waiting, "deadline_exceeded");
+    for (const lane of this.#lanes) lane.handle({ kind: "tick" });
+    this.#stopTicking = this.#options.timing.after(sweepMs, () => this.#tick());
+  }
+}
+
+function refuse(message: IsoMessage, cause: "closing" | "deadline_exceeded"): Promise<LinkAnswer> {
+  wipeMessage(message);
+  return Promise.resolve({ kind: "not_sent", cause });
+}
+
+/** How many of these keep back as little as the least. */
+function countOfLeast(lanes: readonly Lane[]): number {
+  const least = Math.min(...lanes.map((lane) => lane.backlogBytes));
+  return lanes.filter((lane) => lane.backlogBytes === least).length;
+}
+
+/** Where no length stands before a message: it ends where its last field does. */
+function measureWith(dialect: Dialect) {
+  return (bytes: Uint8Array): number | "more" | "unreadable" => {
+    const decoded = decodeMessage(dialect, bytes);
+    if (decoded.kind === "decoded") {
+      wipeMessage(decoded.message);
+      return bytes.length;
+    }
+    const { part, position, reason } = decoded.fault;
+    if (reason === "truncated") return "more";
+    return part === "end" ? position : "unreadable";
+  };
+}
