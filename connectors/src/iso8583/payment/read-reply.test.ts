@@ -1,0 +1,65 @@
+import { describe, expect, test } from "vitest";
+import type { FieldValue, IsoMessage } from "../codec/message.ts";
+import { writePrivateData } from "./private-data.ts";
+import { type Asked, noOriginalBelievedAfterMs, readReply } from "./read-reply.ts";
+
+const of = (mti: string, fields: Readonly<Record<number, FieldValue>>): IsoMessage => ({
+  mti,
+  fields: new Map(Object.entries(fields).map(([field, value]) => [Number(field), value])),
+});
+const request = of("0100", { 3: "000000", 4: "000000001000", 11: "000001", 49: "978" });
+const echo = { 3: "000000", 4: "000000001000", 11: "000001", 37: "632512345678", 49: "978" };
+const operation: Asked = { kind: "operation" };
+const read = (more: Readonly<Record<number, FieldValue>>, asked: Asked = operation) =>
+  readReply(request, of("0110", { ...echo, ...more }), asked);
+
+test("an approval carries the processor's words", () => {
+  const data = writePrivateData([
+    { tag: "83", value: "Z" },
+    { tag: "87", value: "N" },
+  ]);
+  expect(read({ 38: "ABC123", 39: "00", 48: data })).toEqual({
+    kind: "approved",
+    isFinal: true,
+    words: { processorReference: "632512345678", responseCode: "00", authCode: "ABC123", avs: "partial", cvv: "mismatch" },
+  });
+});
+
+test("a decline has our reason", () => expect(read({ 39: "51" })).toMatchObject({ kind: "declined", reason: "insufficient_funds" }));
+
+describe("is unknown", () => {
+  test.each([
+    ["another amount", { 4: "000000000999", 39: "00" }, "answer_mismatch"],
+    ["another currency", { 39: "00", 49: "840" }, "answer_mismatch"],
+    ["another kind of operation", { 3: "200000", 39: "00" }, "answer_mismatch"],
+    ["a decline of another amount", { 4: "000000000999", 39: "51" }, "answer_mismatch"],
+    ["part of the amount", { 39: "10" }, "unmapped_response"],
+    ["a code without a meaning", { 39: "ZZ" }, "unmapped_response"],
+    ["a duplicate", { 39: "94" }, "key_reused"],
+    ["a reply without a code", {}, "garbage"],
+    ["a reply with a blank code", { 39: "" }, "garbage"],
+  ] as const)("%s", (_name, more, cause) => expect(read(more)).toMatchObject({ kind: "unknown", cause }));
+});
+
+test("fields that the reply leaves out contradict nothing", () => {
+  expect(readReply(request, of("0110", { 11: "000001", 39: "00" }), operation)).toMatchObject({
+    kind: "approved",
+    words: { avs: "", cvv: "", authCode: "" },
+  });
+});
+
+describe("that there is no such operation", () => {
+  test("refuses what refers to it", () =>
+    expect(read({ 39: "25" })).toMatchObject({ kind: "declined", reason: "transaction_not_allowed" }));
+
+  test.each([
+    [0, "unknown"],
+    [noOriginalBelievedAfterMs - 1, "unknown"],
+    [noOriginalBelievedAfterMs, "approved"],
+  ])("ends a reversal of what was sent %i ms ago: %s", (originalAgeMs, kind) => {
+    expect(read({ 39: "25" }, { kind: "reversal", originalAgeMs }).kind).toBe(kind);
+  });
+
+  test("a refused reversal is a decline", () =>
+    expect(read({ 39: "21" }, { kind: "reversal", originalAgeMs: 0 })).toMatchObject({ kind: "declined" }));
+});
