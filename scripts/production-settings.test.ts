@@ -109,17 +109,24 @@ function goodEnvironment(definition: Definition): Record<string, string> {
 /** Empty: its default will do. */
 function goodValueOf(setting: Setting<unknown>): string {
   if (setting.env === "FLORIN_HSM") return "pkcs11";
-  if (/bytes in hex/.test(setting.shape)) return randomBytes(32).toString("hex");
+  const bytes = keyBytesOf(setting);
+  if (bytes > 0) return randomBytes(bytes).toString("hex");
   if (setting.isSecret) return drawn();
   if (setting.holdsSecret) return urlWith(setting, drawn());
   return setting.isRequired ? "somewhere.internal:1" : "";
 }
 
 function badValuesOf(setting: Setting<unknown>): readonly string[] {
-  if (/bytes in hex/.test(setting.shape)) return badKeys;
+  const bytes = keyBytesOf(setting);
+  if (bytes > 0) return badKeys.map((key) => key.slice(0, 2 * bytes));
   if (setting.isSecret) return badPasswords;
   if (setting.holdsSecret) return badPasswords.map((password) => urlWith(setting, password));
   return badChoices[setting.env] ?? [];
+}
+
+/** 0: it is no key. */
+function keyBytesOf({ shape }: Setting<unknown>): number {
+  return Number(/^(\d+) bytes in hex/.exec(shape)?.[1] ?? 0);
 }
 
 function urlWith(setting: Setting<unknown>, password: string): string {

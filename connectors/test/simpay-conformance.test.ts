@@ -25,6 +25,7 @@ connectorConformance("simpay", async () => {
   return {
     connector,
     unreachable,
+    cannot: { wrong_mac: "there are no authentication codes over HTTP" },
     fail: async (reference, fault) => {
       await simulator.call("POST", "/admin/rules", { fault, match: { reference_prefix: reference }, times: 1 });
     },

@@ -88,5 +88,6 @@ export const serviceRooms: Readonly<Record<string, Readonly<Record<string, Room>
     // What custodians type: looks at keys and changes them.
     "keys.ts": { own: ["*"], kernel: true, runtime: true, gen: true, packages: true, instead: "keys.ts is an entry point" },
   },
-  simulator: { rest: also("rest", "store") },
+  // Two surfaces over the same books; the HTTP one starts the other, which listens when it does.
+  simulator: { rest: also("rest", "store", "iso8583"), iso8583: also("rest", "store") },
 };

@@ -1,5 +1,5 @@
 /** Settings of the simulator process. */
-import { type ConfigValues, choice, defineConfig, integer, ratio, secretText, text, url } from "@florin/runtime/config";
+import { type ConfigValues, choice, defineConfig, integer, ratio, secretHex, secretText, text, url } from "@florin/runtime/config";
 
 export const simulatorConfig = defineConfig("simulator", {
   environment: choice({
@@ -47,6 +47,20 @@ export const simulatorConfig = defineConfig("simulator", {
     min: 0,
     max: 86_400_000,
     default: 2_000,
+  }),
+  iso8583Port: integer({
+    env: "FLORIN_SIMULATOR_ISO8583_PORT",
+    help: "port of the acquirer over ISO 8583, when there is a key for it",
+    unit: "port",
+    min: 0,
+    max: 65_535,
+    default: 8_083,
+  }),
+  iso8583MacKey: secretHex({
+    env: "FLORIN_SIMULATOR_ISO8583_MAC_KEY",
+    help: "both keys of the retail MAC (ANSI X9.19); empty: the acquirer speaks HTTP only",
+    bytes: 16,
+    optional: true,
   }),
   otlpUrl: url({ env: "FLORIN_OTLP_URL", help: "collector of traces; empty: no export", protocols: ["http", "https"], default: "" }),
   traceRatio: ratio({ env: "FLORIN_TRACE_RATIO", help: "share of requests that is traced", default: 0 }),

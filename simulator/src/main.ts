@@ -20,7 +20,9 @@ runProcess({
     if (latency === undefined) throw new Error("FLORIN_SIMULATOR_LATENCY is none, 20 or a range like 300-1200 (ms)");
     const telemetry = startTelemetry({ service: "simulator", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
     const sql = connectPostgres({ url: config.databaseUrl, name: "florin-simulator", connectionsMax: config.databaseConnectionsMax });
-    const app = buildSimulator({ sql, apiKey: config.apiKey, latency, refundDelayMs: config.refundDelayMs, logger, telemetry });
+    const { apiKey, refundDelayMs, iso8583MacKey: macKey } = config;
+    const iso8583 = macKey === undefined ? undefined : { host: config.listenHost, port: config.iso8583Port, macKey };
+    const app = buildSimulator({ sql, apiKey, latency, refundDelayMs, iso8583, logger, telemetry });
     await app.listen({ host: config.listenHost, port: config.httpPort });
     const admin = await startAdminServer({
       host: config.listenHost,

@@ -9,7 +9,7 @@ import { buildSimulator } from "../src/rest/app.ts";
 
 export type Reply = { readonly status: number; readonly body: Record<string, unknown> };
 
-export async function startSimulator(options: { latency?: string } = {}) {
+export async function startSimulator(options: { latency?: string; iso8583?: { port: number; macKey: Secret } } = {}) {
   const server = await testPostgres();
   const { ownerUrl, appUrl } = await createServiceDatabase({
     superuserUrl: server.superuserUrl,
@@ -26,6 +26,7 @@ export async function startSimulator(options: { latency?: string } = {}) {
     apiKey: new Secret(Buffer.from("simpay_test")),
     latency,
     refundDelayMs: 50,
+    iso8583: options.iso8583 === undefined ? undefined : { host: "127.0.0.1", ...options.iso8583 },
     logger: createLogger({ service: "simulator", level: "error" }),
     telemetry: startTelemetry({ service: "simulator", otlpUrl: "", traceRatio: 0 }),
   });

@@ -37,6 +37,7 @@ export const unknownCauses = {
   timeout: "no answer in time",
   connection_lost: "the connection broke after the request was sent",
   garbage: "the answer could not be read",
+  mac_mismatch: "the answer's authentication code was wrong or missing",
   answer_mismatch: "the answer was about another operation or another amount",
   unmapped_response: "the processor's answer has no mapping",
   processor_fault: "the processor reported a fault of its own",

@@ -18,7 +18,7 @@ const differentShareMin = 0.5;
 export function weaknessOfKey(bytes: Uint8Array): string | undefined {
   const hex = Buffer.from(bytes).toString("hex");
   if (hex.startsWith(sandboxMark)) return "is a key of a sandbox";
-  if (new Set(bytes).size < bytes.length * differentShareMin) return "repeats itself: have it drawn at random";
+  if (new Set(bytes).size < bytes.length * differentShareMin || isHalfTwice(bytes)) return "repeats itself: have it drawn at random";
   if (isEvenlySpaced(bytes)) return "counts: have it drawn at random";
   if (bytes.every((byte) => byte >= 0x20 && byte < 0x7f)) return "is text: have it drawn at random";
   return undefined;
@@ -34,6 +34,12 @@ export function weaknessOfPassword(password: string, lengthMin = passwordLengthM
   if (new Set(password).size < Math.min(lengthMin / 2, 8)) return "repeats itself";
   if (isEvenlySpaced(Buffer.from(password))) return "counts";
   return undefined;
+}
+
+/** Two keys of triple DES that are one and the same are a key of single DES. */
+function isHalfTwice(bytes: Uint8Array): boolean {
+  const half = bytes.length / 2;
+  return bytes.length > 1 && bytes.every((byte, index) => index >= half || byte === bytes[index + half]);
 }
 
 /** 00 01 02 …, 12345678, ff fe fd … */

@@ -221,6 +221,7 @@ export const metricTable = {
         "slow_drip",
         "unmapped_code",
         "denied_query",
+        "wrong_mac",
         "delay",
       ],
     },

@@ -35,7 +35,8 @@ export type AcquirerAnswer =
   | { readonly kind: "authorization_not_found" };
 
 export type QueryAnswer =
-  | { readonly kind: "found"; readonly view: OperationView }
+  /** `isCaptured`: an authorization that took the money in the same operation. */
+  | { readonly kind: "found"; readonly view: OperationView; readonly isCaptured: boolean }
   | { readonly kind: "not_found" }
   /** A request with this reference is being booked right now. */
   | { readonly kind: "in_progress" };
@@ -77,7 +78,8 @@ export function createAcquirer(sql: Sql, settings: { readonly refundDelayMs: () 
       // Looked at before the books: a booking that ends in between is then found there.
       if (underway.has(reference)) return { kind: "in_progress" };
       const operation = await readOperation(sql, reference);
-      return operation === undefined ? { kind: "not_found" } : { kind: "found", view: viewOf(operation) };
+      if (operation === undefined) return { kind: "not_found" };
+      return { kind: "found", view: viewOf(operation), isCaptured: operation.isCaptured };
     },
     close: async () => {
       await Promise.all([authorizations.close(), movements.close()]);

@@ -14,6 +14,7 @@ export const faults = {
   slow_drip: "books the operation and sends the answer byte by byte, delay_ms (50) apart",
   unmapped_code: "books the operation and answers with a status and a code that no documentation lists",
   denied_query: "books as usual; a query is told that there is no such operation, whatever the books say",
+  wrong_mac: "ISO 8583 only: books the operation and answers with a wrong authentication code",
   delay: "books the operation and answers delay_ms (1,000) later than usual",
 } as const;
 

@@ -10,12 +10,12 @@ import type { Tracer } from "@florin/runtime/telemetry";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Acquirer, AcquirerAnswer } from "../app/acquirer.ts";
 import type { FaultRules, Rule } from "../app/fault-rules.ts";
+import type { RequestMeter, RequestResult } from "../app/request-meter.ts";
 import type { Fault, OperationName, RequestFacts } from "../domain/fault-rule.ts";
 import { drawLatencyMs, type Latency } from "../domain/latency.ts";
 import { parseProcessorId } from "../domain/operation.ts";
 import { sendError } from "./answer-body.ts";
 import { answerFaultily, delayMsDefault, type FaultTimes, holdAndCut } from "./faulty-answer.ts";
-import type { RequestMeter, RequestResult } from "./request-meter.ts";
 import {
   type AuthorizationBody,
   authorizationParams,
@@ -204,9 +204,9 @@ async function answerByRule(options: AcquirerRoutesOptions, exchange: Exchange, 
   return reply.code(status).send(body);
 }
 
-/** A denial befalls queries only: a rule that fits everything must not lose its turns on others. */
+/** A denial befalls queries only, and there are no codes here: a rule that fits everything must not lose its turns on others. */
 function takeRule(rules: FaultRules, facts: RequestFacts): Rule | undefined {
-  return rules.take(facts, ({ fault }) => fault !== "denied_query" || facts.operation === "query");
+  return rules.take(facts, ({ fault }) => fault !== "wrong_mac" && (fault !== "denied_query" || facts.operation === "query"));
 }
 
 /** The faults that come before the books. */
@@ -226,7 +226,7 @@ function resultOf(operation: OperationName, status: number): RequestResult {
 async function answerBadly({ reply }: Exchange, fault: Fault, { status, body }: Answer, times: FaultTimes): Promise<unknown> {
   if (fault === "unmapped_code") return reply.code(status).send({ ...body, status: "referred", response_code: "ZZ", decline_code: "" });
   if (fault === "denied_query") return sendError(reply, "operation_not_found");
-  if (fault === "outage" || fault === "timeout_before_charge" || fault === "delay") return reply;
+  if (fault === "outage" || fault === "timeout_before_charge" || fault === "delay" || fault === "wrong_mac") return reply;
   reply.hijack();
   await answerFaultily(reply.raw, fault, { status, body }, times);
   return reply;

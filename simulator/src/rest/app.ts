@@ -1,4 +1,4 @@
-/** The simulator's HTTP server: the acquirer's API and the admin API. Builds, does not listen. */
+/** The simulator's servers: the acquirer's API and the admin API over HTTP, and the acquirer over ISO 8583. Builds, does not listen. */
 import { setMaxListeners } from "node:events";
 import type { Server } from "node:http";
 import { AppError, type Secret } from "@florin/kernel";
@@ -7,12 +7,13 @@ import type { Logger, Telemetry } from "@florin/runtime/telemetry";
 import { type FastifyInstance, fastify } from "fastify";
 import { createAcquirer } from "../app/acquirer.ts";
 import { createFaultRules } from "../app/fault-rules.ts";
+import { createRequestMeter } from "../app/request-meter.ts";
 import type { Latency } from "../domain/latency.ts";
+import { createIso8583Host, type HostOptions } from "../iso8583/host.ts";
 import { acquirerRoutes } from "./acquirer-routes.ts";
 import { type AdminState, adminRoutes } from "./admin-routes.ts";
 import { sendError } from "./answer-body.ts";
 import { booksRoutes } from "./books-routes.ts";
-import { createRequestMeter } from "./request-meter.ts";
 
 const bodySizeBytesMax = 16_384;
 /** Longer than any caller keeps an idle connection, so the caller and not the acquirer ends it. */
@@ -27,6 +28,8 @@ export type SimulatorOptions = {
   readonly apiKey: Secret;
   readonly latency: Latency;
   readonly refundDelayMs: number;
+  /** Undefined: the acquirer speaks HTTP only. It listens when the HTTP server does. */
+  readonly iso8583: { readonly host: string; readonly port: number; readonly macKey: Secret } | undefined;
   readonly logger: Logger;
   readonly telemetry: Pick<Telemetry, "metrics" | "tracer">;
 };
@@ -73,12 +76,23 @@ export function buildSimulator(options: SimulatorOptions): FastifyInstance {
     adminRoutes(scope, state);
     booksRoutes(scope, options.sql);
   });
+  if (options.iso8583 !== undefined)
+    speakIso8583(app, { ...options, acquirer, rules: state.rules, latency: () => state.latency, meter }, options.iso8583);
   app.addHook("preClose", async () => {
     ending.abort();
     closeWhenAnswered(app.server);
   });
   app.addHook("onClose", () => acquirer.close());
   return app;
+}
+
+function speakIso8583(app: FastifyInstance, options: Omit<HostOptions, "macKey">, iso8583: NonNullable<SimulatorOptions["iso8583"]>): void {
+  const host = createIso8583Host({ ...options, macKey: iso8583.macKey });
+  app.addHook("onReady", async () => {
+    const port = await host.listen(iso8583.host, iso8583.port);
+    options.logger.info({ iso8583_port: port }, "simulator speaks ISO 8583");
+  });
+  app.addHook("preClose", () => host.close());
 }
 
 /** Answers under way are still given, and their connections closed then; what a caller does not read is cut. */

@@ -32,7 +32,7 @@ export function holdAndCut(response: ServerResponse, { delayMs, ending }: FaultT
 /** `response` is hijacked: nobody else answers. Faults that are ordinary answers (outage, unmapped_code, delay) are not made here. */
 export async function answerFaultily(
   response: ServerResponse,
-  fault: Exclude<Fault, "timeout_before_charge" | "outage" | "unmapped_code" | "denied_query" | "delay">,
+  fault: Exclude<Fault, "timeout_before_charge" | "outage" | "unmapped_code" | "denied_query" | "wrong_mac" | "delay">,
   answer: Answer,
   times: FaultTimes,
 ): Promise<void> {
