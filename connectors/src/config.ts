@@ -1,5 +1,16 @@
 /** Settings of the connectors process. */
-import { type ConfigValues, choice, defineConfig, integer, ratio, secretText, text, tlsFolder, url } from "@florin/runtime/config";
+import {
+  type ConfigValues,
+  choice,
+  defineConfig,
+  integer,
+  ratio,
+  secretHex,
+  secretText,
+  text,
+  tlsFolder,
+  url,
+} from "@florin/runtime/config";
 
 export const connectorsConfig = defineConfig("connectors", {
   environment: choice({
@@ -69,6 +80,34 @@ export const connectorsConfig = defineConfig("connectors", {
     min: 50,
     max: 30_000,
     default: 3_000,
+  }),
+  simisoAddress: url({
+    env: "FLORIN_SIMISO_ADDRESS",
+    help: "the sandbox's acquirer over ISO 8583, as tcp://host:port; empty: no such connector; refused in production",
+    protocols: ["tcp"],
+    default: "",
+  }),
+  simisoMacKey: secretHex({
+    env: "FLORIN_SIMISO_MAC_KEY",
+    help: "both keys of the retail MAC (ANSI X9.19) towards simiso; required with its address",
+    bytes: 16,
+    optional: true,
+  }),
+  simisoLinks: integer({
+    env: "FLORIN_SIMISO_LINKS",
+    help: "live links to simiso, each signed on by itself",
+    unit: "links",
+    min: 1,
+    max: 64,
+    default: 4,
+  }),
+  simisoInFlightMax: integer({
+    env: "FLORIN_SIMISO_IN_FLIGHT_MAX",
+    help: "requests to simiso without an answer, over all links; one more is not sent",
+    unit: "requests",
+    min: 1,
+    max: 65_536,
+    default: 4_096,
   }),
   otlpUrl: url({ env: "FLORIN_OTLP_URL", help: "collector of traces; empty: no export", protocols: ["http", "https"], default: "" }),
   traceRatio: ratio({ env: "FLORIN_TRACE_RATIO", help: "share of requests that is traced", default: 0 }),

@@ -27,7 +27,9 @@ runProcess({
     const telemetry = startTelemetry({ service: "connectors", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
     const { tls } = watchTls({ directoryOrOff: config.tlsDir, name: "connectors", logger });
     const vault = connectFramed(VaultService, { address: config.vaultAddress, tls, peerName: "vault", metrics: telemetry.metrics, logger });
-    const registry = createRegistry(config);
+    const registry = createRegistry(config, (connector, notice) =>
+      telemetry.metrics.count("connectors_link_notices_total", { connector, notice }),
+    );
     const operations = createOperations({
       registry,
       openCard: createCardOpener({ client: vault, timeoutMs: config.vaultTimeoutMs, logger }),

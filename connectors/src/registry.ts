@@ -2,17 +2,21 @@
 import { assert, required } from "@florin/kernel";
 import type { ConnectorsConfig } from "./config.ts";
 import type { Connector } from "./contract/connector.ts";
+import type { LinkNotice } from "./iso8583/link/processor-links.ts";
+import { createSimiso } from "./simiso/simiso.ts";
 import { createSimpay } from "./simpay/simpay.ts";
 
 /** A connector, or undefined where it is not configured. */
-type MakeConnector = (config: ConnectorsConfig) => Connector | undefined;
+type MakeConnector = (config: ConnectorsConfig, onLinkNotice: OnLinkNotice) => Connector | undefined;
+/** What happens on a live link beside answers. */
+export type OnLinkNotice = (connector: string, notice: LinkNotice) => void;
 
-const makers: readonly MakeConnector[] = [simpay];
+const makers: readonly MakeConnector[] = [simiso, simpay];
 
 export type Registry = ReadonlyMap<string, Connector>;
 
-export function createRegistry(config: ConnectorsConfig): Registry {
-  return registryOf(makers.map((make) => make(config)).filter((connector) => connector !== undefined));
+export function createRegistry(config: ConnectorsConfig, onLinkNotice: OnLinkNotice): Registry {
+  return registryOf(makers.map((make) => make(config, onLinkNotice)).filter((connector) => connector !== undefined));
 }
 
 /** By name. */
@@ -20,6 +24,19 @@ export function registryOf(connectors: readonly Connector[]): Registry {
   const registry = new Map(connectors.map((connector) => [connector.name, connector]));
   assert(registry.size === connectors.length, "no two connectors have one name");
   return registry;
+}
+
+function simiso(config: ConnectorsConfig, onLinkNotice: OnLinkNotice): Connector | undefined {
+  if (config.simisoAddress === "") return undefined;
+  // The simulator's host: it has no certificate, and its keys are a sandbox's.
+  assert(config.environment !== "production", "simiso is an acquirer of the sandbox");
+  const { hostname, port } = new URL(config.simisoAddress);
+  return createSimiso({
+    addresses: Array.from({ length: config.simisoLinks }, () => ({ host: hostname, port: Number(port), tls: undefined })),
+    macKey: required(config.simisoMacKey, "FLORIN_SIMISO_MAC_KEY"),
+    inFlightMax: config.simisoInFlightMax,
+    onNotice: (notice) => onLinkNotice("simiso", notice),
+  });
 }
 
 function simpay(config: ConnectorsConfig): Connector | undefined {

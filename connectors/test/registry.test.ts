@@ -10,12 +10,14 @@ const everything = {
   FLORIN_VAULT_ADDRESS: "127.0.0.1:1",
   FLORIN_SIMPAY_URL: "http://127.0.0.1:1",
   FLORIN_SIMPAY_API_KEY: "simpay_test",
+  FLORIN_SIMISO_ADDRESS: "tcp://127.0.0.1:1",
+  FLORIN_SIMISO_MAC_KEY: "0123456789abcdeffedcba9876543210",
 };
 
 test("every connector that can be registered has its name's conformance test", async () => {
-  const registry = createRegistry(loadConfig(connectorsConfig, everything));
+  const registry = createRegistry(loadConfig(connectorsConfig, everything), () => undefined);
   // One folder per processor, beside the rooms that all share: a new one has to be in the registry and in the settings above.
-  const rooms = new Set(["app", "clients", "contract", "http1", "rpc", "workers"]);
+  const rooms = new Set(["app", "clients", "contract", "http1", "iso8583", "rpc", "workers"]);
   const folders = readdirSync(new URL("../src/", import.meta.url), { withFileTypes: true }).filter((entry) => entry.isDirectory());
   expect([...registry.keys()]).toEqual(folders.map((folder) => folder.name).filter((name) => !rooms.has(name)));
   for (const name of registry.keys()) {
@@ -26,6 +28,6 @@ test("every connector that can be registered has its name's conformance test", a
 });
 
 test("what is not configured is not there", () => {
-  const { FLORIN_SIMPAY_URL: _url, ...without } = everything;
-  expect(createRegistry(loadConfig(connectorsConfig, without)).size).toBe(0);
+  const { FLORIN_SIMPAY_URL: _url, FLORIN_SIMISO_ADDRESS: _address, ...without } = everything;
+  expect(createRegistry(loadConfig(connectorsConfig, without), () => undefined).size).toBe(0);
 });

@@ -19,7 +19,9 @@ export type SimulatorProcess = {
   stop(): Promise<void>;
 };
 
-export async function startSimulator(options: { latency?: string } = {}): Promise<SimulatorProcess> {
+export async function startSimulator(
+  options: { latency?: string; iso8583?: { port: number; macKeyHex: string } } = {},
+): Promise<SimulatorProcess> {
   const server = await testPostgres();
   const { ownerUrl, appUrl } = await createServiceDatabase({
     superuserUrl: server.superuserUrl,
@@ -36,6 +38,12 @@ export async function startSimulator(options: { latency?: string } = {}): Promis
     FLORIN_SIMPAY_API_KEY: simpayApiKey,
     FLORIN_SIMULATOR_LATENCY: options.latency ?? "none",
     FLORIN_SIMULATOR_REFUND_DELAY_MS: String(refundDelayMs),
+    ...(options.iso8583 === undefined
+      ? {}
+      : {
+          FLORIN_SIMULATOR_ISO8583_PORT: String(options.iso8583.port),
+          FLORIN_SIMULATOR_ISO8583_MAC_KEY: options.iso8583.macKeyHex,
+        }),
     FLORIN_LOG_LEVEL: "warn",
     FLORIN_DIE_WITH_PARENT: "1",
   });

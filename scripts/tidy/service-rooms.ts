@@ -37,10 +37,11 @@ export const serviceRooms: Readonly<Record<string, Readonly<Record<string, Room>
       instead: "a transport knows bytes and connections, no payments",
     },
     simpay: connector,
+    simiso: { ...connector, own: [...connector.own, "iso8583"] },
     // Codec, framing, link and multiplexer have one room: they speak of the same messages.
     iso8583: connector,
     "registry.ts": {
-      own: ["contract", "type:config.ts", "simpay"],
+      own: ["contract", "type:config.ts", "type:iso8583", "simiso", "simpay"],
       kernel: true,
       runtime: true,
       gen: false,

@@ -285,7 +285,11 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
         if (!world.connector.capabilities.reversal) context.skip("the processor cannot reverse by our reference");
       });
 
-      const reverse = (of: { reference: string; paymentId: string; amount: bigint }, authorizationReference: string, reference: string) =>
+      const reverse = (
+        of: { reference: string; paymentId: string; amount: bigint; capture?: boolean },
+        authorizationReference: string,
+        reference: string,
+      ) =>
         world.connector.reverse(
           {
             reference,
@@ -295,6 +299,7 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
             paymentId: of.paymentId,
             amount: of.amount,
             currency: "EUR",
+            isPurchase: of.capture === true,
           },
           call(),
         );
@@ -308,7 +313,14 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
         expect(await world.effects(asked.reference)).toBe(0);
         await expectQueried(asked.reference, { kind: "declined" });
         const link = { authorizationReference: asked.reference, processorReference: "", merchantId: world.merchantId };
-        const refund = { ...link, reference: world.newReference("refund"), amount: 1n, currency: "EUR", reason: "returned" };
+        const refund = {
+          ...link,
+          reference: world.newReference("refund"),
+          amount: 1n,
+          currency: "EUR",
+          reason: "returned",
+          isPurchase: true,
+        };
         expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "declined" });
       });
 
@@ -350,7 +362,15 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
       test("a processor that cannot be reached has not reversed", async () => {
         const asked = command();
         const { reference: originalReference, merchantId, paymentId, amount, currency } = asked;
-        const reversal = { originalReference, authorizationReference: originalReference, merchantId, paymentId, amount, currency };
+        const reversal = {
+          originalReference,
+          authorizationReference: originalReference,
+          merchantId,
+          paymentId,
+          amount,
+          currency,
+          isPurchase: false,
+        };
         const outcome = await world.unreachable.reverse({ ...reversal, reference: world.newReference("reversal") }, call());
         expect(outcome).toMatchObject({ kind: "not_sent" });
       });
@@ -381,7 +401,14 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
           return (patience: ConnectorCall) => world.connector.void(release, patience);
         },
         refund: async (reference: string) => {
-          const refund = { ...(await authorized({ capture: true })), reference, amount: 400n, currency: "EUR", reason: "returned" };
+          const refund = {
+            ...(await authorized({ capture: true })),
+            reference,
+            amount: 400n,
+            currency: "EUR",
+            reason: "returned",
+            isPurchase: true,
+          };
           return (patience: ConnectorCall) => world.connector.refund(refund, patience);
         },
       } as const;
@@ -418,7 +445,14 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
       test("a refund is accepted first and final later", async (context) => {
         needsQuery(context);
         const link = await authorized({ capture: true });
-        const refund = { ...link, reference: world.newReference("refund"), amount: 300n, currency: "EUR", reason: "returned" };
+        const refund = {
+          ...link,
+          reference: world.newReference("refund"),
+          amount: 300n,
+          currency: "EUR",
+          reason: "returned",
+          isPurchase: true,
+        };
         expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "approved", isFinal: false });
         await new Promise((resolve) => setTimeout(resolve, world.refundDelayMs + 50));
         expect(await queried(refund.reference)).toMatchObject({ kind: "approved", isFinal: true });
@@ -429,7 +463,14 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
       test("a refund that fails later is a decline when it is asked about", async (context) => {
         needsQuery(context);
         const link = await authorized({ capture: true }, world.card("refund_fails"));
-        const refund = { ...link, reference: world.newReference("refund"), amount: 1_000n, currency: "EUR", reason: "returned" };
+        const refund = {
+          ...link,
+          reference: world.newReference("refund"),
+          amount: 1_000n,
+          currency: "EUR",
+          reason: "returned",
+          isPurchase: true,
+        };
         expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "approved", isFinal: false });
         await new Promise((resolve) => setTimeout(resolve, world.refundDelayMs + 50));
         expect(await queried(refund.reference)).toMatchObject({ kind: "declined" });

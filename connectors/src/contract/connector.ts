@@ -73,6 +73,8 @@ export type RefundCommand = AuthorizationLink & {
   readonly amount: bigint;
   readonly currency: string;
   readonly reason: string;
+  /** The authorization took the money in the same operation. */
+  readonly isPurchase: boolean;
 };
 
 /** Undoes the operation with `originalReference`, whatever became of it. */
@@ -85,6 +87,8 @@ export type ReverseCommand = {
   readonly paymentId: string;
   readonly amount: bigint;
   readonly currency: string;
+  /** The authorization took the money in the same operation. */
+  readonly isPurchase: boolean;
 };
 
 export type ConnectorCall = {

@@ -48,8 +48,8 @@ export function toRefundCommand(request: RefundRequest): RefundCommand {
   checkMoney(request);
   if (request.reason.length > reasonLengthMax)
     throw invalid("parameter_invalid", `reason is at most ${reasonLengthMax} characters`, "reason");
-  const { reference, amount, currency, reason } = request;
-  return { ...toLink(request), reference, amount, currency, reason };
+  const { reference, amount, currency, reason, isPurchase } = request;
+  return { ...toLink(request), reference, amount, currency, reason, isPurchase };
 }
 
 export function toReverseCommand(request: ReverseRequest): ReverseCommand {
@@ -59,8 +59,8 @@ export function toReverseCommand(request: ReverseRequest): ReverseCommand {
   checkId("merchant", request.merchantId, "merchant_id");
   checkId("payment", request.paymentId, "payment_id");
   checkMoney(request);
-  const { reference, originalReference, authorizationReference, merchantId, paymentId, amount, currency } = request;
-  return { reference, originalReference, authorizationReference, merchantId, paymentId, amount, currency };
+  const { reference, originalReference, authorizationReference, merchantId, paymentId, amount, currency, isPurchase } = request;
+  return { reference, originalReference, authorizationReference, merchantId, paymentId, amount, currency, isPurchase };
 }
 
 /** The reference of any operation. */

@@ -149,6 +149,12 @@ export const metricTable = {
       outcome: ["approved", "declined", "not_sent", "unknown"],
     },
   },
+  connectors_link_notices_total: {
+    kind: "counter",
+    unit: "{message}",
+    help: "Messages on live links to processors that were nobody's answer.",
+    labels: { connector: { valuesMax: 40 }, notice: ["late", "duplicate", "stray", "garbled", "mac_wrong", "unasked"] },
+  },
   connectors_request_duration_seconds: {
     kind: "histogram",
     unit: "s",

@@ -83,7 +83,7 @@ export function createConnectorGateway(o: {
         amount: payment.amount,
         currency: payment.currency,
         token: payment.token,
-        capture: payment.captureMode === "automatic",
+        capture: isPurchase(payment),
         merchantReference: payment.merchantReference,
       };
       return send("switch.send_authorize", traceparent, (options) => client.authorize(request, options));
@@ -97,7 +97,14 @@ export function createConnectorGateway(o: {
       return send("switch.send_void", traceparent, (options) => client.void(request, options));
     },
     refund: (payment, { id, amount, reason, traceparent }) => {
-      const request = { ...authorizationOf(payment), reference: id, amount, currency: payment.currency, reason };
+      const request = {
+        ...authorizationOf(payment),
+        reference: id,
+        amount,
+        currency: payment.currency,
+        reason,
+        isPurchase: isPurchase(payment),
+      };
       return send("switch.send_refund", traceparent, (options) => client.refund(request, options));
     },
     reverse: (payment, { id, originalId, amount, connector, traceparent }) => {
@@ -111,6 +118,7 @@ export function createConnectorGateway(o: {
         paymentId: payment.id,
         amount,
         currency: payment.currency,
+        isPurchase: isPurchase(payment),
       };
       return send("switch.send_reverse", traceparent, (options) => client.reverse(request, options));
     },
@@ -124,6 +132,11 @@ export function createConnectorGateway(o: {
       }
     },
   };
+}
+
+/** The authorization takes the money in the same operation: said when it is sent, and to processors that find it by that later. */
+function isPurchase(payment: Payment): boolean {
+  return payment.captureMode === "automatic";
 }
 
 /** Asked for once a minute; while the connectors cannot be asked, what is known stays. */

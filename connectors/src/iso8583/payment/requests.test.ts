@@ -53,7 +53,7 @@ const command = {
 };
 const link = { authorizationReference: attempt, processorReference: "", merchantId };
 const capture = { ...link, reference: id("capture", 4), amount: 400n, currency: "JPY" };
-const refund = { ...capture, reference: id("refund", 5), reason: "returned" };
+const refund = { ...capture, reference: id("refund", 5), reason: "returned", isPurchase: true };
 const reversal = {
   reference: id("reversal", 6),
   originalReference: attempt,
@@ -62,6 +62,7 @@ const reversal = {
   paymentId: command.paymentId,
   amount: 12_345n,
   currency: "EUR",
+  isPurchase: false,
 };
 const messages: readonly (readonly [string, () => IsoMessage])[] = [
   ["authorization", () => authorizeMessage(profile, command, card())],
@@ -106,7 +107,7 @@ describe.each(dialects.filter(({ version }) => version === "1987").map((data) =>
 test("an authorization carries the card once, its amount in twelve digits and its currency by number", () => {
   const message = authorizeMessage(profile, { ...command, amount: 999_999_999_999n }, card());
   expect([2, 4, 14, 49].map((field) => text(message, field))).toEqual([testCards.visa.number, "999999999999", "3503", "978"]);
-  expect(text(message, 48)).toBe(`0130${attempt}110410101213Main Street 19203123`);
+  expect(text(message, 48)).toBe(`0130${attempt}0330${command.paymentId}110410101213Main Street 19203123`);
   expect(numericCurrency("JPY")).toBe("392");
 });
 

@@ -5,8 +5,8 @@
  * refunds; 0420, or 0421 when it may have been sent before, undoes an operation whatever became of it. Everything after an authorization
  * names it by DE 90 (type, trace number, time, institutions) and our reference: no card is opened for it.
  *
- * DE 48 carries our reference (01), for later operations the one that they are about (02), and with a card: security code (92), postal code (11)
- * and street (12) for the address check.
+ * DE 48 carries our reference (01), for later operations the one that they are about (02), with an authorization and a reversal the payment (03), with
+ * a reversal the authorization (04), and with a card: security code (92), postal code (11) and street (12) for the address check.
  */
 import { assert, currencies, isCurrency, type Secret } from "@florin/kernel";
 import type { AuthorizeCommand, CaptureCommand, Card, RefundCommand, ReverseCommand, VoidCommand } from "../../contract/connector.ts";
@@ -41,12 +41,15 @@ export function authorizeMessage(profile: PaymentProfile, command: AuthorizeComm
   const month = String(card.expMonth).padStart(2, "0");
   fields.set(2, card.number).set(14, `${String(card.expYear).slice(-2)}${month}`);
   fields.set(18, profile.merchantCategory).set(22, profile.entryMode).set(25, profile.conditionCode).set(43, profile.acceptorName);
-  fields.set(42, profile.acceptorIdOf(command.merchantId)).set(48, authorizeData(command.reference, card));
+  fields.set(42, profile.acceptorIdOf(command.merchantId)).set(48, authorizeData(command, card));
   return { mti: command.capture ? "0200" : "0100", fields };
 }
 
-function authorizeData(reference: string, card: Card): Secret {
-  const elements: SubElement[] = [{ tag: "01", value: reference }];
+function authorizeData({ reference, paymentId }: AuthorizeCommand, card: Card): Secret {
+  const elements: SubElement[] = [
+    { tag: "01", value: reference },
+    { tag: "03", value: paymentId },
+  ];
   const postalCode = plainText(card.postalCode, postalCodeMax);
   const street = plainText(card.addressLine1, streetMax);
   if (postalCode !== "") elements.push({ tag: "11", value: postalCode });
@@ -92,7 +95,11 @@ export function reversalMessage(
 ): IsoMessage {
   const isRefund = command.originalReference.startsWith("ref_");
   const fields = operationFields(profile, command.reference, isRefund ? refundOfPurchase : purchase, command);
-  return about(profile, { mti: o.isRepeat ? "0421" : "0420", fields }, { ...command, originalMti: o.originalMti });
+  const more = [
+    { tag: "03", value: command.paymentId },
+    { tag: "04", value: command.authorizationReference },
+  ];
+  return about(profile, { mti: o.isRepeat ? "0421" : "0420", fields }, { ...command, originalMti: o.originalMti, more });
 }
 
 type Money = { readonly amount: bigint; readonly currency: string };
@@ -129,6 +136,7 @@ type Original = {
   readonly originalReference: string;
   readonly originalMti: string;
   readonly merchantId: string;
+  readonly more?: readonly SubElement[];
 };
 
 /** Adds what the message is about. */
@@ -141,6 +149,7 @@ function about(profile: PaymentProfile, { mti, fields }: { mti: string; fields: 
     writePrivateData([
       { tag: "01", value: original.reference },
       { tag: "02", value: original.originalReference },
+      ...(original.more ?? []),
     ]),
   );
   fields.set(90, original.originalMti + stan + transmission + institutions);

@@ -1,0 +1,110 @@
+/**
+ * simiso: the acquirer of the sandbox over ISO 8583, as an example of a processor that has live links and no query. Its own words are in
+ * `profile.ts`; everything else is what `src/iso8583` offers to any processor.
+ *
+ * What nobody knows is reversed, never taken for a decline: `unknownStrategy` is "reverse". Captures, voids and refunds are repeated with their
+ * reference, which makes the same message again.
+ */
+import type { Secret } from "@florin/kernel";
+import { systemTiming } from "@florin/runtime/timing";
+import type { Connector, ConnectorCall, PingAnswer, ReverseCommand } from "../contract/connector.ts";
+import { notSent, type Outcome, unknown } from "../contract/outcome.ts";
+import type { IsoMessage } from "../iso8583/codec/message.ts";
+import { wipeMessage } from "../iso8583/codec/message.ts";
+import type { LaneAddress } from "../iso8583/link/lane.ts";
+import { createProcessorLinks, type LinkNotice, type ProcessorLinks } from "../iso8583/link/processor-links.ts";
+import { identityOf } from "../iso8583/payment/identity.ts";
+import { type Asked, readReply } from "../iso8583/payment/read-reply.ts";
+import { authorizeMessage, captureMessage, refundMessage, reversalMessage, voidMessage } from "../iso8583/payment/requests.ts";
+import { linkProfile, linkSettings, paymentProfile } from "./profile.ts";
+import { RecentReferences } from "./recent-references.ts";
+
+export type SimisoOptions = {
+  /** One link each. */
+  readonly addresses: readonly LaneAddress[];
+  /** 16 bytes: both keys of the retail MAC. */
+  readonly macKey: Secret;
+  /** Requests without an answer, over all links. */
+  readonly inFlightMax: number;
+  readonly onNotice?: (notice: LinkNotice) => void;
+};
+
+const waitingMax = 4_096;
+/** Longer than any caller waits for an answer. */
+const rememberedMs = 180_000;
+const rememberedMax = 100_000;
+const backlogBytesMax = 1_048_576;
+const reversalsRememberedMax = 10_000;
+
+export function createSimiso(options: SimisoOptions): Connector {
+  const { addresses, macKey, inFlightMax, onNotice } = options;
+  const links = createProcessorLinks({
+    profile: linkProfile(macKey),
+    ...{ addresses, settings: linkSettings, inFlightMax, waitingMax, rememberedMs, rememberedMax, backlogBytesMax },
+    ...{ timing: systemTiming, wallMs: Date.now, random: Math.random },
+    ...(onNotice === undefined ? {} : { onNotice }),
+  });
+  const reversals = new RecentReferences(reversalsRememberedMax);
+  const operate = (message: IsoMessage, call: ConnectorCall) => exchange(links, message, { kind: "operation" }, call);
+  return {
+    name: "simiso",
+    capabilities: {
+      currencies: [],
+      brands: ["visa", "mastercard", "amex", "discover", "diners", "jcb", "unionpay"],
+      multipleCaptures: true,
+      voidAfterCapture: true,
+      multipleRefunds: true,
+      idempotent: true,
+      query: false,
+      reversal: true,
+      unknownStrategy: "reverse",
+      authorizationHours: 168,
+    },
+    authorize(command, card, call) {
+      const message = authorizeMessage(paymentProfile, command, card);
+      // The message has its own copy; the number is the card's, and is wiped with the message.
+      card.securityCode?.wipe();
+      return operate(message, call);
+    },
+    capture: (command, call) => operate(captureMessage(paymentProfile, command), call),
+    void: (command, call) => operate(voidMessage(paymentProfile, command), call),
+    refund: (command, call) => operate(refundMessage(paymentProfile, command, command.isPurchase ? "0200" : "0100"), call),
+    reverse(command, call) {
+      const isRepeat = reversals.add(command.reference);
+      const message = reversalMessage(paymentProfile, command, { originalMti: originalTypeOf(command), isRepeat });
+      const { atMs } = identityOf(command.originalReference, paymentProfile.terminals);
+      return exchange(links, message, { kind: "reversal", originalAgeMs: Date.now() - atMs }, call);
+    },
+    // Nobody can be asked, which is not to say that there is nothing.
+    query: async () => ({ kind: "found", outcome: unknown("not_reached") }),
+    ping: (call) => ping(links, call),
+    isUp: () => links.isUp(),
+    close: () => links.close(),
+  };
+}
+
+/** The type of the message that the operation to undo was sent with. */
+function originalTypeOf({ originalReference, isPurchase }: ReverseCommand): string {
+  if (originalReference.startsWith("cap_")) return "0220";
+  if (originalReference.startsWith("voi_")) return "0400";
+  return originalReference.startsWith("ref_") || isPurchase ? "0200" : "0100";
+}
+
+async function exchange(links: ProcessorLinks, request: IsoMessage, asked: Asked, call: ConnectorCall): Promise<Outcome> {
+  const answer = await links.exchange(request, call.deadlineAtMs);
+  if (answer.kind === "not_sent") return notSent(answer.cause);
+  if (answer.kind === "unknown") return unknown(answer.cause);
+  try {
+    return readReply(request, answer.message, asked);
+  } finally {
+    wipeMessage(answer.message);
+  }
+}
+
+async function ping(links: ProcessorLinks, call: ConnectorCall): Promise<PingAnswer> {
+  const startedAtMs = performance.now();
+  const answer = await links.echo(call.deadlineAtMs);
+  if (answer.kind !== "answered") return { kind: "down" };
+  wipeMessage(answer.message);
+  return { kind: "up", roundTripUs: Math.max(1, Math.round((performance.now() - startedAtMs) * 1_000)) };
+}
