@@ -34,14 +34,17 @@ export type Answer = { readonly status: number; readonly headers: Headers; reado
 /** Its edge's, and what follows from it. */
 const portsOfStack = 40;
 
-/** Starts a stack and waits until it took its first payment. `env` reaches every process. */
+/** Starts a stack and waits until it took its first payment. `env` reaches every process; one that dies is started again where `restarts` says so. */
 export async function startStack(o: {
   readonly profile: "embedded" | "full";
   readonly env?: Readonly<Record<string, string>>;
+  readonly restarts?: boolean;
 }): Promise<Stack> {
   const directory = mkdtempSync(join(tmpdir(), "florin-stack-"));
   const common = ["--directory", directory];
-  await florin(["up", "--detach", "--profile", o.profile, "--port", String(await freePortBlock(portsOfStack)), ...common], o.env);
+  const restart = o.restarts === true ? ["--restart"] : [];
+  const port = String(await freePortBlock(portsOfStack));
+  await florin(["up", "--detach", "--profile", o.profile, "--port", port, ...restart, ...common], o.env);
   const up = JSON.parse(readFileSync(join(directory, "up.json"), "utf8")) as UpFile;
   return {
     ...up,

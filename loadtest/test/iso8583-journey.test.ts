@@ -1,0 +1,91 @@
+/** Payments over live ISO 8583 links, from the merchant's REST call to the books of the host, on the real parts. */
+import { randomBytes } from "node:crypto";
+import { freePort } from "@florin/runtime/testing";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { authorizeBody, call, type Stack, startStack, untilTrue } from "./stack.ts";
+
+let stack: Stack;
+/** Every operation's longest wait for the host, ms: silence is noticed soon. */
+const patienceMs = 2_000;
+const decisionMsMax = 90_000;
+
+beforeAll(async () => {
+  const port = String(await freePort());
+  const macKey = randomBytes(16).toString("hex");
+  const env = {
+    FLORIN_CONNECTOR: "simiso",
+    FLORIN_SIMULATOR_ISO8583_PORT: port,
+    FLORIN_SIMULATOR_ISO8583_MAC_KEY: macKey,
+    FLORIN_SIMISO_ADDRESS: `tcp://127.0.0.1:${port}`,
+    FLORIN_SIMISO_MAC_KEY: macKey,
+    FLORIN_OPERATION_TIMEOUT_MS_MAX: String(patienceMs),
+  };
+  stack = await startStack({ profile: "embedded", env, restarts: true });
+});
+afterAll(async () => {
+  await stack?.stop();
+});
+
+type Operation = { readonly operation: string; readonly status: string };
+type Books = Readonly<Record<string, unknown>> & { readonly operations: readonly Operation[] };
+
+async function booksOf(paymentId: unknown): Promise<Books> {
+  return (await (await fetch(`${stack.simulatorUrl}/admin/books/payments/${paymentId}`)).json()) as Books;
+}
+
+async function fail(rule: Readonly<Record<string, unknown>>): Promise<void> {
+  const response = await fetch(`${stack.simulatorUrl}/admin/rules`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ times: 1, ...rule }),
+  });
+  expect(response.status).toBe(201);
+}
+
+async function typesOf(paymentId: unknown): Promise<readonly string[]> {
+  const { body } = await call(stack, "GET", `/v1/payments/${paymentId}/events`);
+  return (body["data"] as { type: string }[]).map((event) => event.type);
+}
+
+test("authorize, capture a part, refund, void the rest: the host's books say the same", async () => {
+  const authorized = await call(stack, "POST", "/v1/payments/authorize", authorizeBody());
+  expect(authorized.body).toMatchObject({ status: "authorized", processor_response: { code: "00" } });
+  const { id } = authorized.body;
+  expect((await call(stack, "POST", `/v1/payments/${id}/capture`, { amount: 4_000 })).body).toMatchObject({ amount_captured: 4_000 });
+  const refunded = await call(stack, "POST", `/v1/payments/${id}/refund`, { amount: 1_500, reason: "one item returned" });
+  expect(refunded.body).toMatchObject({ amount_refunded: 1_500, refunds: [{ amount: 1_500, status: "succeeded" }] });
+  expect((await call(stack, "POST", `/v1/payments/${id}/void`)).status).toBe(200);
+  const totals = { amount_authorized: 10_000, amount_captured: 4_000, amount_voided: 6_000, amount_refunded: 1_500 };
+  expect(await booksOf(id)).toMatchObject(totals);
+});
+
+test("a purchase in one step is refunded as one, and a decline is a decline", async () => {
+  const paid = await call(stack, "POST", "/v1/payments/authorize", authorizeBody({ capture_mode: "automatic" }));
+  expect(paid.body).toMatchObject({ status: "captured", amount_captured: 10_000 });
+  const refunded = await call(stack, "POST", `/v1/payments/${paid.body["id"]}/refund`, { reason: "all of it" });
+  expect(refunded.body).toMatchObject({ status: "refunded", amount_refunded: 10_000 });
+  const token = { type: "card", token: "tok_visa_9995" };
+  expect((await call(stack, "POST", "/v1/payments/authorize", authorizeBody({ payment_method: token }))).status).toBe(402);
+});
+
+test("a time-out is reversed, not declined, and the reversal outlives kill -9 of the process that sends it", async () => {
+  const amount = 4_321;
+  await fail({ fault: "timeout_after_charge", match: { operation: "authorization", amount } });
+  // The first reversal meets silence: nobody has answered it when its sender is killed.
+  await fail({ fault: "timeout_before_charge", match: { operation: "reversal", amount } });
+  const asked = await call(stack, "POST", "/v1/payments/authorize", authorizeBody({ amount }));
+  const id = asked.body["id"];
+  expect(asked.status).toBe(202);
+  expect((await booksOf(id))["amount_authorized"]).toBe(amount);
+  expect(await typesOf(id)).not.toContain("payment_declined");
+  const connectors = stack.processes.find(({ name }) => name === "connectors");
+  if (connectors === undefined) throw new Error("a stack has connectors");
+  process.kill(connectors.pid, "SIGKILL");
+  await untilTrue(async () => (await typesOf(id)).includes("authorization_reversed"), decisionMsMax);
+  const { rules } = (await (await fetch(`${stack.simulatorUrl}/admin/rules`)).json()) as { rules: { happened: number }[] };
+  expect(rules.map(({ happened }) => happened)).toEqual([1, 1]);
+  const books = await booksOf(id);
+  expect(books).toMatchObject({ amount_authorized: 0, amount_captured: 0 });
+  const of = (operation: string) => books.operations.filter((one) => one.operation === operation).map(({ status }) => status);
+  expect([of("authorization"), of("reversal")]).toEqual([["reversed"], ["approved"]]);
+});
