@@ -1,0 +1,283 @@
+import { required } from "@florin/kernel";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type CallResult, type CircuitSettings, type CircuitState, createCircuitBreaker, type Ticket } from "./circuit-breaker.ts";
+
+const settings: CircuitSettings = { failureShare: 0.5, volumeMin: 10, windowMs: 2_000, slowAfterMs: 1_500, openMs: 1_000, probesMax: 3 };
+
+function open(changes: Partial<CircuitSettings> = {}) {
+  const clock = { ms: 0 };
+  const states: CircuitState[] = [];
+  const breaker = createCircuitBreaker({
+    settings: { ...settings, ...changes },
+    now: () => clock.ms,
+    onChange: (state) => states.push(state),
+  });
+  const admit = (): Ticket => required(breaker.admit(), "a ticket");
+  const call = (result: CallResult, times = 1): void => {
+    for (let count = 0; count < times; count += 1) breaker.settle(admit(), result);
+  };
+  return { breaker, clock, states, admit, call };
+}
+
+/** Opened by failures at 0 ms, and so long ago that probes are let through. */
+function halfOpen() {
+  const stage = open();
+  stage.call("failure", 10);
+  stage.clock.ms = 1_000;
+  return stage;
+}
+
+describe("a closed circuit", () => {
+  test("opens at half of the results, not below, and lets nothing through then", () => {
+    const { breaker, call } = open();
+    call("success", 10);
+    call("failure", 9);
+    expect(breaker.state).toBe("closed");
+    call("failure");
+    expect(breaker.state).toBe("open");
+    expect(breaker.admit()).toBeUndefined();
+  });
+
+  test("stays closed while there are too few results to judge by", () => {
+    const { breaker, call } = open();
+    call("failure", 9);
+    expect(breaker.state).toBe("closed");
+    call("failure");
+    expect(breaker.state).toBe("open");
+  });
+
+  test("forgets results that are older than the window", () => {
+    const { breaker, clock, call } = open();
+    call("failure", 9);
+    clock.ms = 2_000;
+    call("failure");
+    expect(breaker.state).toBe("closed");
+  });
+
+  test("is not moved by results that say nothing about the party", () => {
+    const { breaker, call } = open();
+    call("failure", 9);
+    call("ignored", 100);
+    expect(breaker.state).toBe("closed");
+  });
+
+  test("opens for calls that have no answer after the slow mark, before any of them ends", () => {
+    const { breaker, clock, admit } = open();
+    // Ten calls a slice to a party that hangs from the first one on.
+    for (; breaker.state === "closed" && clock.ms < 10_000; clock.ms += 200)
+      for (let count = 0; count < 10 && breaker.isAdmitting; count += 1) admit();
+    expect(clock.ms).toBeGreaterThanOrEqual(settings.slowAfterMs);
+    expect(clock.ms).toBeLessThanOrEqual(2_000);
+  });
+
+  test("counts a slow call once, though its answer arrives at last", () => {
+    const { breaker, clock, admit, call } = open();
+    const slow = Array.from({ length: 9 }, admit);
+    for (; clock.ms < 1_800; clock.ms += 200) expect(breaker.state).toBe("closed");
+    for (const ticket of slow) breaker.settle(ticket, "failure");
+    expect(breaker.state).toBe("closed");
+    call("failure");
+    expect(breaker.state).toBe("open");
+  });
+
+  test("does not blame the party when this process stood still", () => {
+    const { breaker, clock, admit } = open();
+    const tickets = Array.from({ length: 100 }, admit);
+    clock.ms = 3_000;
+    expect(breaker.state).toBe("closed");
+    for (const ticket of tickets) breaker.settle(ticket, "failure");
+    expect(breaker.state).toBe("closed");
+  });
+});
+
+describe("a circuit that opened", () => {
+  test("lets as many probes through as it needs, and only after its time", () => {
+    const { breaker, clock } = halfOpen();
+    clock.ms = 999;
+    expect(breaker.admit()).toBeUndefined();
+    clock.ms = 1_000;
+    expect([1, 2, 3, 4].map(() => breaker.admit() !== undefined)).toEqual([true, true, true, false]);
+    expect([breaker.state, breaker.isAdmitting]).toEqual(["half_open", false]);
+  });
+
+  test("closes when every probe succeeds, and old failures are forgotten", () => {
+    const { breaker, states, call } = halfOpen();
+    call("success", 3);
+    call("failure", 9);
+    expect(breaker.state).toBe("closed");
+    expect(states).toEqual(["open", "half_open", "closed"]);
+  });
+
+  test("opens again at the first probe that fails, for its whole time", () => {
+    const { breaker, clock, call } = halfOpen();
+    clock.ms = 1_500;
+    call("success", 2);
+    call("failure");
+    clock.ms = 2_499;
+    expect(breaker.state).toBe("open");
+    clock.ms = 2_500;
+    expect(breaker.state).toBe("half_open");
+  });
+
+  test("opens again when a probe gets no answer", () => {
+    const { breaker, clock } = halfOpen();
+    for (; clock.ms < 3_000 && breaker.state === "half_open"; clock.ms += 100) breaker.admit();
+    expect(breaker.state).toBe("open");
+  });
+
+  test("gives a probe back that said nothing about the party", () => {
+    const { breaker, call } = halfOpen();
+    call("ignored", 10);
+    call("success", 3);
+    expect(breaker.state).toBe("closed");
+  });
+
+  test("is not moved by calls that began before it opened", () => {
+    const { breaker, clock, admit, call } = open();
+    const early = Array.from({ length: 20 }, admit);
+    call("failure", 10);
+    clock.ms = 1_000;
+    expect(breaker.state).toBe("half_open");
+    for (const ticket of early) breaker.settle(ticket, "success");
+    expect(breaker.state).toBe("half_open");
+  });
+});
+
+type Step =
+  | { readonly kind: "wait"; readonly ms: number }
+  | { readonly kind: "call" }
+  | { readonly kind: "end"; readonly which: number; readonly result: CallResult };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 900 }) }) },
+  { weight: 5, arbitrary: fc.constant({ kind: "call" as const }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("end" as const),
+      which: fc.nat(30),
+      result: fc.constantFrom<CallResult>("success", "failure", "failure", "ignored"),
+    }),
+  },
+);
+const steps = fc.array(step, { minLength: 1, maxLength: 300 });
+const small: CircuitSettings = { ...settings, volumeMin: 4, slowAfterMs: 700, probesMax: 2 };
+
+/** The same rules with a list of every call and result, counted anew at every step. Waits are looked at in steps below the slow mark. */
+class Ledger {
+  nowMs = 0;
+  state: CircuitState = "closed";
+  openUntilMs = 0;
+  calls: { readonly atSlice: number }[] = [];
+  results: { readonly atSlice: number; readonly isFailure: boolean }[] = [];
+  passed = 0;
+
+  get slice(): number {
+    return Math.floor(this.nowMs / 200);
+  }
+
+  look(): void {
+    if (this.state === "open" && this.nowMs >= this.openUntilMs) this.become("half_open");
+    const slow = this.calls.filter(({ atSlice }) => this.slice - atSlice > 4);
+    this.calls = this.calls.filter((one) => !slow.includes(one));
+    if (slow.length > 0) this.count(slow.map(() => true));
+  }
+
+  become(state: CircuitState): void {
+    this.state = state;
+    this.calls = [];
+    this.results = [];
+    this.passed = 0;
+    if (state === "open") this.openUntilMs = this.nowMs + small.openMs;
+  }
+
+  count(failures: readonly boolean[]): void {
+    if (this.state === "half_open") {
+      this.passed += failures.filter((isFailure) => !isFailure).length;
+      if (failures.includes(true)) this.become("open");
+      else if (this.passed >= small.probesMax) this.become("closed");
+      return;
+    }
+    this.results.push(...failures.map((isFailure) => ({ atSlice: this.slice, isFailure })));
+    const counted = this.results.filter(({ atSlice }) => this.slice - atSlice < 10);
+    const failed = counted.filter(({ isFailure }) => isFailure).length;
+    if (failures.includes(true) && counted.length >= small.volumeMin && failed >= counted.length / 2) this.become("open");
+  }
+
+  get admits(): boolean {
+    if (this.state === "half_open") return this.calls.length + this.passed < small.probesMax;
+    return this.state === "closed";
+  }
+}
+
+describe("for any order of calls, answers and waits", () => {
+  test("it does what counting every call anew would do", () => {
+    fc.assert(
+      fc.property(steps, (taken) => {
+        const ledger = new Ledger();
+        const breaker = createCircuitBreaker({ settings: small, now: () => ledger.nowMs });
+        const underWay: { readonly ticket: Ticket; readonly call: { readonly atSlice: number } }[] = [];
+        const agree = (): void => {
+          ledger.look();
+          expect([breaker.state, breaker.isAdmitting]).toEqual([ledger.state, ledger.admits]);
+        };
+        for (const one of taken) {
+          if (one.kind === "wait") ledger.nowMs += Math.min(one.ms, 790);
+          agree();
+          if (one.kind === "call") {
+            const ticket = breaker.admit();
+            expect(ticket !== undefined).toBe(ledger.admits);
+            if (ticket === undefined) continue;
+            const call = { atSlice: ledger.slice };
+            ledger.calls.push(call);
+            underWay.push({ ticket, call });
+          } else if (one.kind === "end" && underWay.length > 0) {
+            const [ended] = underWay.splice(one.which % underWay.length, 1);
+            const { ticket, call } = required(ended, "a call under way");
+            breaker.settle(ticket, one.result);
+            if (!ledger.calls.includes(call)) continue;
+            ledger.calls = ledger.calls.filter((other) => other !== call);
+            if (one.result !== "ignored") ledger.count([one.result === "failure"]);
+          }
+          agree();
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("successes in time never open it", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(5_000), { maxLength: 200 }), (waits) => {
+        const { breaker, clock, call } = open();
+        for (const waitMs of waits) {
+          clock.ms += waitMs;
+          call("success");
+        }
+        return breaker.state === "closed";
+      }),
+    );
+  });
+
+  test("a party that is well again is asked again, however it failed before", () => {
+    fc.assert(
+      fc.property(steps, (taken) => {
+        const clock = { ms: 0 };
+        const breaker = createCircuitBreaker({ settings: small, now: () => clock.ms });
+        for (const one of taken) {
+          if (one.kind === "wait") clock.ms += one.ms;
+          const ticket = one.kind === "call" ? undefined : breaker.admit();
+          if (ticket !== undefined && one.kind === "end") breaker.settle(ticket, one.result);
+        }
+        // Probes that never ended become slow, and the circuit opens once more: twice its time and the slow mark are enough.
+        const wellFromMs = clock.ms;
+        for (; clock.ms < wellFromMs + 4_000; clock.ms += 100) {
+          const ticket = breaker.admit();
+          if (ticket !== undefined) breaker.settle(ticket, "success");
+        }
+        return breaker.state === "closed";
+      }),
+    );
+  });
+});
