@@ -1,3 +1,4 @@
+export { type Admission, type AdmissionSettings, type ClassLimits, createAdmission, type Place, type Refusal } from "./admission.ts";
 export {
   type CallResult,
   type CircuitBreaker,
@@ -6,3 +7,4 @@ export {
   createCircuitBreaker,
   type Ticket,
 } from "./circuit-breaker.ts";
+export { createRetryBudget, type RetryBudget, type RetryBudgetSettings } from "./retry-budget.ts";
