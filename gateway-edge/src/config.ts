@@ -41,6 +41,57 @@ export const edgeConfig = defineConfig("edge", {
     max: 65_536,
     default: 4_096,
   }),
+  inFlightMax: integer({
+    env: "FLORIN_IN_FLIGHT_MAX",
+    help: "calls of merchants in flight at this process; one more is answered 503 overloaded. At most what the switch takes",
+    unit: "calls",
+    min: 1,
+    max: 65_536,
+    default: 4_096,
+  }),
+  readsCeiling: ratio({
+    env: "FLORIN_READS_CEILING",
+    help: "share of the calls in flight, of all kinds together, from which reads are sent away",
+    default: 0.6,
+  }),
+  capturesCeiling: ratio({
+    env: "FLORIN_CAPTURES_CEILING",
+    help: "share of the calls in flight from which captures are sent away",
+    default: 0.75,
+  }),
+  refundsCeiling: ratio({
+    env: "FLORIN_REFUNDS_CEILING",
+    help: "share of the calls in flight from which refunds and voids are sent away",
+    default: 0.9,
+  }),
+  readsBulkhead: ratio({ env: "FLORIN_READS_BULKHEAD", help: "share of the calls in flight that reads may be", default: 0.4 }),
+  capturesBulkhead: ratio({ env: "FLORIN_CAPTURES_BULKHEAD", help: "share of the calls in flight that captures may be", default: 0.4 }),
+  refundsBulkhead: ratio({
+    env: "FLORIN_REFUNDS_BULKHEAD",
+    help: "share of the calls in flight that refunds and voids may be",
+    default: 0.4,
+  }),
+  authorizationsBulkhead: ratio({
+    env: "FLORIN_AUTHORIZATIONS_BULKHEAD",
+    help: "share of the calls in flight that authorizations may be",
+    default: 1,
+  }),
+  merchantShareOfFree: integer({
+    env: "FLORIN_MERCHANT_CALLS_PER_FREE_CALL",
+    help: "calls that one merchant may have in flight for each one that is still free: with 4, a merchant alone gets 4/5, two get 4/9 each",
+    unit: "calls per free call",
+    min: 1,
+    max: 64,
+    default: 4,
+  }),
+  overloadRetryAfterMs: integer({
+    env: "FLORIN_OVERLOAD_RETRY_AFTER_MS",
+    help: "Retry-After of a call that was sent away for want of room, rounded up to seconds",
+    unit: "ms",
+    min: 1_000,
+    max: 60_000,
+    default: 1_000,
+  }),
   mutationTimeoutMs: integer({
     env: "FLORIN_MUTATION_TIMEOUT_MS",
     help: "how long a mutation waits for the switch; after it the outcome is unknown and the merchant asks again with its key",
@@ -130,5 +181,21 @@ export const edgeConfig = defineConfig("edge", {
   otlpUrl: url({ env: "FLORIN_OTLP_URL", help: "collector of traces; empty: no export", protocols: ["http", "https"], default: "" }),
   traceRatio: ratio({ env: "FLORIN_TRACE_RATIO", help: "share of requests that is traced", default: 0 }),
 });
+
+/** What the front door is told. */
+export function frontDoorSettings(config: EdgeConfig) {
+  return {
+    inFlightMax: config.inFlightMax,
+    ceilings: { read: config.readsCeiling, capture: config.capturesCeiling, refund: config.refundsCeiling, authorize: 1 },
+    bulkheads: {
+      read: config.readsBulkhead,
+      capture: config.capturesBulkhead,
+      refund: config.refundsBulkhead,
+      authorize: config.authorizationsBulkhead,
+    },
+    merchantShareOfFree: config.merchantShareOfFree,
+    retryAfterMs: config.overloadRetryAfterMs,
+  };
+}
 
 export type EdgeConfig = ConfigValues<typeof edgeConfig.settings>;

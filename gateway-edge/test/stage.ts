@@ -22,6 +22,7 @@ import { loadTls, makeCertificates } from "@florin/runtime/tls";
 import { createAsking } from "../src/app/asking.ts";
 import { type AuthenticatorOptions, createAuthenticator } from "../src/app/authenticate.ts";
 import { createFailureLimit } from "../src/app/failure-limit.ts";
+import { createFrontDoor, type FrontDoorSettings } from "../src/app/front-door.ts";
 import { createPayments } from "../src/app/payments.ts";
 import { createRateLimit } from "../src/app/rate-limit.ts";
 import { createTokens } from "../src/app/tokens.ts";
@@ -65,6 +66,7 @@ export type Stage = {
 
 export type EdgeOptions = Partial<Pick<AuthenticatorOptions, "foundTtlMs" | "unknownTtlMs">> & {
   readonly rate?: BucketRate;
+  readonly door?: Partial<FrontDoorSettings>;
   readonly failureRate?: BucketRate;
   readonly mutationTimeoutMs?: number;
   readonly commandsInFlightMax?: number;
@@ -146,12 +148,13 @@ async function startEdge(o: EdgeOptions & { databaseUrl: string; address: string
     foundTtlMs: o.foundTtlMs ?? 30_000,
     unknownTtlMs: o.unknownTtlMs ?? 5_000,
   });
-  const asking = createAsking(tracer);
+  const door = createFrontDoor({ settings: { ...openDoor, ...o.door }, metrics });
+  const asking = createAsking({ tracer, door });
   const mutationTimeoutMs = o.mutationTimeoutMs ?? 5_000;
   const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs, readTimeoutMs: 5_000 });
   const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs: 5_000 });
   const rateLimit = createRateLimit({ rate: o.rate ?? { burst: 100_000, perSecond: 100_000 }, now, metrics });
-  const parts = { payments, tokens, authenticator, rateLimit, metrics, logger };
+  const parts = { payments, tokens, authenticator, rateLimit, door, metrics, logger };
   const openapi = readFileSync(new URL("../openapi.json", import.meta.url), "utf8");
   const app = buildApp({
     ...parts,
@@ -257,6 +260,15 @@ export type Answer = {
   readonly text: string;
   // biome-ignore lint/suspicious/noExplicitAny: bodies are looked into freely by the tests.
   readonly body: any;
+};
+
+/** Room for everybody. */
+const openDoor: FrontDoorSettings = {
+  inFlightMax: 1_024,
+  ceilings: { read: 1, capture: 1, refund: 1, authorize: 1 },
+  bulkheads: { read: 1, capture: 1, refund: 1, authorize: 1 },
+  merchantShareOfFree: 64,
+  retryAfterMs: 1_000,
 };
 
 let keys = 0;

@@ -12,6 +12,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { createAsking } from "../../src/app/asking.ts";
 import { createAuthenticator } from "../../src/app/authenticate.ts";
 import { createFailureLimit } from "../../src/app/failure-limit.ts";
+import { createFrontDoor, type FrontDoorSettings } from "../../src/app/front-door.ts";
 import { keyHash } from "../../src/app/key-hash.ts";
 import { createPayments } from "../../src/app/payments.ts";
 import { createRateLimit } from "../../src/app/rate-limit.ts";
@@ -23,6 +24,13 @@ import { authorizedPayment } from "../../src/rest/payment-samples.ts";
 
 const [kind = "echo", secretKey = "", switchAddress = "", tlsDirectory = "off"] = process.argv.slice(2);
 const logger = createLogger({ service: "bench", level: "info" });
+const openDoor: FrontDoorSettings = {
+  inFlightMax: 4_096,
+  ceilings: { read: 0.6, capture: 0.75, refund: 0.9, authorize: 1 },
+  bulkheads: { read: 0.4, capture: 0.4, refund: 0.4, authorize: 1 },
+  merchantShareOfFree: 4,
+  retryAfterMs: 1_000,
+};
 
 async function makeEdge(toSwitch: ReturnType<typeof connectSwitch>): Promise<FastifyInstance> {
   const { metrics, tracer } = startTelemetry({ service: "edge", otlpUrl: "", traceRatio: 0 });
@@ -39,11 +47,12 @@ async function makeEdge(toSwitch: ReturnType<typeof connectSwitch>): Promise<Fas
     foundTtlMs: 30_000,
     unknownTtlMs: 5_000,
   });
-  const asking = createAsking(tracer);
+  const door = createFrontDoor({ settings: openDoor, metrics });
+  const asking = createAsking({ tracer, door });
   const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs: 30_000, readTimeoutMs: 5_000 });
   const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs: 5_000 });
   const rateLimit = createRateLimit({ rate: { burst: 1e6, perSecond: 1e6 }, now, metrics });
-  return buildApp({ payments, tokens, authenticator, rateLimit, metrics, logger, openapi: "{}", trustedProxies: "" }).fastify;
+  return buildApp({ payments, tokens, authenticator, rateLimit, door, metrics, logger, openapi: "{}", trustedProxies: "" }).fastify;
 }
 
 async function makeServer(): Promise<FastifyInstance> {

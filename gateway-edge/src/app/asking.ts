@@ -1,5 +1,6 @@
 /**
- * A question of a merchant's on its way to the switch: a span, a time limit, the call, and its fault in words that are the merchant's business.
+ * A question of a merchant's on its way to the switch: a place, a span, a time limit, the call, and its fault in words that are the merchant's
+ * business.
  *
  * Nothing is decided, repeated or cancelled here. A caller that hangs up changes nothing: its key names the intent, and the outcome waits in
  * the log for the repetition.
@@ -8,44 +9,53 @@ import { AppError, type ErrorCode, toAppError } from "@florin/kernel";
 import type { CallOptions } from "@florin/runtime/rpc";
 import type { SpanOutcome, Tracer } from "@florin/runtime/telemetry";
 import type { CallIdentity } from "../clients/payment-switch.ts";
+import type { WorkName } from "../domain/workload.ts";
+import type { FrontDoor } from "./front-door.ts";
 
 /** A call of a merchant. `traceparent` as its request carried it, unchecked. */
 export type MerchantCall = CallIdentity & { readonly traceparent: string | undefined };
 
+export type Question<T> = {
+  readonly name: WorkName;
+  readonly call: MerchantCall;
+  readonly timeoutMs: number;
+  readonly send: (options: CallOptions) => Promise<T>;
+  readonly outcomeOf?: (answer: T) => SpanOutcome;
+};
+
 export interface Asking {
-  ask<T>(
-    name: string,
-    call: MerchantCall,
-    timeoutMs: number,
-    send: (options: CallOptions) => Promise<T>,
-    outcomeOf?: (answer: T) => SpanOutcome,
-  ): Promise<T>;
-  /** Calls to the switch without an answer. */
-  readonly inFlight: number;
+  /** Rejects with overloaded, not_done, when the house is full: then nothing was sent. */
+  ask<T>(question: Question<T>): Promise<T>;
 }
 
-export function createAsking(tracer: Tracer): Asking {
-  let inFlight = 0;
-  return {
-    async ask(name, call, timeoutMs, send, outcomeOf = answered) {
-      const span = tracer.startSpan(name, { parent: call.traceparent, kind: "server" });
-      inFlight += 1;
-      try {
-        const answer = await send({ timeoutMs, traceparent: span.traceparent });
-        span.end(outcomeOf(answer), span.isRecording ? { request_id: call.requestId, merchant_id: call.key.merchantId } : undefined);
-        return answer;
-      } catch (thrown) {
-        span.end("fault", span.isRecording ? { request_id: call.requestId } : undefined);
-        throw toMerchantFault(toAppError(thrown));
-      } finally {
-        inFlight -= 1;
-      }
-    },
-    get inFlight() {
-      return inFlight;
-    },
+export function createAsking(o: { readonly tracer: Tracer; readonly door: FrontDoor }): Asking {
+  const askWithin = async <T>({ name, call, timeoutMs, send, outcomeOf = answered }: Question<T>): Promise<T> => {
+    const span = o.tracer.startSpan(spanNames[name], { parent: call.traceparent, kind: "server" });
+    try {
+      const answer = await send({ timeoutMs, traceparent: span.traceparent });
+      span.end(outcomeOf(answer), span.isRecording ? { request_id: call.requestId, merchant_id: call.key.merchantId } : undefined);
+      return answer;
+    } catch (thrown) {
+      span.end("fault", span.isRecording ? { request_id: call.requestId } : undefined);
+      throw toMerchantFault(toAppError(thrown));
+    }
   };
+  return { ask: (question) => o.door.within(question.name, question.call.key.merchantId, () => askWithin(question)) };
 }
+
+const spanNames: Readonly<Record<WorkName, string>> = {
+  createPayment: "edge.create_payment",
+  authorizeNewPayment: "edge.create_payment",
+  authorizePayment: "edge.authorize_payment",
+  capturePayment: "edge.capture_payment",
+  voidPayment: "edge.void_payment",
+  refundPayment: "edge.refund_payment",
+  getPayment: "edge.get_payment",
+  listPayments: "edge.list_payments",
+  listPaymentEvents: "edge.list_payment_events",
+  getToken: "edge.get_token",
+  deleteToken: "edge.delete_token",
+};
 
 const answered = (): SpanOutcome => "ok";
 

@@ -16,6 +16,7 @@ import type {
   VoidRequest,
 } from "../clients/payment-switch.ts";
 import { problemOfCardInNewPayment, problemOfCardInToken, problemOfCardNumber } from "../domain/card-data-rule.ts";
+import type { WorkName } from "../domain/workload.ts";
 import type { Asking, MerchantCall } from "./asking.ts";
 
 export interface Payments {
@@ -41,29 +42,30 @@ export function createPayments(o: {
   /** For what a merchant wrote freely. */
   const unless = <T>(problem: AppError | undefined, go: () => Promise<T>): Promise<T> =>
     problem === undefined ? go() : Promise.reject(problem);
-  const mutate = (name: string, call: MerchantCall, send: (options: CallOptions) => Promise<OperationResult>): Promise<OperationResult> =>
-    ask(name, call, mutationTimeoutMs, send, (result) => (result.refusal === undefined ? "ok" : "refused"));
+  const mutate = (name: WorkName, call: MerchantCall, send: (options: CallOptions) => Promise<OperationResult>): Promise<OperationResult> =>
+    ask({ name, call, timeoutMs: mutationTimeoutMs, send, outcomeOf: (result) => (result.refusal === undefined ? "ok" : "refused") });
+  const read = <T>(name: WorkName, call: MerchantCall, send: (options: CallOptions) => Promise<T>): Promise<T> =>
+    ask({ name, call, timeoutMs: readTimeoutMs, send });
   return {
     create: (call, request) =>
       unless(problemOfCardInNewPayment(request), () =>
-        mutate("edge.create_payment", call, (options) => paymentSwitch.create(call, request, options)),
+        mutate("createPayment", call, (options) => paymentSwitch.create(call, request, options)),
       ),
     authorize: (call, request) =>
       unless(problemOfCardInToken(request.paymentMethod), () =>
-        mutate("edge.authorize_payment", call, (options) => paymentSwitch.authorize(call, request, options)),
+        mutate("authorizePayment", call, (options) => paymentSwitch.authorize(call, request, options)),
       ),
-    capture: (call, request) => mutate("edge.capture_payment", call, (options) => paymentSwitch.capture(call, request, options)),
-    void: (call, request) => mutate("edge.void_payment", call, (options) => paymentSwitch.void(call, request, options)),
+    capture: (call, request) => mutate("capturePayment", call, (options) => paymentSwitch.capture(call, request, options)),
+    void: (call, request) => mutate("voidPayment", call, (options) => paymentSwitch.void(call, request, options)),
     refund: (call, request) =>
       unless(problemOfCardNumber(request.reason, "reason"), () =>
-        mutate("edge.refund_payment", call, (options) => paymentSwitch.refund(call, request, options)),
+        mutate("refundPayment", call, (options) => paymentSwitch.refund(call, request, options)),
       ),
-    get: (call, paymentId) => ask("edge.get_payment", call, readTimeoutMs, (options) => paymentSwitch.get(call, paymentId, options)),
+    get: (call, paymentId) => read("getPayment", call, (options) => paymentSwitch.get(call, paymentId, options)),
     list: (call, request) =>
       unless(problemOfCardNumber(request.merchantReference, "merchant_reference"), () =>
-        ask("edge.list_payments", call, readTimeoutMs, (options) => paymentSwitch.list(call, request, options)),
+        read("listPayments", call, (options) => paymentSwitch.list(call, request, options)),
       ),
-    listEvents: (call, request) =>
-      ask("edge.list_payment_events", call, readTimeoutMs, (options) => paymentSwitch.listEvents(call, request, options)),
+    listEvents: (call, request) => read("listPaymentEvents", call, (options) => paymentSwitch.listEvents(call, request, options)),
   };
 }

@@ -11,7 +11,9 @@ export function createTokens(o: { readonly tokenSwitch: TokenSwitch; readonly as
   const { tokenSwitch, readTimeoutMs } = o;
   const { ask } = o.asking;
   return {
-    get: (call, token) => ask("edge.get_token", call, readTimeoutMs, (options) => tokenSwitch.get(call, token, options)),
-    delete: (call, token) => ask("edge.delete_token", call, readTimeoutMs, (options) => tokenSwitch.delete(call, token, options)),
+    get: (call, token) =>
+      ask({ name: "getToken", call, timeoutMs: readTimeoutMs, send: (options) => tokenSwitch.get(call, token, options) }),
+    delete: (call, token) =>
+      ask({ name: "deleteToken", call, timeoutMs: readTimeoutMs, send: (options) => tokenSwitch.delete(call, token, options) }),
   };
 }

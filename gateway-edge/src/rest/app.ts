@@ -1,7 +1,7 @@
 /**
  * The edge's HTTP application, built without listening.
  *
- * Order of a REST request: key, rate, (body is read,) idempotency key, schema, handler, answer. Every answer, also to what is not even HTTP, has
+ * Order of a REST request: key, rate, room, (body is read,) idempotency key, schema, handler, answer. Every answer, also to what is not even HTTP, has
  * the error body of the catalogue and a request id.
  *
  * Fastify routes, reads bodies within their limit and keeps connections; validation, answers and request logs are ours (check-input.ts,
@@ -13,6 +13,7 @@ import { type AppError, type ErrorCode, errorCatalogue, invalid } from "@florin/
 import type { Logger, Metrics } from "@florin/runtime/telemetry";
 import Fastify, { type FastifyInstance, type FastifyPluginCallback, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Authenticator } from "../app/authenticate.ts";
+import type { FrontDoor } from "../app/front-door.ts";
 import type { Payments } from "../app/payments.ts";
 import type { RateLimit } from "../app/rate-limit.ts";
 import { refuseTwoKeys } from "../app/repeated-header.ts";
@@ -21,6 +22,7 @@ import type { Tokens } from "../app/tokens.ts";
 import type { ApiKey } from "../domain/api-key.ts";
 import { limits } from "../domain/limits.ts";
 import { problemOfIdempotencyKey } from "../domain/payment-rules.ts";
+import { isWorkName } from "../domain/workload.ts";
 import { type Answering, createAnswering, unknownRoute } from "./answer.ts";
 import { api, type Operation, type OperationId, operationIds } from "./api.ts";
 import { compileCheck } from "./check-input.ts";
@@ -47,6 +49,7 @@ export type EdgeAppOptions = {
   readonly tokens: Tokens;
   readonly authenticator: Authenticator;
   readonly rateLimit: RateLimit;
+  readonly door: FrontDoor;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** The document of /openapi.json, as text. */
@@ -192,11 +195,13 @@ export function buildApp(o: EdgeAppOptions): EdgeApp {
 
 type Next = (error?: Error) => void;
 
-/** Proves the key and counts the request, at once when the key is in the cache. */
-function admit(o: Pick<EdgeAppOptions, "authenticator" | "rateLimit">, request: FastifyRequest, next: Next): void {
+/** Proves the key, counts the request and asks whether there is room, at once when the key is in the cache. */
+function admit(o: Pick<EdgeAppOptions, "authenticator" | "rateLimit" | "door">, request: FastifyRequest, next: Next): void {
   const admitKey = (key: ApiKey): void => {
     request.apiKey = key;
     o.rateLimit.take(key);
+    const { operation = "" } = request.routeOptions.config;
+    if (isWorkName(operation)) o.door.look(operation, key.merchantId);
   };
   let pending: Promise<void> | undefined;
   try {

@@ -1,7 +1,7 @@
 /**
  * Connect and gRPC-Web on the edge's own port: what stands before and behind the library.
  *
- * Order of a call, as in REST: key, rate, (body is read,) message, method. The library speaks the protocols: whatever is refused on the way is
+ * Order of a call, as in REST: key, rate, room, (body is read,) message, method. The library speaks the protocols: whatever is refused on the way is
  * handed to it in its gate, so that every refusal has the caller's protocol and the catalogue's code. What is no call at all (another
  * method than POST, another content type) is answered as REST answers it.
  *
@@ -15,11 +15,13 @@ import { AppError, errorCatalogue, invalid, toAppError } from "@florin/kernel";
 import type { Logger, Metrics } from "@florin/runtime/telemetry";
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from "fastify";
 import type { Authenticator } from "../app/authenticate.ts";
+import type { FrontDoor } from "../app/front-door.ts";
 import type { Payments } from "../app/payments.ts";
 import type { RateLimit } from "../app/rate-limit.ts";
 import { refuseTwoKeys } from "../app/repeated-header.ts";
 import { refuseEncoding } from "../app/strict-body.ts";
 import { limits } from "../domain/limits.ts";
+import { isWorkName } from "../domain/workload.ts";
 import { checkMessage, messageFormOf } from "./check-message.ts";
 import { toConnectError } from "./connect-fault.ts";
 import { addPaymentService } from "./payment-service.ts";
@@ -29,6 +31,7 @@ export type ConnectPluginOptions = {
   readonly payments: Payments;
   readonly authenticator: Authenticator;
   readonly rateLimit: RateLimit;
+  readonly door: FrontDoor;
   readonly metrics: Pick<Metrics, "count" | "record">;
   readonly logger: Logger;
 };
@@ -44,7 +47,7 @@ export function connectPlugin(o: ConnectPluginOptions): FastifyPluginCallback {
     const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
     fastify.removeAllContentTypeParsers();
     fastify.addContentTypeParser(/^application\//, { parseAs: "buffer" }, (_request, bytes, parsed) => parsed(null, bytes));
-    fastify.addHook("onRequest", async (request) => admit(o, request));
+    fastify.addHook("onRequest", async (request) => admit(o, request, handlers.get(request.routeOptions.url ?? "")));
     fastify.setErrorHandler((error, request, reply) => {
       const handler = handlers.get(request.routeOptions.url ?? "");
       const fault = faultOf(error);
@@ -60,11 +63,13 @@ export function connectPlugin(o: ConnectPluginOptions): FastifyPluginCallback {
   };
 }
 
-/** Proves the key and counts the request, before anything of the body is read. */
-async function admit(o: ConnectPluginOptions, request: FastifyRequest): Promise<void> {
+/** Proves the key, counts the request and asks whether there is room, before anything of the body is read. */
+async function admit(o: ConnectPluginOptions, request: FastifyRequest, handler: CallHandler | undefined): Promise<void> {
   const key = await o.authenticator.authenticate(request.headers.authorization, request);
   o.rateLimit.take(key);
   request.apiKey = key;
+  const name = handler?.method.localName ?? "";
+  if (isWorkName(name)) o.door.look(name, key.merchantId);
 }
 
 /** What is answered in the caller's protocol. */

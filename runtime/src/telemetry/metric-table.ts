@@ -41,7 +41,13 @@ export const metricTable = {
     labels: { route: { valuesMax: 40 }, status_class: statusClasses },
   },
   edge_rate_limited_total: { kind: "counter", unit: "{request}", help: "Requests refused because a key asked too often.", labels: {} },
-  edge_in_flight_requests: { kind: "gauge", unit: "{request}", help: "Requests being answered now.", labels: {} },
+  edge_shed_total: {
+    kind: "counter",
+    unit: "{request}",
+    help: "Requests sent away with 503 before anything was done: the house was full for such work, too many of the kind, too many of one merchant.",
+    labels: { workload: ["read", "capture", "refund", "authorize"], reason: ["order", "bulkhead", "fairness"] },
+  },
+  edge_in_flight_requests: { kind: "gauge", unit: "{request}", help: "Calls of merchants that wait for the switch now.", labels: {} },
   edge_api_key_lookups_total: {
     kind: "counter",
     unit: "{lookup}",
