@@ -70,6 +70,54 @@ export const switchConfig = defineConfig("switch", {
   }),
   connectorsAddress: text({ env: "FLORIN_CONNECTORS_ADDRESS", help: "host:port of the connectors" }),
   vaultAddress: text({ env: "FLORIN_VAULT_ADDRESS", help: "host:port of the vault" }),
+  circuitFailurePercent: integer({
+    env: "FLORIN_CIRCUIT_FAILURE_PERCENT",
+    help: "share of failures from which a processor is sent no more of an operation; slow calls are failures, declines are not",
+    unit: "%",
+    min: 1,
+    max: 100,
+    default: 50,
+  }),
+  circuitVolumeMin: integer({
+    env: "FLORIN_CIRCUIT_VOLUME_MIN",
+    help: "results within the window without which a processor is not judged",
+    unit: "results",
+    min: 1,
+    max: 1_000_000,
+    default: 20,
+  }),
+  circuitWindowMs: integer({
+    env: "FLORIN_CIRCUIT_WINDOW_MS",
+    help: "how far back results count",
+    unit: "ms",
+    min: 100,
+    max: 600_000,
+    default: 2_000,
+  }),
+  circuitSlowAfterMs: integer({
+    env: "FLORIN_CIRCUIT_SLOW_AFTER_MS",
+    help: "a call that a processor has not answered by then is a failure for its circuit; it is waited for all the same",
+    unit: "ms",
+    min: 10,
+    max: 60_000,
+    default: 1_500,
+  }),
+  circuitOpenMs: integer({
+    env: "FLORIN_CIRCUIT_OPEN_MS",
+    help: "how long a processor that failed is left alone before it is tried again",
+    unit: "ms",
+    min: 10,
+    max: 600_000,
+    default: 1_000,
+  }),
+  circuitProbesMax: integer({
+    env: "FLORIN_CIRCUIT_PROBES_MAX",
+    help: "calls that find out whether a processor is well again; all must succeed",
+    unit: "calls",
+    min: 1,
+    max: 1_000,
+    default: 3,
+  }),
   connector: text({ env: "FLORIN_CONNECTOR", help: "registry name of the connector that takes new payments", default: "simpay" }),
   authorizationHours: integer({
     env: "FLORIN_AUTHORIZATION_HOURS",
@@ -105,5 +153,16 @@ export const switchConfig = defineConfig("switch", {
   otlpUrl: url({ env: "FLORIN_OTLP_URL", help: "collector of traces; empty: no export", protocols: ["http", "https"], default: "" }),
   traceRatio: ratio({ env: "FLORIN_TRACE_RATIO", help: "share of requests that is traced", default: 0 }),
 });
+
+export function circuitSettings(config: SwitchConfig) {
+  return {
+    failureShare: config.circuitFailurePercent / 100,
+    volumeMin: config.circuitVolumeMin,
+    windowMs: config.circuitWindowMs,
+    slowAfterMs: config.circuitSlowAfterMs,
+    openMs: config.circuitOpenMs,
+    probesMax: config.circuitProbesMax,
+  };
+}
 
 export type SwitchConfig = ConfigValues<typeof switchConfig.settings>;

@@ -18,8 +18,9 @@ import type { Parts } from "./app/parts.ts";
 import { createPaymentQueues } from "./app/payment-queues.ts";
 import { createSightings } from "./app/sightings.ts";
 import { createConnectorGateway } from "./clients/connector-gateway.ts";
+import { createProcessorCircuits } from "./clients/processor-circuits.ts";
 import { createTokenDirectory } from "./clients/token-directory.ts";
-import { switchConfig } from "./config.ts";
+import { circuitSettings, switchConfig } from "./config.ts";
 import { listsAndVelocity } from "./domain/fraud/index.ts";
 import { createEventLogService } from "./rpc/event-log-service.ts";
 import { createPaymentService } from "./rpc/payment-service.ts";
@@ -63,12 +64,13 @@ runProcess({
     const tail = createLogTail(pools.background);
     const blockList = startBlockList({ sql: pools.background, logger });
     const now = () => Date.now();
+    const circuits = createProcessorCircuits({ settings: circuitSettings(config), now: systemTiming.monotonicMs, metrics });
     const parts: Parts = {
       log,
       reader: createLogReader(pools.operations),
       claims: createClaims({ redis, metrics, now }),
       vault: createTokenDirectory({ vault, now }),
-      connectors: createConnectorGateway({ client: connectors, tracer, now: Date.now }),
+      connectors: createConnectorGateway({ client: connectors, tracer, circuits, now: Date.now }),
       fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => blockList.current(), limits: velocityLimitsOf(config) })] }),
       queues: createPaymentQueues(),
       questions: new Map(),

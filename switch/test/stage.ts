@@ -20,6 +20,7 @@ import type { Parts } from "../src/app/parts.ts";
 import { createPaymentQueues } from "../src/app/payment-queues.ts";
 import { createSightings } from "../src/app/sightings.ts";
 import { createConnectorGateway } from "../src/clients/connector-gateway.ts";
+import { createProcessorCircuits } from "../src/clients/processor-circuits.ts";
 import { createTokenDirectory } from "../src/clients/token-directory.ts";
 import { type Block, listsAndVelocity, makeBlockList, type VelocityLimits } from "../src/domain/fraud/index.ts";
 import type { Payment, Refusal } from "../src/domain/payment/index.ts";
@@ -67,6 +68,9 @@ const tls = { kind: "off" } as const;
 const redisTimeoutMs = 500;
 let databases = 0;
 
+/** As by default. */
+const circuitSettings = { failureShare: 0.5, volumeMin: 20, windowMs: 2_000, slowAfterMs: 1_500, openMs: 1_000, probesMax: 3 };
+
 export async function openStage(o: { readonly withRedis?: boolean } = {}): Promise<Stage> {
   const postgres = await testPostgres();
   // Roles belong to the server and the name of the app's role is fixed, so each stage makes the one database anew.
@@ -91,6 +95,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
     const now = () => Date.now() + clock.aheadMs + clock.wallAheadMs;
     const timing = { ...systemTiming, monotonicMs: () => systemTiming.monotonicMs() + clock.aheadMs };
     const { metrics, tracer } = telemetry;
+    const circuits = createProcessorCircuits({ settings: circuitSettings, now: timing.monotonicMs, metrics });
     const log = createLogWriter({ sql, metrics });
     closers.push(async () => {
       await log.close();
@@ -103,7 +108,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
       reader: createLogReader(sql),
       claims: createClaims({ redis, metrics, now, timing }),
       vault: createTokenDirectory({ vault: vaultLink, now }),
-      connectors: createConnectorGateway({ client: connectorLink, tracer, now }),
+      connectors: createConnectorGateway({ client: connectorLink, tracer, circuits, now }),
       fraud: createFraudScreen({ tiers: [tierOf(fraud)] }),
       queues: createPaymentQueues(),
       questions: new Map(),

@@ -142,6 +142,24 @@ export const metricTable = {
     labels: {},
   },
   switch_relay_published_total: { kind: "counter", unit: "{event}", help: "Events published and acknowledged by the broker.", labels: {} },
+  switch_circuit_changes_total: {
+    kind: "counter",
+    unit: "{change}",
+    help: "Circuits of processors that opened, were tried or closed again.",
+    labels: { connector: { valuesMax: 40 }, operation: operations, state: ["open", "half_open", "closed"] },
+  },
+  switch_circuit_refusals_total: {
+    kind: "counter",
+    unit: "{operation}",
+    help: "Operations not sent because the processor's circuit was open.",
+    labels: { connector: { valuesMax: 40 }, operation: operations },
+  },
+  switch_circuits_not_closed: {
+    kind: "gauge",
+    unit: "{circuit}",
+    help: "Circuits of processors that are open or being tried.",
+    labels: {},
+  },
   switch_expired_total: { kind: "counter", unit: "{payment}", help: "Authorizations that expired.", labels: {} },
 
   // Connectors.

@@ -7,6 +7,7 @@ import type { Parts } from "@florin/switch/src/app/parts.ts";
 import { createPaymentQueues } from "@florin/switch/src/app/payment-queues.ts";
 import { createSightings } from "@florin/switch/src/app/sightings.ts";
 import { createConnectorGateway } from "@florin/switch/src/clients/connector-gateway.ts";
+import { createProcessorCircuits } from "@florin/switch/src/clients/processor-circuits.ts";
 import { createTokenDirectory } from "@florin/switch/src/clients/token-directory.ts";
 import { listsAndVelocity, makeBlockList, type VelocityLimits } from "@florin/switch/src/domain/fraud/index.ts";
 import { type Claims, createClaimsOver } from "@florin/switch/src/store/claims.ts";
@@ -41,6 +42,8 @@ type Running = { readonly life: Life; readonly parts: Parts; readonly tail: LogT
 const restartMs = { min: 200, max: 4_000 };
 const generous = { raisedFrom: 1_000_000, blockedFrom: 1_000_000 };
 const limits: VelocityLimits = { cardPerHour: generous, cardPerDay: generous, ipPerHour: generous, merchantPerMinute: generous };
+/** So little traffic, and so many faults, that a circuit opens at the third failure of three. */
+const circuitSettings = { failureShare: 0.5, volumeMin: 3, windowMs: 20_000, slowAfterMs: 5_000, openMs: 2_000, probesMax: 1 };
 const noBlocks = makeBlockList([]);
 
 export function startReplica(house: House, name: string): SwitchReplica {
@@ -87,6 +90,7 @@ function startOnce(house: House, replica: SwitchReplica): Running {
     connectors: createConnectorGateway({
       client: createConnectorClient({ ...link, line: house.connectorLine, acquirer: house.acquirer }),
       tracer: quietTracer,
+      circuits: createProcessorCircuits({ settings: circuitSettings, now: timing.monotonicMs, metrics: quietMetrics }),
       now,
     }),
     fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => noBlocks, limits })] }),

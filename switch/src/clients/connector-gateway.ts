@@ -2,13 +2,14 @@
  * Sends operations to the connectors process and brings outcomes back in the domain's words.
  *
  * A fault on the way is an outcome too: a command that surely never left is `not_sent`, everything else is `unknown`. Nothing here
- * throws for a processor, and nothing is repeated.
+ * throws for a processor, and nothing is repeated. Operations stop at an open circuit (processor-circuits.ts); questions and reversals do not.
  */
 import { type ConnectorService, OutcomeKind, type Outcome as WireOutcome } from "@florin/gen/connectors/v1/connectors";
 import { isDeclineReason, isId, toAppError } from "@florin/kernel";
 import type { CallOptions, Client } from "@florin/runtime/rpc";
 import type { Tracer } from "@florin/runtime/telemetry";
 import type { Outcome, Payment } from "../domain/payment/index.ts";
+import type { GuardedOperation, ProcessorCircuits } from "./processor-circuits.ts";
 
 /** How an outcome that nobody knows is decided: by asking, by sending the same again, by undoing it, or by the settlement file. */
 export type UnknownStrategy = "query" | "repeat" | "reverse" | "file";
@@ -58,9 +59,10 @@ const abilitiesKeptMs = 60_000;
 export function createConnectorGateway(o: {
   readonly client: Client<typeof ConnectorService>;
   readonly tracer: Tracer;
+  readonly circuits: ProcessorCircuits;
   readonly now: () => number;
 }): ConnectorGateway {
-  const { client } = o;
+  const { client, circuits } = o;
   const authorizationOf = (payment: Payment) => ({
     connector: payment.processorResponse?.connector ?? "",
     authorizationReference: payment.authorizationId,
@@ -73,6 +75,9 @@ export function createConnectorGateway(o: {
     span.end(outcome.kind === "unknown" || outcome.kind === "not_sent" ? "fault" : "ok");
     return outcome;
   };
+  type Sent = { readonly connector: string; readonly operation: GuardedOperation; readonly traceparent: string };
+  const sendGuarded = ({ connector, operation, traceparent }: Sent, call: (options: CallOptions) => Promise<Answer>): Promise<Outcome> =>
+    circuits.guard(connector, operation, () => send(`switch.send_${operation}`, traceparent, call));
   return {
     authorize: (payment, { attemptId, connector, traceparent }) => {
       const request = {
@@ -86,15 +91,17 @@ export function createConnectorGateway(o: {
         capture: isPurchase(payment),
         merchantReference: payment.merchantReference,
       };
-      return send("switch.send_authorize", traceparent, (options) => client.authorize(request, options));
+      return sendGuarded({ connector, operation: "authorize", traceparent }, (options) => client.authorize(request, options));
     },
     capture: (payment, { id, amount, traceparent }) => {
       const request = { ...authorizationOf(payment), reference: id, amount, currency: payment.currency };
-      return send("switch.send_capture", traceparent, (options) => client.capture(request, options));
+      return sendGuarded({ connector: request.connector, operation: "capture", traceparent }, (options) =>
+        client.capture(request, options),
+      );
     },
     void: (payment, { id, traceparent }) => {
       const request = { ...authorizationOf(payment), reference: id };
-      return send("switch.send_void", traceparent, (options) => client.void(request, options));
+      return sendGuarded({ connector: request.connector, operation: "void", traceparent }, (options) => client.void(request, options));
     },
     refund: (payment, { id, amount, reason, traceparent }) => {
       const request = {
@@ -105,7 +112,7 @@ export function createConnectorGateway(o: {
         reason,
         isPurchase: isPurchase(payment),
       };
-      return send("switch.send_refund", traceparent, (options) => client.refund(request, options));
+      return sendGuarded({ connector: request.connector, operation: "refund", traceparent }, (options) => client.refund(request, options));
     },
     reverse: (payment, { id, originalId, amount, connector, traceparent }) => {
       const request = {

@@ -1,0 +1,100 @@
+import type { Metrics } from "@florin/runtime/telemetry";
+import { expect, test } from "vitest";
+import type { Outcome } from "../domain/payment/index.ts";
+import { createProcessorCircuits, resultOf } from "./processor-circuits.ts";
+
+const words = { processorReference: "", responseCode: "", authCode: "", avs: "", cvv: "" };
+const approved: Outcome = { kind: "approved", words, isFinal: true };
+const declined: Outcome = { kind: "declined", words, reason: "insufficient_funds" };
+const timeout: Outcome = { kind: "unknown", cause: "timeout" };
+const notConnected: Outcome = { kind: "not_sent", cause: "not_connected" };
+const refused: Outcome = { kind: "not_sent", cause: "circuit_open" };
+
+const settings = { failureShare: 0.5, volumeMin: 10, windowMs: 2_000, slowAfterMs: 1_500, openMs: 1_000, probesMax: 3 };
+
+function open() {
+  const clock = { ms: 0 };
+  const counted: string[] = [];
+  const metrics: Pick<Metrics, "count" | "gauge"> = {
+    count: (name, ...rest) => void counted.push(`${name} ${JSON.stringify(rest[0])}`),
+    gauge: () => {},
+  };
+  const circuits = createProcessorCircuits({ settings, now: () => clock.ms, metrics });
+  let sent = 0;
+  const send = (outcome: Outcome, connector = "a", operation: "authorize" | "refund" = "authorize") =>
+    circuits.guard(connector, operation, async () => {
+      sent += 1;
+      return outcome;
+    });
+  const times = async (count: number, outcome: Outcome): Promise<void> => {
+    for (let call = 0; call < count; call += 1) await send(outcome);
+  };
+  return { clock, circuits, counted, send, times, sent: () => sent };
+}
+
+test.each([
+  [approved, "success"],
+  [declined, "success"],
+  [timeout, "failure"],
+  [notConnected, "failure"],
+  [{ kind: "unknown", cause: "deadline_exceeded" }, "failure"],
+  [{ kind: "not_sent", cause: "deadline_exceeded" }, "ignored"],
+  [{ kind: "unknown", cause: "a word of a newer release" }, "failure"],
+  [{ kind: "not_sent", cause: "overloaded" }, "ignored"],
+  [{ kind: "not_sent", cause: "token_expired" }, "ignored"],
+  [{ kind: "not_sent", cause: "unavailable" }, "ignored"],
+  [{ kind: "unknown", cause: "peer_lost" }, "ignored"],
+] satisfies [Outcome, string][])("%o is a %s of the processor", (outcome, result) => {
+  expect(resultOf(outcome)).toBe(result);
+});
+
+test.each([timeout, notConnected])(
+  "a processor that only fails is sent no more, and the answer says that nothing was sent: %o",
+  async (failure) => {
+    const { circuits, counted, send, times, sent } = open();
+    await times(10, failure);
+    expect(await send(approved)).toEqual(refused);
+    expect([sent(), circuits.isAdmitting("a", "authorize")]).toEqual([10, false]);
+    expect(counted).toEqual([
+      'switch_circuit_changes_total {"connector":"a","operation":"authorize","state":"open"}',
+      'switch_circuit_refusals_total {"connector":"a","operation":"authorize"}',
+    ]);
+  },
+);
+
+test("other operations and other processors go on", async () => {
+  const { circuits, send, times } = open();
+  await times(10, timeout);
+  expect(await send(approved, "a", "refund")).toEqual(approved);
+  expect(await send(approved, "b")).toEqual(approved);
+  expect([circuits.isAdmitting("a", "refund"), circuits.isAdmitting("b", "authorize")]).toEqual([true, true]);
+});
+
+test("a day of declines, and our own overload, close nobody's till", async () => {
+  const { send, times } = open();
+  await times(100, declined);
+  await times(100, { kind: "not_sent", cause: "overloaded" });
+  expect(await send(approved)).toEqual(approved);
+});
+
+test("a processor that hangs is sent no more within two seconds, while its calls are still waited for", async () => {
+  const { clock, circuits } = open();
+  const answers: ((outcome: Outcome) => void)[] = [];
+  const calls: Promise<Outcome>[] = [];
+  for (; circuits.isAdmitting("a", "authorize") && clock.ms < 10_000; clock.ms += 20)
+    calls.push(circuits.guard("a", "authorize", () => new Promise((resolve) => answers.push(resolve))));
+  expect(clock.ms).toBeGreaterThan(settings.slowAfterMs);
+  expect(clock.ms).toBeLessThanOrEqual(2_000);
+  for (const answer of answers) answer(approved);
+  expect(new Set((await Promise.all(calls)).map(({ kind }) => kind))).toEqual(new Set(["approved"]));
+});
+
+test("it is sent everything again when its probes are answered", async () => {
+  const { clock, circuits, send, times } = open();
+  await times(10, timeout);
+  clock.ms = 1_000;
+  await times(3, approved);
+  expect(circuits.isAdmitting("a", "authorize")).toBe(true);
+  await times(9, timeout);
+  expect(await send(approved)).toEqual(approved);
+});

@@ -1,0 +1,84 @@
+/**
+ * A circuit per processor and operation: what would be sent to one that is down or slow is answered "not sent" at once, and a few calls find
+ * out whether it is well again (R94, R104).
+ *
+ * A "no" of an issuer is an answer, never a failure. What our own house did (its vault, its bounds, its connections between processes) says
+ * nothing about the processor: counted as failures, our overload would become an outage. A cause that nobody here knows is a failure.
+ *
+ * Not here: questions and reversals. Recovery asks by its own schedule, and must be able to ask first when a processor is back.
+ */
+import { type CallResult, type CircuitBreaker, type CircuitSettings, createCircuitBreaker } from "@florin/runtime/resilience";
+import type { Metrics } from "@florin/runtime/telemetry";
+import type { Outcome } from "../domain/payment/index.ts";
+
+export const guardedOperations = ["authorize", "capture", "void", "refund"] as const;
+export type GuardedOperation = (typeof guardedOperations)[number];
+
+export interface ProcessorCircuits {
+  /** Sends, or answers `not_sent` with the cause `circuit_open` without having sent anything. */
+  guard(connector: string, operation: GuardedOperation, send: () => Promise<Outcome>): Promise<Outcome>;
+  /** Whether something would be sent now. For whoever chooses a processor; takes nothing. */
+  isAdmitting(connector: string, operation: GuardedOperation): boolean;
+}
+
+/** Connectors are named by the registry; a bound all the same. More than these go unguarded. */
+const circuitsMax = 256;
+
+/** `now`: milliseconds of a clock that does not jump. */
+export function createProcessorCircuits(o: {
+  readonly settings: CircuitSettings;
+  readonly now: () => number;
+  readonly metrics: Pick<Metrics, "count" | "gauge">;
+}): ProcessorCircuits {
+  const { settings, now, metrics } = o;
+  const circuits = new Map<string, CircuitBreaker>();
+  const circuitOf = (connector: string, operation: GuardedOperation): CircuitBreaker | undefined => {
+    const name = `${connector} ${operation}`;
+    const known = circuits.get(name);
+    if (known !== undefined || circuits.size >= circuitsMax) return known;
+    const onChange = (state: CircuitBreaker["state"]) => metrics.count("switch_circuit_changes_total", { connector, operation, state });
+    const made = createCircuitBreaker({ settings, now, onChange });
+    circuits.set(name, made);
+    return made;
+  };
+  metrics.gauge("switch_circuits_not_closed", () => [...circuits.values()].filter(({ state }) => state !== "closed").length);
+  return {
+    async guard(connector, operation, send) {
+      const circuit = circuitOf(connector, operation);
+      if (circuit === undefined) return send();
+      const ticket = circuit.admit();
+      if (ticket === undefined) {
+        metrics.count("switch_circuit_refusals_total", { connector, operation });
+        return { kind: "not_sent", cause: "circuit_open" };
+      }
+      const outcome = await send();
+      circuit.settle(ticket, resultOf(outcome));
+      return outcome;
+    },
+    isAdmitting: (connector, operation) => circuitOf(connector, operation)?.isAdmitting ?? true,
+  };
+}
+
+/** Causes that are ours, the card's or the reference's, as connectors and frames name them. */
+const saysNothing: ReadonlySet<string> = new Set([
+  "token_not_found",
+  "token_already_used",
+  "token_expired",
+  "token_deleted",
+  "vault_unavailable",
+  "overloaded",
+  "closing",
+  "cancelled",
+  "unavailable",
+  "peer_lost",
+  "key_reused",
+  "in_progress",
+]);
+
+/** What an outcome says about the processor. */
+export function resultOf(outcome: Outcome): CallResult {
+  if (outcome.kind === "approved" || outcome.kind === "declined") return "success";
+  if (saysNothing.has(outcome.cause)) return "ignored";
+  // Before anything was sent the time was over: that is our queue. Afterwards it is the processor's silence.
+  return outcome.kind === "not_sent" && outcome.cause === "deadline_exceeded" ? "ignored" : "failure";
+}
