@@ -1,7 +1,11 @@
-/** A processor, interchange and a payment for tests and benches of routing. */
+/** Processors and payments for tests and benches of routing: four acquirers that differ in reach, price and abilities. */
+import { createAuthorizationRates, defaultRateSettings } from "./authorization-rates.ts";
 import type { InterchangeTable } from "./interchange.ts";
 import { capabilities, type ProcessorProfile } from "./processor-profile.ts";
+import { makeProcessors, type RouteContext } from "./route.ts";
 import type { RoutingRequest } from "./routing-request.ts";
+
+export const sampleNowMs = Date.UTC(2026, 0, 15, 12);
 
 /** Consumer cards inside the EEA at the caps of Regulation (EU) 2015/751: 0.2 % debit and prepaid, 0.3 % credit. */
 export const sampleInterchange: InterchangeTable = {
@@ -34,6 +38,46 @@ export const sampleProfile: ProcessorProfile = {
   },
 };
 
+export const sampleProfiles: readonly ProcessorProfile[] = [
+  sampleProfile,
+  {
+    ...sampleProfile,
+    name: "beta",
+    fees: {
+      rateBps: 45,
+      fixedMinor: new Map([
+        ["EUR", 12n],
+        ["USD", 15n],
+      ]),
+      interchange: sampleInterchange,
+    },
+  },
+  {
+    ...sampleProfile,
+    name: "gamma",
+    currencies: new Set(["EUR"]),
+    networks: new Set(["visa", "mastercard"]),
+    cardCountries: new Set(["DE", "FR", "NL"]),
+    amounts: new Map([["EUR", { minMinor: 100n, maxMinor: 500_000n }]]),
+    capabilities: new Set(["manual_capture", "reversal"]),
+    fees: { rateBps: 25, fixedMinor: new Map([["EUR", 18n]]), interchange: sampleInterchange },
+  },
+  {
+    ...sampleProfile,
+    name: "delta",
+    networks: new Set(["visa", "mastercard", "amex"]),
+    fees: {
+      rateBps: 190,
+      fixedMinor: new Map([
+        ["EUR", 5n],
+        ["USD", 5n],
+        ["JPY", 10n],
+      ]),
+      interchange: "blended",
+    },
+  },
+];
+
 export function sampleRequest(changes: Partial<RoutingRequest> = {}): RoutingRequest {
   return {
     paymentId: "pay_01jhmvw3k8q2r5t7v9x1z3b5d7",
@@ -45,6 +89,19 @@ export function sampleRequest(changes: Partial<RoutingRequest> = {}): RoutingReq
     cardCountry: "DE",
     funding: "debit",
     needs: [],
+    ...changes,
+  };
+}
+
+export function sampleContext(changes: Partial<RouteContext> = {}): RouteContext {
+  return {
+    request: sampleRequest(),
+    processors: makeProcessors(sampleProfiles),
+    rules: undefined,
+    strategy: { kind: "listed", exploreBps: 0 },
+    health: () => "up",
+    rates: createAuthorizationRates(defaultRateSettings),
+    nowMs: sampleNowMs,
     ...changes,
   };
 }
