@@ -39,6 +39,7 @@ const commands = {
   loadtest: "loadtest/src/loadtest.ts",
   simulate: "simulation/src/simulate.ts",
   drill: "loadtest/src/drill.ts",
+  "routing:replay": "simulation/src/replay-routing.ts",
   "simulate:mutants": "simulation/mutants/run-mutants.ts",
 };
 

@@ -1,0 +1,10 @@
+export { createAuthorizationRates } from "./authorization-rates.ts";
+export { type AttemptNumber, attemptsMax, classOf, countsTowardsRate, nextStep } from "./cascade.ts";
+export { type RoutingDecision, rankedProcessors, strategyKinds } from "./decision.ts";
+export { exactFee, exactPerMinor } from "./fees.ts";
+export { type InterchangeTable, regionOf } from "./interchange.ts";
+export { type Decline, historyOf } from "./network-guardian.ts";
+export type { ProcessorProfile } from "./processor-profile.ts";
+export { makeProcessors, type Processor, route, type Strategy } from "./route.ts";
+export type { Funding, RoutingRequest } from "./routing-request.ts";
+export { segmentOf } from "./segment.ts";
