@@ -134,6 +134,12 @@ export const errorCatalogue = {
     "ALREADY_EXISTS",
     "The merchant reference was used before and unique_reference was asked for.",
   ),
+  payment_not_routable: entry(
+    "conflict",
+    409,
+    "FAILED_PRECONDITION",
+    "No processor of this house takes this payment; the message says why for each. Another card, currency or amount may be taken.",
+  ),
   currency_not_supported: entry("invalid_request", 400, "FAILED_PRECONDITION", "No processor takes this currency."),
   card_declined: entry(
     "card_error",

@@ -41,6 +41,7 @@ export const databaseGrid: Readonly<Record<DatabaseName, DatabaseRights>> = {
       fraud_blocks: { select: "all", why: "kept by operators" },
       worker_checkpoints: { select: "all", insert: "all", update: "all", why: "how far background work has come" },
       expiry_postponed: { select: "all", insert: "all", update: "all", delete: true, why: "a to-do list, no record" },
+      card_declines: { ...addAndRead, delete: true, why: "what the card networks count; forgotten after a month" },
     },
     sequences: { payment_events_position: ["select", "usage"] },
     functions: {

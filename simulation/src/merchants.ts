@@ -137,7 +137,7 @@ export function startMerchants(house: House, replicas: readonly SwitchReplica[],
         if (!faults.hasStopped && random.chance(giveUpRatio)) return undefined;
         // Told by when it will be known, and that only the settlement file can say.
         const isPromised = "answer" in answered && (answered.answer.payment?.resolvesByMs ?? 0) > 0;
-        if (isPromised && faults.hasStopped && house.acquirer.manner.strategy.unknownStrategy === "file") return undefined;
+        if (isPromised && faults.hasStopped && house.awaitsFile) return undefined;
         await life.timing.sleep(random.between(retryMs.min, retryMs.max));
       }
     } finally {

@@ -60,8 +60,7 @@ export async function runSeed({ seed, payments, onNote }: RunOptions): Promise<R
 }
 
 /** Nothing is open that anybody could decide, and the books have everything. */
-function isSettled({ store, books, acquirer }: House): boolean {
-  const awaitsFile = acquirer.manner.strategy.unknownStrategy === "file";
+function isSettled({ store, books, awaitsFile }: House): boolean {
   for (const rows of store.payments.values()) {
     const newest = rows.at(-1);
     if (newest === undefined) continue;
@@ -79,13 +78,14 @@ function hasPosted(progress: readonly bigint[], log: House["store"]["log"], last
 }
 
 function verdict(house: House, crowd: Crowd): readonly string[] {
-  const { store, acquirer, books } = house;
+  const { store, acquirers, awaitsFile, books } = house;
   const sums = (names: (account: string, currency: string) => string | undefined): ReadonlyMap<string, Sums> => {
     const found = new Map<string, Sums>();
     for (const key of books.accounts.keys()) {
       const [currency = "", account = ""] = key.split(" ");
       const name = names(account, currency);
-      if (name !== undefined) found.set(name, books.balanceOf(accountKey(account, currency)));
+      // What processors owe is one sum: each has an account of its own.
+      if (name !== undefined) found.set(name, plus(found.get(name), books.balanceOf(accountKey(account, currency))));
     }
     return found;
   };
@@ -94,9 +94,9 @@ function verdict(house: House, crowd: Crowd): readonly string[] {
     ...(crowd.busy > 0 ? [`P7 ${crowd.busy} clients have no answer: ${waiting.slice(0, 5).join(", ")}`] : []),
     ...check({
       log: logOf(house),
-      effects: [...acquirer.books.values()].map((booked): Effect => booked),
+      effects: [...acquirers.values()].flatMap((acquirer) => [...acquirer.books.values()].map((booked): Effect => booked)),
       told: crowd.told,
-      awaitsFile: acquirer.manner.strategy.unknownStrategy === "file",
+      awaitsFile,
       payables: sums((account, currency) => {
         const merchant = /^test\/merchant\/(.+)\/payable$/.exec(account)?.[1];
         return merchant && `${merchant} ${currency}`;
@@ -105,6 +105,16 @@ function verdict(house: House, crowd: Crowd): readonly string[] {
     }),
     ...(store.log.length === 0 ? ["nothing happened"] : []),
   ];
+}
+
+function plus(sum: Sums | undefined, more: Sums): Sums {
+  if (sum === undefined) return more;
+  return {
+    debitsPosted: sum.debitsPosted + more.debitsPosted,
+    creditsPosted: sum.creditsPosted + more.creditsPosted,
+    debitsPending: sum.debitsPending + more.debitsPending,
+    creditsPending: sum.creditsPending + more.creditsPending,
+  };
 }
 
 function logOf({ store, madeWithoutCache }: House): readonly LogRow[] {
@@ -123,6 +133,7 @@ function logOf({ store, madeWithoutCache }: House): readonly LogRow[] {
       totals: payment,
       openOperations: payment.openOperations,
       resolvesByMs: payment.resolvesByMs,
+      follows: event.details["after"] ?? "",
       undoes: event.details["of"] ?? "",
       uniqueReference: payment.uniqueReference ? `${row.merchantId} ${payment.merchantReference}` : "",
       isUnmarked: madeWithoutCache.has(row.paymentId) && !payment.idempotencyDegraded,

@@ -7,6 +7,7 @@ export const crashPoints = [
   "after_intent_commit",
   "after_send",
   "after_processor_answer",
+  "after_reroute_commit",
   "after_outcome_commit",
   "after_remember",
   "before_reply",
@@ -118,7 +119,11 @@ export const switchConfig = defineConfig("switch", {
     max: 1_000,
     default: 3,
   }),
-  connector: text({ env: "FLORIN_CONNECTOR", help: "registry name of the connector that takes new payments", default: "simpay" }),
+  connector: text({
+    env: "FLORIN_CONNECTOR",
+    help: "registry names of the connectors that take new payments, separated by commas, in the order in which they are tried",
+    default: "simpay",
+  }),
   authorizationHours: integer({
     env: "FLORIN_AUTHORIZATION_HOURS",
     help: "how long an issuer holds an authorization",

@@ -16,17 +16,20 @@ import { createFraudScreen } from "./app/fraud/screen.ts";
 import { velocityLimitsOf } from "./app/fraud/velocity-limits.ts";
 import type { Parts } from "./app/parts.ts";
 import { createPaymentQueues } from "./app/payment-queues.ts";
+import { createRouter } from "./app/routing/router.ts";
 import { createSightings } from "./app/sightings.ts";
 import { createConnectorGateway } from "./clients/connector-gateway.ts";
 import { createProcessorCircuits } from "./clients/processor-circuits.ts";
 import { createTokenDirectory } from "./clients/token-directory.ts";
 import { circuitSettings, switchConfig } from "./config.ts";
 import { listsAndVelocity } from "./domain/fraud/index.ts";
+import { createAuthorizationRates, defaultSettings } from "./domain/routing/index.ts";
 import { createEventLogService } from "./rpc/event-log-service.ts";
 import { createPaymentService } from "./rpc/payment-service.ts";
 import { callerPolicy } from "./rpc/policy.ts";
 import { createRecoveryService } from "./rpc/recovery-service.ts";
 import { createTokenService } from "./rpc/token-service.ts";
+import { createCardDeclines } from "./store/card-declines.ts";
 import { createClaims } from "./store/claims.ts";
 import { startBlockList } from "./store/fraud-blocks.ts";
 import { createLogReader } from "./store/log-reader.ts";
@@ -65,13 +68,16 @@ runProcess({
     const blockList = startBlockList({ sql: pools.background, logger });
     const now = () => Date.now();
     const circuits = createProcessorCircuits({ settings: circuitSettings(config), now: systemTiming.monotonicMs, metrics });
+    const velocity = velocityLimitsOf(config);
+    const house = defaultSettings({ processors: config.connector.split(","), velocity });
+    const settings = () => house;
     const parts: Parts = {
       log,
       reader: createLogReader(pools.operations),
       claims: createClaims({ redis, metrics, now }),
       vault: createTokenDirectory({ vault, now }),
       connectors: createConnectorGateway({ client: connectors, tracer, circuits, now: Date.now }),
-      fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => blockList.current(), limits: velocityLimitsOf(config) })] }),
+      fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => blockList.current(), limits: velocity })] }),
       queues: createPaymentQueues(),
       questions: new Map(),
       sightings: createSightings({ timing: systemTiming }),
@@ -81,7 +87,14 @@ runProcess({
       timing: systemTiming,
       crashAt: createCrashPoints(config.crashPoint),
       authorizationLifetimeMs: config.authorizationHours * hourMs,
-      connector: config.connector,
+      router: createRouter({
+        settings,
+        health: (processor) => circuits.health(processor, "authorize"),
+        rates: createAuthorizationRates(),
+        now,
+      }),
+      declines: createCardDeclines(pools.operations),
+      settings,
     };
     const workers = await startWorkers({ parts, sql: pools.background, databaseUrl: config.databaseUrl, tail, bus, logger });
     await Promise.all([vault.untilConnected(peersWaitMs), connectors.untilConnected(peersWaitMs)]);

@@ -51,6 +51,9 @@ async function followUp(): Promise<void> {
   await rounds.keep();
 }
 
+/** One processor goes nowhere else; where there are two has a test of its own. */
+const ofOneProcessor = crashPoints.filter((point) => point !== "after_reroute_commit");
+
 const eventTypes = async (merchantId: string) =>
   (
     await stage.sql<{ type: string }[]>`
@@ -86,7 +89,7 @@ describe("a switch killed at", () => {
   const charged: Left = { ...intent, charges: 1 };
   /** The answer is remembered behind the caller's back: a kill takes with it what has not left the process. */
   const recorded: Left = { ...charged, events: ["authorization_requested", "payment_authorized"] };
-  const cases: Readonly<Record<CrashPoint, Case>> = {
+  const cases: Readonly<Record<(typeof ofOneProcessor)[number], Case>> = {
     after_claim: { left: nothing, status: "authorized", charges: 1 },
     // Surely not sent, but only the dead process knew: the processor is asked, and has never heard of it.
     after_intent_commit: { left: intent, status: "declined", charges: 0 },
@@ -97,7 +100,7 @@ describe("a switch killed at", () => {
     before_reply: { left: recorded, status: "authorized", charges: 1 },
   };
 
-  test.for(crashPoints)("%s leaves what it says, and the payment ends decided with one answer", async (crashPoint, context) => {
+  test.for(ofOneProcessor)("%s leaves what it says, and the payment ends decided with one answer", async (crashPoint, context) => {
     if (stage.redisServer === undefined) return context.skip();
     const victim = await startSwitch(stage, { crashPoint });
     // Who is killed while it waits must not be answered first.
@@ -128,6 +131,26 @@ describe("a switch killed at", () => {
     expect(replays[0]).toContain(bytesOf(settled));
     expect(bytesOf(await createOrAuthorize(await stage.replica({ withRedis: false }), command))).toBe(bytesOf(settled));
     expect(stage.processor.calls.authorize).toBe(charges);
+  });
+
+  test("after_reroute_commit leaves a second attempt that nobody sent: it is refused from then on, and the call is declined", async () => {
+    stage.processor.behave = (_kind, _reference, connector) => ({
+      told: connector === "simpay" ? outcomes.softDeclined : outcomes.approved,
+    });
+    const victim = await startSwitch(stage, { crashPoint: "after_reroute_commit", connectors: ["simpay", "other"] });
+    const command = createCommand();
+    const { merchantId } = command.caller;
+    await expect(callOver(victim, command)).rejects.toMatchObject({ code: "peer_lost", work: "unknown" });
+    expect(await victim.ended).toEqual({ code: null, signal: "SIGKILL" });
+    expect(await eventTypes(merchantId)).toEqual(["authorization_requested", "authorization_rerouted"]);
+    expect((await callOver(survivor, command)).disposition).toBe(Disposition.IN_FLIGHT);
+    await followUp();
+    const settled = await createOrAuthorize(stage.parts, command);
+    expect([settled.kind, paymentOf(settled).status, paymentOf(settled).openOperations]).toEqual(["replayed", "declined", []]);
+    expect(await eventTypes(merchantId)).toEqual(["authorization_requested", "authorization_rerouted", "authorization_reversed"]);
+    expect([stage.processor.calls.authorize, [...stage.processor.reversed]]).toEqual([1, [paymentOf(settled).authorizationId]]);
+    const replay = await callOver(survivor, command);
+    expect([replay.disposition, replay.operationId]).toEqual([Disposition.REPLAYED, paymentOf(settled).authorizationId]);
   });
 });
 
@@ -162,7 +185,7 @@ describe("a replica thrown away in the middle of a", () => {
   } as const satisfies Partial<Record<Kind, Way>>;
 
   const rowsOf = (kind: keyof typeof ways) =>
-    crashPoints.map((point) => ({ kind, point, isSent: point !== "after_claim" && point !== "after_intent_commit" }));
+    ofOneProcessor.map((point) => ({ kind, point, isSent: point !== "after_claim" && point !== "after_intent_commit" }));
 
   test.each([...rowsOf("capture"), ...rowsOf("void"), ...rowsOf("refund")])("$kind, $point: another ends it", async (o) => {
     const { kind, point, isSent } = o;

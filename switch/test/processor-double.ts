@@ -8,7 +8,7 @@ import type { TlsSetting } from "@florin/runtime/tls";
 export type WireOutcome = MessageInitShape<typeof OutcomeSchema>;
 export type Kind = "authorize" | "capture" | "void" | "refund";
 export type Strategy = "query" | "repeat" | "reverse" | "file";
-export type Booked = { readonly kind: Kind; readonly amount: bigint; readonly outcome: WireOutcome };
+export type Booked = { readonly kind: Kind; readonly connector: string; readonly amount: bigint; readonly outcome: WireOutcome };
 
 export const outcomes = {
   approved: {
@@ -22,9 +22,14 @@ export const outcomes = {
   },
   accepted: { kind: OutcomeKind.APPROVED, processorReference: "sp_1", responseCode: "00", isFinal: false },
   declined: { kind: OutcomeKind.DECLINED, responseCode: "51", declineReason: "insufficient_funds" },
+  /** Another way to the same issuer may be approved. */
+  softDeclined: { kind: OutcomeKind.DECLINED, responseCode: "05", declineReason: "do_not_honor" },
   notSent: { kind: OutcomeKind.NOT_SENT, cause: "connection_refused" },
   unknown: { kind: OutcomeKind.UNKNOWN, cause: "timeout" },
 } as const satisfies Record<string, WireOutcome>;
+
+/** Connectors of the process. Behind them is one set of books, so that nothing can be charged at one and overlooked at the other. */
+export const connectorNames = ["simpay", "other", "third", "fourth"] as const;
 
 export type Processor = {
   readonly server: RpcServer;
@@ -39,7 +44,7 @@ export type Processor = {
   /** What a reversal meets; by default it is carried out. */
   answerReversal: ((reference: string) => WireOutcome) | undefined;
   /** What a new operation meets; change at will. `book` false: the processor never hears of it. */
-  behave: (kind: Kind, reference: string) => Promise<Meeting> | Meeting;
+  behave: (kind: Kind, reference: string, connector: string) => Promise<Meeting> | Meeting;
   /** What a query says of a reference; the books by default. */
   answerQuery: ((reference: string) => { found: boolean; outcome?: WireOutcome }) | undefined;
   reset(): void;
@@ -53,20 +58,21 @@ export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Pr
   const calls = { authorize: 0, capture: 0, void: 0, refund: 0, query: 0, reverse: 0 };
   const reversed = new Set<string>();
   const approve = (): Meeting => ({ told: outcomes.approved });
-  const perform = async (kind: Kind, reference: string, amount: bigint) => {
+  type Request = { readonly reference: string; readonly connector: string; readonly amount?: bigint };
+  const perform = async (kind: Kind, { reference, connector, amount = 0n }: Request) => {
     calls[kind] += 1;
     if (reversed.has(reference)) return { outcome: outcomes.declined };
     const before = books.get(reference);
     if (before !== undefined) return { outcome: before.outcome };
-    const { told, booked = told } = await processor.behave(kind, reference);
-    if (booked !== "nothing" && booked.kind !== OutcomeKind.NOT_SENT) books.set(reference, { kind, amount, outcome: booked });
+    const { told, booked = told } = await processor.behave(kind, reference, connector);
+    if (booked !== "nothing" && booked.kind !== OutcomeKind.NOT_SENT) books.set(reference, { kind, connector, amount, outcome: booked });
     return { outcome: told };
   };
   const service = implement(ConnectorService, {
-    authorize: ({ reference, amount }) => perform("authorize", reference, amount),
-    capture: ({ reference, amount }) => perform("capture", reference, amount),
-    void: ({ reference }) => perform("void", reference, 0n),
-    refund: ({ reference, amount }) => perform("refund", reference, amount),
+    authorize: (request) => perform("authorize", request),
+    capture: (request) => perform("capture", request),
+    void: ({ reference, connector }) => perform("void", { reference, connector }),
+    refund: (request) => perform("refund", request),
     async reverse({ originalReference }) {
       calls.reverse += 1;
       const outcome = processor.answerReversal?.(originalReference) ?? outcomes.approved;
@@ -81,7 +87,9 @@ export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Pr
       return booked === undefined ? { found: false } : { found: true, outcome: booked.outcome };
     },
     ping: async () => ({ isUp: true, roundTripUs: 1 }),
-    listConnectors: async () => ({ connectors: [{ name: "simpay", capabilities: processor.abilities }] }),
+    listConnectors: async () => ({
+      connectors: connectorNames.map((name) => ({ name, capabilities: processor.abilities })),
+    }),
   });
   const server = await startRpcServer({
     host: "127.0.0.1",

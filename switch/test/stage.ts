@@ -18,13 +18,16 @@ import { createFraudScreen } from "../src/app/fraud/screen.ts";
 import type { CallerIdentity, OperationAnswer } from "../src/app/operation.ts";
 import type { Parts } from "../src/app/parts.ts";
 import { createPaymentQueues } from "../src/app/payment-queues.ts";
+import { createRouter } from "../src/app/routing/router.ts";
 import { createSightings } from "../src/app/sightings.ts";
 import { createConnectorGateway } from "../src/clients/connector-gateway.ts";
 import { createProcessorCircuits } from "../src/clients/processor-circuits.ts";
 import { createTokenDirectory } from "../src/clients/token-directory.ts";
 import { type Block, listsAndVelocity, makeBlockList, type VelocityLimits } from "../src/domain/fraud/index.ts";
 import type { Payment, Refusal } from "../src/domain/payment/index.ts";
+import { createAuthorizationRates, defaultSettings, type HouseSettings } from "../src/domain/routing/index.ts";
 import { migrate } from "../src/migrate.ts";
+import { createCardDeclines } from "../src/store/card-declines.ts";
 import { createClaims } from "../src/store/claims.ts";
 import { createLogReader } from "../src/store/log-reader.ts";
 import { createLogWriter } from "../src/store/log-writer.ts";
@@ -48,6 +51,8 @@ export type Stage = {
   readonly redisServer: TestRedis | undefined;
   readonly clock: Clock;
   readonly fraud: FraudSetting;
+  /** What the house has settled; change at will. */
+  readonly house: { settings: HouseSettings };
   replica(o?: { readonly withRedis?: boolean }): Promise<Parts>;
   stop(): Promise<void>;
 };
@@ -83,6 +88,8 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
   const redisServer = o.withRedis === false ? undefined : await testRedis();
   const [processor, vault] = await Promise.all([startProcessor({ tls, logger }), startVault({ tls, logger })]);
   const clock: Clock = { aheadMs: 0, wallAheadMs: 0 };
+  const house = { settings: defaultSettings({ processors: ["simpay"], velocity: generousLimits }) };
+  const settings = () => house.settings;
   const fraud: FraudSetting = { blocks: [], limits: generousLimits };
   const closers: (() => Promise<unknown>)[] = [];
 
@@ -119,7 +126,14 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
       timing,
       crashAt: () => {},
       authorizationLifetimeMs: 7 * 24 * 3_600_000,
-      connector: "simpay",
+      router: createRouter({
+        settings,
+        health: (name) => circuits.health(name, "authorize"),
+        rates: createAuthorizationRates(),
+        now,
+      }),
+      declines: createCardDeclines(sql, { timing }),
+      settings,
     };
   };
 
@@ -136,6 +150,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
     redisServer,
     clock,
     fraud,
+    house,
     replica,
     async stop() {
       for (const close of closers) await close();

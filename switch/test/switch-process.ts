@@ -20,6 +20,8 @@ type Line = { readonly msg?: string; readonly grpc_port?: number; readonly err?:
 type Options = {
   readonly crashPoint?: CrashPoint;
   readonly environment?: "sandbox" | "production";
+  /** Registry names, in the order of the house. */
+  readonly connectors?: readonly string[];
   /** Empty: nobody to relay to. */
   readonly natsUrl?: string;
 };
@@ -39,12 +41,13 @@ export async function startSwitch(stage: Stage, o: Options = {}): Promise<Switch
   };
 }
 
-function environmentOf(stage: Stage, { crashPoint, environment, natsUrl }: Options): NodeJS.ProcessEnv {
+function environmentOf(stage: Stage, { crashPoint, environment, connectors, natsUrl }: Options): NodeJS.ProcessEnv {
   return {
     PATH: process.env["PATH"],
     FLORIN_DIE_WITH_PARENT: "1",
     FLORIN_ENVIRONMENT: environment ?? "sandbox",
     FLORIN_CRASH_POINT: crashPoint ?? "none",
+    ...(connectors && { FLORIN_CONNECTOR: connectors.join(",") }),
     FLORIN_GRPC_PORT: "0",
     FLORIN_ADMIN_PORT: "0",
     FLORIN_TLS_DIR: "off",

@@ -9,6 +9,7 @@ export const eventTypes = [
   "payment_created",
   "authorization_requested",
   "authorization_blocked",
+  "authorization_rerouted",
   "payment_authorized",
   "payment_authorized_and_captured",
   "authorization_declined",

@@ -78,7 +78,7 @@ describe("posting rules", () => {
     const still = eventTypes.filter((type) => !movesMoney(type));
     expect(still).toEqual(
       eventTypes.filter((type) =>
-        /created|requested|blocked|declined|not_sent|unknown|ambiguous|reversed|capture_failed|void_failed|reversal_/.test(type),
+        /created|requested|blocked|rerouted|declined|not_sent|unknown|ambiguous|reversed|capture_failed|void_failed|reversal_/.test(type),
       ),
     );
     for (const type of still) expect(transfersOf(event({ type, amount: 5n }))).toEqual([]);

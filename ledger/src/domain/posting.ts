@@ -97,6 +97,7 @@ const rules: Readonly<Record<EventType, Rule>> = {
   payment_created: nothing,
   authorization_requested: nothing,
   authorization_blocked: nothing,
+  authorization_rerouted: nothing,
   payment_authorized: hold,
   payment_authorized_and_captured: sale,
   authorization_declined: nothing,

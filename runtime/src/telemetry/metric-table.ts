@@ -142,6 +142,28 @@ export const metricTable = {
     labels: {},
   },
   switch_relay_published_total: { kind: "counter", unit: "{event}", help: "Events published and acknowledged by the broker.", labels: {} },
+  switch_cascade_steps_total: {
+    kind: "counter",
+    unit: "{step}",
+    help: "What followed an attempt that another processor might have approved: the next one, or why none.",
+    labels: {
+      step: [
+        "next",
+        "no_candidate",
+        "attempts_used",
+        "network_category_1",
+        "network_declines_per_day",
+        "network_declines_per_30_days",
+        "history_unavailable",
+      ],
+    },
+  },
+  switch_network_guard_total: {
+    kind: "counter",
+    unit: "{payment}",
+    help: "Payments that were not sent because the card networks forbid another try of the card.",
+    labels: { reason: ["network_category_1", "network_declines_per_day", "network_declines_per_30_days"] },
+  },
   switch_circuit_changes_total: {
     kind: "counter",
     unit: "{change}",

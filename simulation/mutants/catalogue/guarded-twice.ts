@@ -83,7 +83,8 @@ export const guardedTwice: readonly GuardedTwice[] = [
     about: "an approval that comes after its operation was called failed is left as it is at the processor",
     guard: "nothing is called failed for want of a trace before the processor was told to refuse it",
     file: "switch/src/app/record-answer.ts",
-    find: `  if (said.outcome.kind === "approved" && isCalledFailed) await reverseLateApproval(parts, intent, said.connector);\n`,
+    find: `  if (said.outcome.kind === "approved" && isCalledFailed(recorded, intent.event.operationId))
+    await reverseLateApproval(parts, intent, said.connector);\n`,
     replace: "",
   },
 ];

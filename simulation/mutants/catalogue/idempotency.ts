@@ -15,9 +15,9 @@ export const idempotencyMutants: readonly Mutant[] = [
     name: "remember-before-commit",
     about: "the answer is remembered in Redis before its outcome is committed",
     file: runOperation,
-    find: "async function finish(parts: Parts, { send, record }: Operation, { intent, decidedAtMs }: Begun) {",
-    replace: `async function finish(parts: Parts, { send, record, use }: Operation, { intent, decidedAtMs }: Begun) {
-  parts.claims.remember(use, { paymentId: intent.payment.id, sequence: intent.event.sequence + 1 });`,
+    find: "  let { intent, decidedAtMs } = begun;\n",
+    replace: `  let { intent, decidedAtMs } = begun;
+  parts.claims.remember(operation.use, { paymentId: intent.payment.id, sequence: intent.event.sequence + 1 });\n`,
   },
   {
     name: "send-before-intent",

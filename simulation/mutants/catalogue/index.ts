@@ -1,5 +1,6 @@
 /** Every planted bug, by the promise that it breaks. */
 import type { Mutant } from "../mutant.ts";
+import { cascadeMutants } from "./cascades.ts";
 import { constraintMutants } from "./constraints.ts";
 import { deliveryMutants } from "./delivery.ts";
 import { idempotencyMutants } from "./idempotency.ts";
@@ -12,6 +13,7 @@ export const mutants: readonly Mutant[] = [
   ...idempotencyMutants,
   ...constraintMutants,
   ...outcomeMutants,
+  ...cascadeMutants,
   ...recoveryMutants,
   ...lifecycleMutants,
   ...deliveryMutants,

@@ -8,10 +8,11 @@ export const outcomeMutants: readonly Mutant[] = [
   {
     name: "unknown-sent-again-blindly",
     about: "an authorization without an answer is sent once more, as a new attempt",
-    file: "switch/src/app/authorize-payment.ts",
-    find: "      const sent = parts.connectors.authorize(payment, { attemptId, connector: parts.connector, traceparent: origin.traceparent });\n",
-    replace: `      const sendAs = (reference: string) => parts.connectors.authorize(payment, { attemptId: reference, connector: parts.connector, traceparent: origin.traceparent });
-      const sent = sendAs(attemptId).then((outcome) => (outcome.kind === "unknown" ? sendAs(makeId("attempt", nowMs, parts.random(10))) : outcome));
+    file: "switch/src/app/attempt-card.ts",
+    find: "    const sent = parts.connectors.authorize(payment, { attemptId: event.operationId, connector, traceparent: origin.traceparent });\n",
+    replace: `    const sendAs = (attemptId: string) => parts.connectors.authorize(payment, { attemptId, connector, traceparent: origin.traceparent });
+    const again = () => sendAs(makeId("attempt", parts.now(), parts.random(10)));
+    const sent = sendAs(event.operationId).then((outcome) => (outcome.kind === "unknown" ? again() : outcome));
 `,
   },
   {
@@ -71,7 +72,7 @@ export const outcomeMutants: readonly Mutant[] = [
     name: "outcome-kept-in-memory",
     about: "the answer is taken from memory although another writer has recorded another outcome",
     file: recordOutcome,
-    find: `if (recording.kind === "ignored") return { answer: await storedAnswer(parts, intent), payment };`,
-    replace: `if (recording.kind === "ignored") return { answer: intent, payment };`,
+    find: `if (recording.kind === "ignored") return { answer: await storedAnswer(parts, intent), next: undefined, payment };`,
+    replace: `if (recording.kind === "ignored") return { answer: intent, next: undefined, payment };`,
   },
 ];

@@ -27,6 +27,7 @@ export type AcquirerRequest = {
 
 export type BookedOperation = AcquirerRequest & {
   readonly isApproved: boolean;
+  readonly declineReason: string;
   /** A refund is accepted first and decided later. */
   state: "final" | "accepted" | "failed";
   /** Undone by a reversal of ours: it has no effect any more. */
@@ -39,6 +40,8 @@ export type BookedOperation = AcquirerRequest & {
 export type AcquirerManner = {
   readonly strategy: Strategy;
   readonly declineRatio: number;
+  /** Of its declines, those that another acquirer may not repeat. */
+  readonly softDeclineRatio: number;
   /** Refunds that are accepted first. */
   readonly slowRefundRatio: number;
   readonly failedRefundRatio: number;
@@ -64,9 +67,11 @@ export class Acquirer {
     const isApproved = !this.#refused.has(request.reference) && this.#approves(request);
     const isSlow = isApproved && request.kind === "refund" && this.#world.random.chance(this.manner.slowRefundRatio);
     const { nowMs } = this.#world;
+    const isSoft = !isApproved && this.#world.random.chance(this.manner.softDeclineRatio);
     const booked: BookedOperation = {
       ...request,
       isApproved,
+      declineReason: isSoft ? "do_not_honor" : "insufficient_funds",
       state: isSlow ? "accepted" : "final",
       isReversed: false,
       hiddenUntilMs: nowMs + hiddenForMs,
@@ -145,8 +150,9 @@ export class Acquirer {
   }
 }
 
-function outcomeOf({ isApproved, state, reference, isReversed }: BookedOperation): WireOutcome {
-  if (!isApproved || isReversed || state === "failed") return declined(reference);
+function outcomeOf({ isApproved, declineReason, state, reference, isReversed }: BookedOperation): WireOutcome {
+  if (!isApproved) return { ...declined(reference), declineReason };
+  if (isReversed || state === "failed") return declined(reference);
   return { ...approved(reference), isFinal: state === "final" };
 }
 

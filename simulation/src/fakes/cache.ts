@@ -73,6 +73,14 @@ export class CacheServer {
     return count;
   }
 
+  /** DECR: what lives on keeps its time. */
+  decrement(name: string): number {
+    const count = Number(this.get(name) ?? 0) - 1;
+    const untilMs = this.#entries.get(name)?.untilMs ?? Number.POSITIVE_INFINITY;
+    this.#entries.set(name, { value: count, untilMs });
+    return count;
+  }
+
   delete(key: string): void {
     this.#entries.delete(key);
   }
@@ -103,9 +111,14 @@ export function createCacheAccess(o: { readonly life: Life; readonly server: Cac
     remember: (lifetime, words) =>
       run(() => {
         const parts = JSON.parse(words ?? "[]") as string[];
-        for (let at = 0; at + 1 < parts.length; at += 2) server.set(parts[at] as string, parts[at + 1] as string, Number(lifetime));
+        for (let at = 0; at + 1 < parts.length; at += 2) {
+          const [key, value] = [parts[at] as string, parts[at + 1] as string];
+          if (key !== "") server.set(key, value, Number(lifetime));
+          else if (server.decrement(value) <= 0) server.delete(value);
+        }
         return parts.length;
       }),
+    read: (key) => run(() => server.get(key ?? "") ?? null),
     release: (key, value) =>
       run(() => {
         if (key !== undefined && server.get(key) === value) server.delete(key);

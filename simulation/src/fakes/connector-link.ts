@@ -1,5 +1,6 @@
 /** The connectors process and the way to the acquirer, as the switch's client meets them. */
 import type { ConnectorService } from "@florin/gen/connectors/v1/connectors";
+import { required } from "@florin/kernel";
 import type { Client } from "@florin/runtime/rpc";
 import type { Acquirer, AcquirerRequest, WireOutcome } from "./acquirer.ts";
 import { noAnswer } from "./acquirer.ts";
@@ -18,37 +19,52 @@ const connectorTimeoutMs = 10_000;
 export type ConnectorClient = Client<typeof ConnectorService>;
 type Answered = { readonly outcome: WireOutcome };
 
-export function createConnectorClient(o: LinkOptions & { readonly acquirer: Acquirer }): ConnectorClient {
-  const perform = async (request: AcquirerRequest, timeoutMs: number): Promise<Answered> =>
-    callOver<Answered>(o, { timeoutMs, serve: (reply) => throughLine(o, book(request), (outcome) => reply({ outcome })) });
-  const book = (request: AcquirerRequest) => () => o.acquirer.perform(request, hiddenForMs(o));
+export function createConnectorClient(o: LinkOptions & { readonly acquirers: ReadonlyMap<string, Acquirer> }): ConnectorClient {
+  const acquirerOf = (connector: string | undefined): Acquirer =>
+    required(o.acquirers.get(connector ?? ""), "an acquirer behind each connector");
+  const perform = async (acquirer: Acquirer, request: AcquirerRequest, timeoutMs: number): Promise<Answered> => {
+    const book = () => acquirer.perform(request, hiddenForMs(o, acquirer));
+    return callOver<Answered>(o, { timeoutMs, serve: (reply) => throughLine(o, book, (outcome) => reply({ outcome })) });
+  };
   const client = {
     authorize: (request: Wire, { timeoutMs }: Timeout) =>
-      perform({ ...common(request), kind: "authorize", isSale: request.capture === true, authorizationReference: "" }, timeoutMs),
-    capture: (request: Wire, { timeoutMs }: Timeout) => perform({ ...common(request), kind: "capture" }, timeoutMs),
-    void: (request: Wire, { timeoutMs }: Timeout) => perform({ ...common(request), kind: "void" }, timeoutMs),
-    refund: (request: Wire, { timeoutMs }: Timeout) => perform({ ...common(request), kind: "refund" }, timeoutMs),
-    reverse: ({ originalReference = "" }: { readonly originalReference?: string }, { timeoutMs }: Timeout) =>
+      perform(
+        acquirerOf(request.connector),
+        { ...common(request), kind: "authorize", isSale: request.capture === true, authorizationReference: "" },
+        timeoutMs,
+      ),
+    capture: (request: Wire, { timeoutMs }: Timeout) =>
+      perform(acquirerOf(request.connector), { ...common(request), kind: "capture" }, timeoutMs),
+    void: (request: Wire, { timeoutMs }: Timeout) =>
+      perform(acquirerOf(request.connector), { ...common(request), kind: "void" }, timeoutMs),
+    refund: (request: Wire, { timeoutMs }: Timeout) =>
+      perform(acquirerOf(request.connector), { ...common(request), kind: "refund" }, timeoutMs),
+    reverse: (
+      { originalReference = "", connector }: { readonly originalReference?: string; readonly connector?: string },
+      { timeoutMs }: Timeout,
+    ) =>
       callOver<Answered>(o, {
         timeoutMs,
         serve: (reply) => {
+          const acquirer = acquirerOf(connector);
           const undo = () =>
-            o.acquirer.manner.strategy.reversal ? o.acquirer.reverse(originalReference) : noAnswer("unknown", "not_supported");
+            acquirer.manner.strategy.reversal ? acquirer.reverse(originalReference) : noAnswer("unknown", "not_supported");
           throughLine(o, undo, (outcome) => reply({ outcome }));
         },
       }),
     listConnectors: (_: unknown, { timeoutMs }: Timeout) =>
       callOver(o, {
         timeoutMs,
-        serve: (reply) => reply({ connectors: [{ name: "simpay", capabilities: { ...o.acquirer.manner.strategy } }] }),
+        serve: (reply) =>
+          reply({ connectors: [...o.acquirers].map(([name, { manner }]) => ({ name, capabilities: { ...manner.strategy } })) }),
       }),
-    query: ({ reference = "" }: { readonly reference?: string }, { timeoutMs }: Timeout) =>
+    query: ({ reference = "", connector }: { readonly reference?: string; readonly connector?: string }, { timeoutMs }: Timeout) =>
       callOver<{ found: boolean; outcome?: WireOutcome }>(o, {
         timeoutMs,
         serve: (reply) => {
           const { world } = o.life;
           if (o.faults.fires("query_unanswered")) reply({ found: true, outcome: noAnswer("unknown", "timeout") });
-          else world.schedule(world.random.between(acquirerMs.min, acquirerMs.max), () => reply(o.acquirer.query(reference)));
+          else world.schedule(world.random.between(acquirerMs.min, acquirerMs.max), () => reply(acquirerOf(connector).query(reference)));
         },
       }),
   };
@@ -56,13 +72,14 @@ export function createConnectorClient(o: LinkOptions & { readonly acquirer: Acqu
 }
 
 /** How long the acquirer's queries will not find what it is just booking. */
-function hiddenForMs({ life, faults, acquirer }: LinkOptions & { readonly acquirer: Acquirer }): number {
+function hiddenForMs({ life, faults }: LinkOptions, acquirer: Acquirer): number {
   if (!faults.fires("acquirer_contradicts")) return 0;
   return life.world.random.between(0, acquirer.manner.strategy.reversal ? contradictsMsMax : contradictsBelievedMsMax);
 }
 
 type Timeout = { readonly timeoutMs: number };
 type Wire = {
+  readonly connector?: string;
   readonly reference?: string;
   readonly merchantId?: string;
   readonly paymentId?: string;

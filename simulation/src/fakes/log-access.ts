@@ -4,10 +4,18 @@
  */
 import { idToHex } from "@florin/kernel";
 import type { Transition } from "@florin/switch/src/domain/payment/index.ts";
+import { type DeclineHistory, historyOf } from "@florin/switch/src/domain/routing/index.ts";
 import { decodeTransition } from "@florin/switch/src/store/event-body.ts";
 import type { ExpiringHolds } from "@florin/switch/src/store/expiring-holds.ts";
 import type { EncodedMember, InsertedRow, InsertRows } from "@florin/switch/src/store/insert-rows.ts";
-import { answerTypes, type LogReader, type StoredKey, type Which } from "@florin/switch/src/store/log-reader.ts";
+import {
+  answerTypes,
+  attemptAnswerTypes,
+  attemptIntentTypes,
+  type LogReader,
+  type StoredKey,
+  type Which,
+} from "@florin/switch/src/store/log-reader.ts";
 import type { TailQueries } from "@florin/switch/src/store/log-tail.ts";
 import { intentTypes, type OpenOperations, unsettledTypes } from "@florin/switch/src/store/open-operations.ts";
 import type { WorkerCheckpoints } from "@florin/switch/src/store/worker-checkpoints.ts";
@@ -33,6 +41,7 @@ export type LogAccess = {
   readonly openOperations: OpenOperations;
   readonly checkpoints: WorkerCheckpoints;
   readonly holds: ExpiringHolds;
+  readonly declines: DeclineHistory;
 };
 
 /** Milliseconds. */
@@ -56,6 +65,7 @@ export function createLogAccess(o: AccessOptions): LogAccess {
     openOperations: createOpenOperations(o.store, query),
     checkpoints: createCheckpoints(o.store, query),
     holds: createHolds(o.store, query),
+    declines: createDeclines(o.store, query),
   };
 }
 
@@ -135,8 +145,13 @@ function createReader(store: LogStore, query: Query): LogReader {
     const rows = store.payments.get(id) ?? [];
     return rows[0]?.merchantId === merchantId ? rows : [];
   };
-  const answerIn = (rows: readonly StoredRow[], intent: { readonly sequence: number; readonly operationId: string }) =>
-    rows.find((row) => row.sequence >= intent.sequence && row.operationId === intent.operationId && answerTypes.has(row.type));
+  type Intent = { readonly sequence: number; readonly operationId: string; readonly mayBeAttempt: boolean };
+  const answerIn = (rows: readonly StoredRow[], { sequence, operationId, mayBeAttempt }: Intent) =>
+    rows.find(
+      (row) =>
+        row.sequence >= sequence &&
+        ((row.operationId === operationId && answerTypes.has(row.type)) || (mayBeAttempt && attemptAnswerTypes.has(row.type))),
+    );
   return {
     newest: (which) =>
       query(() => {
@@ -152,7 +167,7 @@ function createReader(store: LogStore, query: Query): LogReader {
       query(() => {
         const rows = rowsOf(which);
         const intent = rows[sequence - 1];
-        const row = intent && answerIn(rows, intent);
+        const row = intent && answerIn(rows, { ...intent, mayBeAttempt: attemptIntentTypes.has(intent.type) });
         return row && transitionIn(row);
       }),
     key: (use) =>
@@ -160,7 +175,7 @@ function createReader(store: LogStore, query: Query): LogReader {
         const key = store.keys.get(keyName(use));
         if (key === undefined) return undefined;
         const rows = rowsOf({ id: key.paymentId, merchantId: use.merchantId });
-        const row = answerIn(rows, { sequence: key.intentSequence, operationId: key.operationId });
+        const row = answerIn(rows, { sequence: key.intentSequence, operationId: key.operationId, mayBeAttempt: true });
         const { requestHash, paymentId, intentSequence, createdAtMs } = key;
         return { requestHash, paymentId, intentSequence, createdAtMs, answer: row && transitionIn(row) };
       }),
@@ -208,7 +223,10 @@ function createOpenOperations(store: LogStore, query: Query): OpenOperations {
         const rows = store.rowsBetween(afterPosition, end, Number.POSITIVE_INFINITY).filter((row) => {
           if (!intentTypes.has(row.type)) return false;
           const later = store.payments.get(row.paymentId) ?? [];
-          return !later.some(({ sequence, operationId }) => sequence > row.sequence && operationId === row.operationId);
+          const isAttempt = attemptIntentTypes.has(row.type);
+          const isHeardOf = ({ sequence, operationId, type }: StoredRow) =>
+            sequence > row.sequence && (operationId === row.operationId || (isAttempt && type === "authorization_rerouted"));
+          return !later.some(isHeardOf);
         });
         return { operations: rows.map(foundIn), throughPosition: end };
       }),
@@ -258,4 +276,18 @@ function createHolds(store: LogStore, query: Query): ExpiringHolds {
 
 function timeOf({ paymentId }: StoredRow): number {
   return Number.parseInt(idToHex(paymentId).slice(0, 12), 16);
+}
+
+function createDeclines(store: LogStore, query: Query): DeclineHistory {
+  const nameOf = ({ merchantId, cardFingerprint }: { readonly merchantId: string; readonly cardFingerprint: string }) =>
+    `${merchantId}/${cardFingerprint}`;
+  return {
+    read: (card, nowMs) => query(() => historyOf([...(store.declines.get(nameOf(card))?.values() ?? [])], nowMs)),
+    count: (card, { attemptId, ...decline }) =>
+      query(() => {
+        const earlier = store.declines.get(nameOf(card));
+        if (earlier === undefined) store.declines.set(nameOf(card), new Map([[attemptId, decline]]));
+        else if (!earlier.has(attemptId)) earlier.set(attemptId, decline);
+      }),
+  };
 }

@@ -7,6 +7,7 @@
 import type { AppError } from "@florin/kernel";
 import { DatabaseFault } from "@florin/runtime/postgres";
 import type { Transition } from "@florin/switch/src/domain/payment/index.ts";
+import type { Decline } from "@florin/switch/src/domain/routing/index.ts";
 import type { EncodedMember, InsertedRow } from "@florin/switch/src/store/insert-rows.ts";
 
 export type StoredRow = {
@@ -64,6 +65,8 @@ export class LogStore {
   readonly references = new Map<string, string>();
   readonly checkpoints = new Map<string, bigint>();
   readonly postponed = new Map<string, { readonly merchantId: string; readonly dueAtMs: number }>();
+  /** Declined tries by card, then by attempt. */
+  readonly declines = new Map<string, Map<string, Decline>>();
   readonly #running = new Set<Transaction>();
   #position = 0n;
   #transaction = 100n;

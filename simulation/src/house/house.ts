@@ -18,7 +18,10 @@ export type House = {
   readonly database: DatabaseWeather;
   readonly cache: CacheServer;
   readonly broker: Broker;
-  readonly acquirer: Acquirer;
+  /** By the names of their connectors, in the order of the house. */
+  readonly acquirers: ReadonlyMap<string, Acquirer>;
+  /** No acquirer can be asked anything: their files decide. */
+  readonly awaitsFile: boolean;
   readonly books: BooksStore;
   readonly vault: { isAway: boolean };
   /** Between the switch and its connectors. */
@@ -49,13 +52,10 @@ const strategies: readonly Strategy[] = [
 export function buildHouse(world: World): House {
   const { random } = world;
   const faults = createFaults(world);
-  const acquirer = new Acquirer(world, {
-    strategy: random.pick(strategies),
-    declineRatio: random.between(0, 0.15),
-    slowRefundRatio: random.between(0, 0.8),
-    failedRefundRatio: random.between(0, 0.2),
-    refundMs: { min: 100, max: 15_000 },
-  });
+  const first = random.pick(strategies);
+  const awaitsFile = first.unknownStrategy === "file";
+  // Two acquirers with files only, or none: what is left open at the end is told apart by the run, not by the acquirer.
+  const second = random.pick(strategies.filter(({ unknownStrategy }) => (unknownStrategy === "file") === awaitsFile));
   return {
     world,
     faults,
@@ -64,13 +64,29 @@ export function buildHouse(world: World): House {
     database: { isAway: false },
     cache: new CacheServer(world),
     broker: new Broker(),
-    acquirer,
+    acquirers: new Map([
+      ["simpay", makeAcquirer(world, first)],
+      ["other", makeAcquirer(world, second)],
+    ]),
+    awaitsFile,
     books: new BooksStore(),
     vault: { isAway: false },
     connectorLine: { isCut: false },
     calendar: { leaptMs: 0, holdsForMs: random.pick(holdHours) * hourMs },
     madeWithoutCache: new Set(),
   };
+}
+
+function makeAcquirer(world: World, strategy: Strategy): Acquirer {
+  const { random } = world;
+  return new Acquirer(world, {
+    strategy,
+    declineRatio: random.between(0, 0.15),
+    softDeclineRatio: random.between(0, 1),
+    slowRefundRatio: random.between(0, 0.8),
+    failedRefundRatio: random.between(0, 0.2),
+    refundMs: { min: 100, max: 15_000 },
+  });
 }
 
 function noteRows(world: World, rows: readonly StoredRow[]): void {

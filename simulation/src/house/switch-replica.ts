@@ -5,11 +5,13 @@ import type { Client } from "@florin/runtime/rpc";
 import { createFraudScreen } from "@florin/switch/src/app/fraud/screen.ts";
 import type { Parts } from "@florin/switch/src/app/parts.ts";
 import { createPaymentQueues } from "@florin/switch/src/app/payment-queues.ts";
+import { createRouter } from "@florin/switch/src/app/routing/router.ts";
 import { createSightings } from "@florin/switch/src/app/sightings.ts";
 import { createConnectorGateway } from "@florin/switch/src/clients/connector-gateway.ts";
 import { createProcessorCircuits } from "@florin/switch/src/clients/processor-circuits.ts";
 import { createTokenDirectory } from "@florin/switch/src/clients/token-directory.ts";
 import { listsAndVelocity, makeBlockList, type VelocityLimits } from "@florin/switch/src/domain/fraud/index.ts";
+import { createAuthorizationRates, defaultSettings } from "@florin/switch/src/domain/routing/index.ts";
 import { type Claims, createClaimsOver } from "@florin/switch/src/store/claims.ts";
 import { createLogTailOver, type LogTail } from "@florin/switch/src/store/log-tail.ts";
 import { createBatchedLogWriter } from "@florin/switch/src/store/log-writer.ts";
@@ -79,6 +81,9 @@ function startOnce(house: House, replica: SwitchReplica): Running {
   });
   const link = { life, faults };
   const now = () => world.unixMs + house.calendar.leaptMs + replica.clockAheadMs;
+  const settled = defaultSettings({ processors: [...house.acquirers.keys()], velocity: limits });
+  const settings = () => settled;
+  const circuits = createProcessorCircuits({ settings: circuitSettings, now: timing.monotonicMs, metrics: quietMetrics });
   const parts: Parts = {
     log: createBatchedLogWriter({ insert: access.insert, metrics: quietMetrics, timing }),
     reader: access.reader,
@@ -88,9 +93,9 @@ function startOnce(house: House, replica: SwitchReplica): Running {
     ),
     vault: createTokenDirectory({ vault: vaultOf(house, life), now }),
     connectors: createConnectorGateway({
-      client: createConnectorClient({ ...link, line: house.connectorLine, acquirer: house.acquirer }),
+      client: createConnectorClient({ ...link, line: house.connectorLine, acquirers: house.acquirers }),
       tracer: quietTracer,
-      circuits: createProcessorCircuits({ settings: circuitSettings, now: timing.monotonicMs, metrics: quietMetrics }),
+      circuits,
       now,
     }),
     fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => noBlocks, limits })] }),
@@ -105,7 +110,14 @@ function startOnce(house: House, replica: SwitchReplica): Running {
       if (!life.isOver && faults.fires("switch_crashed_at_point")) replica.crash();
     },
     authorizationLifetimeMs: house.calendar.holdsForMs,
-    connector: "simpay",
+    router: createRouter({
+      settings,
+      health: (processor) => circuits.health(processor, "authorize"),
+      rates: createAuthorizationRates(),
+      now,
+    }),
+    declines: access.declines,
+    settings,
   };
   const tail = createLogTailOver(access.tailQueries);
   const tryToLead = createElection({ life, locks, faults, weather: database });
@@ -131,6 +143,8 @@ function witnessed({ store, madeWithoutCache }: House, claims: Claims): Claims {
     },
     remember: (use, answer) => claims.remember(use, answer),
     release: (claim) => claims.release(claim),
+    countOf: (name) => claims.countOf(name),
+    uncount: (name) => claims.uncount(name),
     async claim(use, o) {
       const answer = await claims.claim(use, o);
       if (answer.kind === "degraded" && !store.payments.has(o.paymentId)) madeWithoutCache.add(o.paymentId);
@@ -175,7 +189,7 @@ function vaultOf({ vault, faults }: House, life: Life): Client<typeof VaultServi
     state: TokenState.ACTIVE,
     usage: "reusable",
     usedByPaymentId: "",
-    createdAtMs: 0n,
+    createdAtMs: 1n,
     expiresAtMs: 4_102_444_800_000n,
   };
   const client = {

@@ -16,6 +16,8 @@ export type LogRow = {
   readonly totals: { readonly authorized: bigint; readonly captured: bigint; readonly refunded: bigint; readonly released: bigint };
   readonly openOperations: readonly { readonly id: string; readonly isUnknown: boolean; readonly isAccepted: boolean }[];
   readonly resolvesByMs: number;
+  /** Of an attempt that went on to another processor: the attempt before it. Empty otherwise. */
+  readonly follows: string;
   /** Of a reversal: what it undoes. Empty otherwise. */
   readonly undoes: string;
   /** Merchant and reference of a payment that shall be the only one with it; empty on others. */

@@ -20,6 +20,7 @@ function row(changes: Partial<LogRow>): LogRow {
     totals: zero,
     openOperations: [],
     resolvesByMs: 0,
+    follows: "",
     undoes: "",
     uniqueReference: "",
     isUnmarked: false,

@@ -31,6 +31,9 @@ const intents: Readonly<Record<string, Kind>> = {
   refund_requested: "refund",
 };
 
+/** Ends one attempt without the money and begins the next one. */
+const onward = "authorization_rerouted";
+
 const none: Sums = { debitsPosted: 0n, creditsPosted: 0n, debitsPending: 0n, creditsPending: 0n };
 
 /** Everything that is wrong, in words; empty when nothing is. */
@@ -86,7 +89,8 @@ const still: Move = { held: 0n, unheld: 0n, taken: 0n, givenBack: 0n };
 
 /** One row after the others: what it may do, and what it does to the totals. */
 function replay(payment: Payment, row: LogRow, all: Map<string, Operation>, complain: Complain): Move {
-  const kind = intents[row.type];
+  const kind = row.type === onward ? "authorize" : intents[row.type];
+  if (row.type === onward) giveUp(payment, row, complain);
   if (kind !== undefined) begin(payment, row, kind, all, complain);
   const move = kind === undefined ? settle(payment, row, complain) : still;
   const { totals } = row;
@@ -114,6 +118,14 @@ function begin(payment: Payment, row: LogRow, kind: Kind, all: Map<string, Opera
   if (kind === "authorize" && payment.authorized > 0n) complain(`I1 ${row.paymentId} was authorized again`);
   payment.operations.set(row.operationId, operation);
   all.set(row.operationId, operation);
+}
+
+/** The attempt before this one is over, and has not failed or succeeded before. Nobody goes on from what nobody knows. */
+function giveUp({ operations }: Payment, { operationId, follows }: LogRow, complain: Complain): void {
+  const earlier = operations.get(follows);
+  if (earlier?.verdict !== "open")
+    complain(`I1 ${operationId} follows ${follows}, which is ${earlier?.verdict ?? "nothing that was begun"}`);
+  else earlier.verdict = "failed";
 }
 
 function settle(payment: Payment, row: LogRow, complain: Complain): Move {

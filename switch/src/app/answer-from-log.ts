@@ -1,6 +1,6 @@
 /** What the log knows of an idempotency key. The log grants, so this is the truth whatever Redis says. */
 import { idToHex } from "@florin/kernel";
-import type { Payment } from "../domain/payment/index.ts";
+import type { OpenOperation, Payment } from "../domain/payment/index.ts";
 import type { KeyUse } from "../store/claims.ts";
 import { answerOf, type OperationAnswer, refuseWith } from "./operation.ts";
 import type { Parts } from "./parts.ts";
@@ -23,11 +23,12 @@ export async function answerFromLog(parts: Parts, use: KeyUse): Promise<Operatio
   if (stored === undefined) return undefined;
   if (!stored.requestHash.equals(use.requestHash)) return reusedKey();
   const which = { id: stored.paymentId, merchantId: use.merchantId };
-  const answer =
-    stored.answer ??
-    (isStale(stored.createdAtMs, parts.now())
-      ? (await resolveOperation(parts, which, (open) => open.intentSequence === stored.intentSequence)).answer
-      : undefined);
+  const nowMs = parts.now();
+  // Of a call that went on to another processor it is the latest attempt that is asked about, once that one is old enough.
+  const isMeant = (open: OpenOperation) =>
+    open.intentSequence === stored.intentSequence ||
+    (open.kind === "authorize" && open.intentSequence > stored.intentSequence && isStale(open.startedAtMs, nowMs));
+  const answer = stored.answer ?? (isStale(stored.createdAtMs, nowMs) ? (await resolveOperation(parts, which, isMeant)).answer : undefined);
   if (answer === undefined) return inFlight(parts, await parts.reader.newest(which));
   parts.claims.remember(use, { paymentId: which.id, sequence: answer.event.sequence });
   return answerOf("replayed", answer);

@@ -31,8 +31,16 @@ export type Operation = {
   readonly decide: (payment: Payment | undefined, context: DecideContext) => Promise<Decision> | Decision;
   /** Sends to the processor. Never rejects. Absent when the decision is the whole operation. */
   readonly send?: (intent: Transition) => Promise<Outcome>;
-  readonly record?: (payment: Payment, operationId: string, outcome: Outcome) => Recording;
+  /**
+   * What to try next after this outcome; undefined: the outcome is the answer. Asked before the outcome is recorded, once for each intent.
+   * Never rejects, and says `undefined` at some time.
+   */
+  readonly goOn?: (intent: Transition, outcome: Outcome) => Promise<NextTry | undefined>;
+  readonly record?: (payment: Payment, operationId: string, outcome: Outcome, next: NextTry | undefined) => Recording;
 };
+
+/** Another attempt, with a reference of its own. */
+export type NextTry = { readonly attemptId: string; readonly connector: string };
 
 /** `counts`: of the operation's counters; undefined when nothing was counted. */
 export type DecideContext = { readonly counts: readonly number[] | undefined; readonly isDegraded: boolean };

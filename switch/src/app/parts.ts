@@ -3,6 +3,7 @@ import type { Metrics } from "@florin/runtime/telemetry";
 import type { Timing } from "@florin/runtime/timing";
 import type { ConnectorGateway } from "../clients/connector-gateway.ts";
 import type { TokenDirectory } from "../clients/token-directory.ts";
+import type { DeclineHistory, HouseSettings } from "../domain/routing/index.ts";
 import type { Claims } from "../store/claims.ts";
 import type { LogReader } from "../store/log-reader.ts";
 import type { LogWriter } from "../store/log-writer.ts";
@@ -10,6 +11,7 @@ import type { CrashPoint } from "./crash-point.ts";
 import type { FraudScreen } from "./fraud/screen.ts";
 import type { PaymentQueues } from "./payment-queues.ts";
 import type { Resolved } from "./resolve-operation.ts";
+import type { Router } from "./routing/router.ts";
 import type { Sightings } from "./sightings.ts";
 
 export type Parts = {
@@ -34,6 +36,9 @@ export type Parts = {
   readonly crashAt: (point: CrashPoint) => void;
   /** Hold time of an authorization, milliseconds (R11). */
   readonly authorizationLifetimeMs: number;
-  /** Registry name of the connector that takes new payments. */
-  readonly connector: string;
+  readonly router: Router;
+  /** Declined tries of cards, for the networks' rules. */
+  readonly declines: DeclineHistory;
+  /** What the house has settled, as this process knows it now. */
+  readonly settings: () => HouseSettings;
 };

@@ -10,8 +10,14 @@ import type { Payment, Recording, Transition } from "../domain/payment/index.ts"
 import type { Appended } from "../store/log-writer.ts";
 import type { Parts } from "./parts.ts";
 
-/** `answer`: the row that answers the operation; undefined while nobody knows. `payment`: as it stands after it. */
-export type Recorded = { readonly answer: Transition | undefined; readonly payment: Payment };
+export type Recorded = {
+  /** The row that answers the operation; undefined while nobody knows. */
+  readonly answer: Transition | undefined;
+  /** The intent that this call wrote in place of an answer: whoever gets it sends it. */
+  readonly next: Transition | undefined;
+  /** As it stands after it. */
+  readonly payment: Payment;
+};
 
 const triesMax = 256;
 const faultsMax = 40;
@@ -20,6 +26,8 @@ const faultDelayMsMax = 500;
 
 /** Outcomes that leave their operation open. */
 const isUndecided = (type: string) => type.endsWith("_unknown") || type === "authorization_ambiguous";
+/** Outcomes that begin another operation in place of an answer. */
+const isOnward = (type: string) => type === "authorization_rerouted";
 
 /** `intent`: the row of the intent, or any later state of its payment with that event. */
 export async function recordOutcome(parts: Parts, intent: Transition, record: (payment: Payment) => Recording): Promise<Recorded> {
@@ -57,11 +65,13 @@ async function tryOnce(
   record: (payment: Payment) => Recording,
 ): Promise<Recorded | undefined> {
   const recording = record(payment);
-  if (recording.kind === "ignored") return { answer: await storedAnswer(parts, intent), payment };
+  if (recording.kind === "ignored") return { answer: await storedAnswer(parts, intent), next: undefined, payment };
   const { transition } = recording;
   const appended: Appended = await parts.log.append(transition, undefined);
   if (appended.kind !== "appended") return undefined;
-  return { answer: isUndecided(transition.event.type) ? undefined : transition, payment: transition.payment };
+  const { payment: after, event } = transition;
+  if (isOnward(event.type)) return { answer: undefined, next: transition, payment: after };
+  return { answer: isUndecided(event.type) ? undefined : transition, next: undefined, payment: after };
 }
 
 function storedAnswer(parts: Parts, { payment, event }: Transition): Promise<Transition | undefined> {

@@ -16,6 +16,7 @@ import { answerFromLog, inFlight, isStale, reusedKey } from "./answer-from-log.t
 import { answerOf, type DecideContext, type Operation, type OperationAnswer, refused } from "./operation.ts";
 import type { Parts } from "./parts.ts";
 import { recordAnswer } from "./record-answer.ts";
+import type { Recorded } from "./record-outcome.ts";
 
 /**
  * An intent that is older is not sent any more: its process stood still, or the database took so long, and recovery, which waits for 30 s,
@@ -24,6 +25,8 @@ import { recordAnswer } from "./record-answer.ts";
 const sendWithinMs = 10_000;
 /** How often an operation decides again because another writer was faster. */
 const conflictTriesMax = 64;
+/** Intents of one operation. What goes on has a bound of its own (domain/routing/cascade.ts); this one ends a mistake there. */
+const triesMax = 8;
 
 export async function runOperation(parts: Parts, operation: Operation): Promise<OperationAnswer> {
   const { use, paymentId, counters } = operation;
@@ -87,15 +90,25 @@ function isOpen({ payment, event }: Transition): boolean {
   return payment.openOperations.some(({ id }) => id === event.operationId);
 }
 
-/** Sends, unless it is too late for that, and records. */
-async function finish(parts: Parts, { send, record }: Operation, { intent, decidedAtMs }: Begun) {
+/** Sends, unless it is too late for that, and records; and once more, where the record is the intent of a next try. */
+async function finish(parts: Parts, operation: Operation, begun: Begun): Promise<Recorded> {
+  const { send, goOn, record } = operation;
   assert(send !== undefined && record !== undefined, "an operation with an intent sends and records");
-  const { operationId } = intent.event;
-  const { connector } = required(findOpen(intent.payment, operationId), "the open operation of an intent");
-  const isLate = parts.timing.monotonicMs() - decidedAtMs > sendWithinMs;
-  const outcome: Outcome = isLate ? { kind: "not_sent", cause: "sender_late" } : await send(intent);
-  parts.crashAt("after_processor_answer");
-  return recordAnswer(parts, intent, { outcome, connector }, (payment) => record(payment, operationId, outcome));
+  let { intent, decidedAtMs } = begun;
+  for (let tries = 0; tries < triesMax; tries++) {
+    const { operationId } = intent.event;
+    const { connector } = required(findOpen(intent.payment, operationId), "the open operation of an intent");
+    const isLate = parts.timing.monotonicMs() - decidedAtMs > sendWithinMs;
+    const outcome: Outcome = isLate ? { kind: "not_sent", cause: "sender_late" } : await send(intent);
+    parts.crashAt("after_processor_answer");
+    const next = await goOn?.(intent, outcome);
+    decidedAtMs = parts.timing.monotonicMs();
+    const recorded = await recordAnswer(parts, intent, { outcome, connector }, (payment) => record(payment, operationId, outcome, next));
+    if (recorded.next === undefined) return recorded;
+    parts.crashAt("after_reroute_commit");
+    intent = recorded.next;
+  }
+  assert(false, "an operation stops going on");
 }
 
 /** `decidedAtMs`: before the intent was appended, by the clock that never jumps. */

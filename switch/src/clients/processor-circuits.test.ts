@@ -54,7 +54,7 @@ test.each([timeout, notConnected])(
     const { circuits, counted, send, times, sent } = open();
     await times(10, failure);
     expect(await send(approved)).toEqual(refused);
-    expect([sent(), circuits.isAdmitting("a", "authorize")]).toEqual([10, false]);
+    expect([sent(), circuits.health("a", "authorize")]).toEqual([10, "down"]);
     expect(counted).toEqual([
       'switch_circuit_changes_total {"connector":"a","operation":"authorize","state":"open"}',
       'switch_circuit_refusals_total {"connector":"a","operation":"authorize"}',
@@ -67,7 +67,7 @@ test("other operations and other processors go on", async () => {
   await times(10, timeout);
   expect(await send(approved, "a", "refund")).toEqual(approved);
   expect(await send(approved, "b")).toEqual(approved);
-  expect([circuits.isAdmitting("a", "refund"), circuits.isAdmitting("b", "authorize")]).toEqual([true, true]);
+  expect([circuits.health("a", "refund"), circuits.health("b", "authorize")]).toEqual(["up", "up"]);
 });
 
 test("a day of declines, and our own overload, close nobody's till", async () => {
@@ -81,7 +81,7 @@ test("a processor that hangs is sent no more within two seconds, while its calls
   const { clock, circuits } = open();
   const answers: ((outcome: Outcome) => void)[] = [];
   const calls: Promise<Outcome>[] = [];
-  for (; circuits.isAdmitting("a", "authorize") && clock.ms < 10_000; clock.ms += 20)
+  for (; circuits.health("a", "authorize") !== "down" && clock.ms < 10_000; clock.ms += 20)
     calls.push(circuits.guard("a", "authorize", () => new Promise((resolve) => answers.push(resolve))));
   expect(clock.ms).toBeGreaterThan(settings.slowAfterMs);
   expect(clock.ms).toBeLessThanOrEqual(2_000);
@@ -93,8 +93,9 @@ test("it is sent everything again when its probes are answered", async () => {
   const { clock, circuits, send, times } = open();
   await times(10, timeout);
   clock.ms = 1_000;
+  expect(circuits.health("a", "authorize")).toBe("probing");
   await times(3, approved);
-  expect(circuits.isAdmitting("a", "authorize")).toBe(true);
+  expect(circuits.health("a", "authorize")).toBe("up");
   await times(9, timeout);
   expect(await send(approved)).toEqual(approved);
 });

@@ -9,7 +9,7 @@
  */
 import { type CallResult, type CircuitBreaker, type CircuitSettings, createCircuitBreaker } from "@florin/runtime/resilience";
 import type { Metrics } from "@florin/runtime/telemetry";
-import type { Outcome } from "../domain/payment/index.ts";
+import { isAboutProcessor, type Outcome } from "../domain/payment/index.ts";
 
 export const guardedOperations = ["authorize", "capture", "void", "refund"] as const;
 export type GuardedOperation = (typeof guardedOperations)[number];
@@ -17,9 +17,11 @@ export type GuardedOperation = (typeof guardedOperations)[number];
 export interface ProcessorCircuits {
   /** Sends, or answers `not_sent` with the cause `circuit_open` without having sent anything. */
   guard(connector: string, operation: GuardedOperation, send: () => Promise<Outcome>): Promise<Outcome>;
-  /** Whether something would be sent now. For whoever chooses a processor; takes nothing. */
-  isAdmitting(connector: string, operation: GuardedOperation): boolean;
+  /** What a call would meet now. For whoever chooses a processor; takes nothing. "probing": a few calls find out whether it is well again. */
+  health(connector: string, operation: GuardedOperation): Health;
 }
+
+export type Health = "up" | "probing" | "down";
 
 /** Connectors are named by the registry; a bound all the same. More than these go unguarded. */
 const circuitsMax = 256;
@@ -55,30 +57,16 @@ export function createProcessorCircuits(o: {
       circuit.settle(ticket, resultOf(outcome));
       return outcome;
     },
-    isAdmitting: (connector, operation) => circuitOf(connector, operation)?.isAdmitting ?? true,
+    health(connector, operation) {
+      const circuit = circuitOf(connector, operation);
+      if (circuit === undefined || circuit.state === "closed") return "up";
+      return circuit.isAdmitting ? "probing" : "down";
+    },
   };
 }
-
-/** Causes that are ours, the card's or the reference's, as connectors and frames name them. */
-const saysNothing: ReadonlySet<string> = new Set([
-  "token_not_found",
-  "token_already_used",
-  "token_expired",
-  "token_deleted",
-  "vault_unavailable",
-  "overloaded",
-  "closing",
-  "cancelled",
-  "unavailable",
-  "peer_lost",
-  "key_reused",
-  "in_progress",
-]);
 
 /** What an outcome says about the processor. */
 export function resultOf(outcome: Outcome): CallResult {
   if (outcome.kind === "approved" || outcome.kind === "declined") return "success";
-  if (saysNothing.has(outcome.cause)) return "ignored";
-  // Before anything was sent the time was over: that is our queue. Afterwards it is the processor's silence.
-  return outcome.kind === "not_sent" && outcome.cause === "deadline_exceeded" ? "ignored" : "failure";
+  return isAboutProcessor(outcome) ? "failure" : "ignored";
 }

@@ -43,10 +43,17 @@ end
 answers[#answers + 1] = redis.call('SET', 'florin:memory', ARGV[3], 'NX', 'GET') or ARGV[3]
 return cjson.encode(answers)`;
 
-/** Arguments: time to live in ms; a JSON array with key and value of each member. The log has said so, therefore it overwrites. */
+/**
+ * Arguments: time to live in ms; a JSON array with key and value of each member. The log has said so, therefore it overwrites. A member
+ * without a key takes one off the counter that its value names: what was under way has ended.
+ */
 export const rememberScript = `
 local words = cjson.decode(ARGV[2])
-for at = 1, #words, 2 do redis.call('SET', words[at], words[at + 1], 'PX', ARGV[1]) end
+for at = 1, #words, 2 do
+  local key, value = words[at], words[at + 1]
+  if key ~= '' then redis.call('SET', key, value, 'PX', ARGV[1])
+  elseif redis.call('DECR', value) <= 0 then redis.call('DEL', value) end
+end
 return #words`;
 
 /** Removes a claim that is still as we made it. Arguments: key, our value. */

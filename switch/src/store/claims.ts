@@ -49,6 +49,10 @@ export interface Claims {
   remember(use: KeyUse, answer: { readonly paymentId: string; readonly sequence: number }): void;
   /** Gives a claim back. Only where surely nothing was sent. Best effort: a claim that stays is looked up in the log once it is stale. */
   release(claim: Claim): void;
+  /** What a counter stands at; undefined while Redis does not say. Never rejects. */
+  countOf(counterName: string): Promise<number | undefined>;
+  /** Takes one off a counter that a claim has counted. Best effort: one that stays counted is forgotten with its window. */
+  uncount(counterName: string): void;
   readonly isAvailable: boolean;
 }
 
@@ -86,6 +90,8 @@ export type ClaimCache = {
   readonly claim: Script;
   readonly remember: Script;
   readonly release: Script;
+  /** GET of one key; null where there is none. */
+  readonly read: Script;
 };
 
 type ClaimsOptions = {
@@ -148,6 +154,14 @@ export function createClaimsOver(o: ClaimsOptions & { readonly cache: ClaimCache
       const value = `d${shortHash(use)}${bodyOf(paymentId)}${sequence}`;
       remembered.submit({ redisKey: redisKeyOf(use), value }).catch(onLoss);
     },
+    async countOf(counterName) {
+      if (!isUp()) return undefined;
+      const count = await cache.read(counterName).catch(onLoss);
+      return count === undefined ? undefined : Number(count ?? 0);
+    },
+    uncount(counterName) {
+      if (isUp()) remembered.submit({ redisKey: "", value: counterName }).catch(onLoss);
+    },
     release({ redisKey, value }) {
       if (isUp()) cache.release(redisKey, value).catch(onLoss);
     },
@@ -186,6 +200,8 @@ function withoutRedis(metrics: Metrics): Claims {
     },
     remember: () => {},
     release: () => {},
+    countOf: async () => undefined,
+    uncount: () => {},
   };
 }
 
@@ -209,6 +225,7 @@ function cacheIn(redis: Redis): ClaimCache {
     claim: scriptOf("claim"),
     remember: scriptOf("remember"),
     release: scriptOf("release"),
+    read: (key = "") => redis.get(key),
   };
 }
 

@@ -12,6 +12,7 @@ import {
   recordAuthorization,
   requestAuthorization,
   requestCapture,
+  rerouteAuthorization,
   type Transition,
 } from "../domain/payment/index.ts";
 import { sampleAttempt, sampleCreate, sampleLifetimeMs, sampleOrigin, sampleOutcomes } from "../domain/payment/samples.ts";
@@ -265,6 +266,29 @@ function testReading(log: Get<LogUnderTest>, writer: Get<LogWriter>): void {
     await writer().append(capture.transition, undefined);
     expect(await reader.key(use)).toEqual({ ...stored, answer: approved });
     expect([await reader.answerOf(which(made), 2), await reader.answerOf(which(made), 5)]).toEqual([approved, undefined]);
+  });
+
+  test("a key whose call went on to another attempt leads to that one's answer, and so does each of its intents", async () => {
+    const { reader, operations } = log();
+    const tail = log().newTail();
+    const afterPosition = await settledPosition(tail);
+    const intent = attempted();
+    const attemptId = intent.event.operationId;
+    const nextId = makeId("attempt", Date.now(), randomBytes(10));
+    const rerouting = { attemptId, outcome: sampleOutcomes.notSent, next: { attemptId: nextId, connector: "other" } };
+    const rerouted = rerouteAuthorization(intent.payment, rerouting, { nowMs: Date.now(), origin: sampleOrigin });
+    const approved = third(rerouted, sampleOutcomes.approved);
+    const key = randomUUID();
+    await writer().append(intent, claimOf(key));
+    await writer().append(rerouted, undefined);
+    const use = { merchantId, mode: "test", key } as const;
+    expect((await reader.key(use))?.answer).toBeUndefined();
+    const throughPosition = await settledPosition(tail);
+    const { operations: found } = await operations.abandoned({ afterPosition, throughPosition, limit: 100 });
+    expect(found.map((one) => one.operationUuid)).toEqual([idToHex(nextId)]);
+    await writer().append(approved, undefined);
+    expect((await reader.key(use))?.answer).toEqual(approved);
+    expect([await reader.answerOf(which(intent), 1), await reader.answerOf(which(intent), 2)]).toEqual([approved, approved]);
   });
 
   test("open operations are found by their place: unknown ones, and intents of which nothing was heard", async () => {

@@ -27,7 +27,10 @@ export interface LogReader {
   newest(which: Which): Promise<Payment | undefined>;
   /** The row with this sequence number. */
   at(which: Which, sequence: number): Promise<Transition | undefined>;
-  /** The first row that answers the operation whose intent is at `intentSequence`; undefined while there is none. */
+  /**
+   * The first row that answers the operation whose intent is at `intentSequence`; undefined while there is none. Of an attempt that another
+   * one followed in the same call it is the row that answers the call.
+   */
   answerOf(which: Which, intentSequence: number): Promise<Transition | undefined>;
   /** Undefined: the key was never used. */
   key(use: { readonly merchantId: string; readonly mode: Mode; readonly key: string }): Promise<StoredKey | undefined>;
@@ -40,6 +43,7 @@ const isAnswer: Readonly<Record<EventType, boolean>> = {
   payment_created: true,
   authorization_requested: false,
   authorization_blocked: true,
+  authorization_rerouted: false,
   payment_authorized: true,
   payment_authorized_and_captured: true,
   authorization_declined: true,
@@ -69,6 +73,21 @@ const isAnswer: Readonly<Record<EventType, boolean>> = {
 export const answerTypes: ReadonlySet<string> = new Set(Object.entries(isAnswer).flatMap(([type, answers]) => (answers ? [type] : [])));
 
 const answerTypesLiteral = arrayLiteral([...answerTypes]);
+
+/**
+ * Rows that answer a call for an authorization, whichever of its attempts they are about. Attempts of a payment come one after another, and
+ * none begins before the last call is answered; so from a call's intent on, the first of these is its answer.
+ */
+export const attemptAnswerTypes: ReadonlySet<string> = new Set<EventType>([
+  "payment_authorized",
+  "payment_authorized_and_captured",
+  "authorization_declined",
+  "authorization_not_sent",
+  "authorization_reversed",
+]);
+const attemptAnswersLiteral = arrayLiteral([...attemptAnswerTypes]);
+export const attemptIntentTypes: ReadonlySet<string> = new Set<EventType>(["authorization_requested", "authorization_rerouted"]);
+const attemptIntentsLiteral = arrayLiteral([...attemptIntentTypes]);
 
 const batchMax = 256;
 const queueDepthMax = 20_000;
@@ -164,7 +183,8 @@ function findAnswers(sql: Sql, members: readonly At[]) {
     CROSS JOIN LATERAL (
       SELECT body FROM payment_events e
       WHERE e.payment_id = intent.payment_id AND e.merchant_id = intent.merchant_id AND e.seq >= intent.seq
-        AND e.operation_id IS NOT DISTINCT FROM intent.operation_id AND e.type = ANY (${answerTypesLiteral}::text[])
+        AND (e.operation_id IS NOT DISTINCT FROM intent.operation_id AND e.type = ANY (${answerTypesLiteral}::text[])
+          OR intent.type = ANY (${attemptIntentsLiteral}::text[]) AND e.type = ANY (${attemptAnswersLiteral}::text[]))
       ORDER BY e.seq LIMIT 1
     ) answer`;
 }
@@ -172,7 +192,8 @@ function findAnswers(sql: Sql, members: readonly At[]) {
 function findKeys(sql: Sql, members: readonly KeyOf[]) {
   const keys = arrayLiteral(members.map(({ key }) => key));
   const modes = arrayLiteral(members.map(({ mode }) => mode === "live"));
-  // index: idempotency_keys_pkey, then payment_events_pkey
+  // index: idempotency_keys_pkey, then payment_events_pkey. A key of a capture, void or refund has no attempt after its intent, so the
+  // answer to an attempt that follows an intent is the answer of that attempt's key.
   return sql<(KeyRow & { place: number })[]>`
     SELECT wanted.place::int AS place, k.request_hash, k.payment_id, k.intent_seq, k.created_at, answer.body AS answer
     FROM unnest(${merchantsOf(members)}::uuid[], ${keys}::text[], ${modes}::boolean[]) WITH ORDINALITY AS wanted (merchant_id, key, is_live, place)
@@ -180,7 +201,8 @@ function findKeys(sql: Sql, members: readonly KeyOf[]) {
     LEFT JOIN LATERAL (
       SELECT body FROM payment_events e
       WHERE e.payment_id = k.payment_id AND e.merchant_id = k.merchant_id AND e.seq >= k.intent_seq
-        AND e.operation_id IS NOT DISTINCT FROM k.operation_id AND e.type = ANY (${answerTypesLiteral}::text[])
+        AND (e.operation_id IS NOT DISTINCT FROM k.operation_id AND e.type = ANY (${answerTypesLiteral}::text[])
+          OR e.type = ANY (${attemptAnswersLiteral}::text[]))
       ORDER BY e.seq LIMIT 1
     ) answer ON true`;
 }

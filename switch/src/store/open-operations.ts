@@ -3,7 +3,7 @@ import { idFromHex } from "@florin/kernel";
 import { arrayLiteral, type Sql } from "@florin/runtime/postgres";
 import type { EventType } from "../domain/payment/index.ts";
 import { guarded } from "./guarded.ts";
-import type { Which } from "./log-reader.ts";
+import { attemptIntentTypes, type Which } from "./log-reader.ts";
 
 /** `operationUuid`: the attempt, capture, void or refund as 32 hex characters. */
 export type FoundOperation = { readonly which: Which; readonly operationUuid: string; readonly position: bigint };
@@ -25,6 +25,7 @@ export interface OpenOperations {
 /** Rows that say that something was asked of a processor. */
 export const intentTypes: ReadonlySet<string> = new Set<EventType>([
   "authorization_requested",
+  "authorization_rerouted",
   "capture_requested",
   "void_requested",
   "refund_requested",
@@ -39,6 +40,7 @@ export const unsettledTypes: ReadonlySet<string> = new Set<EventType>([
   "refund_accepted",
 ]);
 const intents = arrayLiteral([...intentTypes]);
+const attemptIntents = arrayLiteral([...attemptIntentTypes]);
 
 type Row = { readonly position: bigint; readonly payment_id: string; readonly merchant_id: string; readonly operation_id: string };
 
@@ -54,6 +56,7 @@ export function createOpenOperations(sql: Sql): OpenOperations {
       return foundIn(rows, rows.length < limit ? throughPosition : undefined, afterPosition);
     },
     async abandoned({ afterPosition, throughPosition, limit }) {
+      // An attempt that another one follows is over, and attempts come one after another.
       // index: payment_events_by_position for the intents, payment_events_pkey for what followed each; the limit is on rows looked at
       const end = BigInt(limit) + afterPosition < throughPosition ? BigInt(limit) + afterPosition : throughPosition;
       const rows = await guarded(sql<Row[]>`
@@ -62,7 +65,8 @@ export function createOpenOperations(sql: Sql): OpenOperations {
         LEFT JOIN LATERAL (
           SELECT true AS is_heard_of FROM payment_events later
           WHERE later.payment_id = intent.payment_id AND later.merchant_id = intent.merchant_id AND later.seq > intent.seq
-            AND later.operation_id = intent.operation_id LIMIT 1
+            AND (later.operation_id = intent.operation_id
+              OR later.type = 'authorization_rerouted' AND intent.type = ANY (${attemptIntents}::text[])) LIMIT 1
         ) answer ON true
         WHERE intent.position > ${afterPosition.toString()}::bigint AND intent.position <= ${end.toString()}::bigint
           AND intent.type = ANY (${intents}::text[]) AND answer.is_heard_of IS NULL

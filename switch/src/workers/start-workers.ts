@@ -10,6 +10,7 @@ import { createWorkerCheckpoints } from "../store/worker-checkpoints.ts";
 import { startPartitionMaker } from "./ensure-partitions.ts";
 import { expireAuthorizations } from "./expire-authorizations.ts";
 import { followUpOperations } from "./follow-up-operations.ts";
+import { startForgettingDeclines } from "./forget-declines.ts";
 import { lead, lockKeys, type Worker } from "./lead.ts";
 import { relay } from "./relay.ts";
 
@@ -32,6 +33,7 @@ export async function startWorkers(o: WorkerParts): Promise<Worker> {
   const leadWith = (name: keyof typeof lockKeys, work: (signal: AbortSignal) => Promise<void>) =>
     lead({ name, lockKey: lockKeys[name], databaseUrl: o.databaseUrl, logger, work });
   const partitions = await startPartitionMaker(o);
+  const forgetting = startForgettingDeclines(o);
   const workers = [
     leadWith("expiry", (signal) => expireAuthorizations(sweep, signal)),
     leadWith("followUp", (signal) => followUpOperations(followUp, signal)),
@@ -40,6 +42,7 @@ export async function startWorkers(o: WorkerParts): Promise<Worker> {
   return {
     async stop() {
       partitions.stop();
+      forgetting.stop();
       await Promise.all(workers.map((worker) => worker.stop()));
     },
   };

@@ -4,7 +4,7 @@
  * An attempt starts from `created` or `declined` only, so a payment has at most one hold. An answer to an attempt that is decided
  * already changes nothing: a late approval after a reversal stays reversed.
  */
-import { type DeclineReason, declineReasons } from "@florin/kernel";
+import { assert, type DeclineReason, declineReasons } from "@florin/kernel";
 import type { Origin, Refusal } from "./event.ts";
 import { becameUnknown, closed, findOpen, opened } from "./operation.ts";
 import type { Outcome, ProcessorWords } from "./outcome.ts";
@@ -30,6 +30,8 @@ export type Attempt = {
   readonly fraudCheck: FraudCheck;
   /** Registry name of the connector that routing chose. */
   readonly connector: string;
+  /** How it was chosen, for the timeline; see `storeDecision` of routing. */
+  readonly routing: string;
 };
 
 export type AttemptContext = { readonly nowMs: number; readonly origin: Origin };
@@ -50,15 +52,22 @@ export function requestAuthorization(payment: Payment, attempt: Attempt, context
       nowMs: context.nowMs,
     }),
   };
-  const step = attemptStep("authorization_requested", payment, attempt, context, { connector: attempt.connector });
+  const step = attemptStep("authorization_requested", payment, attempt, context, {
+    connector: attempt.connector,
+    routing: attempt.routing,
+  });
   return append(beginOrAdvance(payment, facts, step));
 }
 
-/** A fraud rule said no: a decline that never reached a processor. */
-export function blockAuthorization(payment: Payment, attempt: Attempt, context: AttemptContext): Decision {
+/** A fraud rule or a network's rule said no: a decline that never reached a processor. */
+export function blockAuthorization(
+  payment: Payment,
+  attempt: Attempt,
+  context: AttemptContext & { readonly reason: DeclineReason },
+): Decision {
   const refusal = refuseAttempt(payment, context.nowMs);
   if (refusal !== undefined) return refusal;
-  const decline = declineOf("fraud_blocked");
+  const decline = declineOf(context.reason);
   const facts: Facts = { ...attemptFacts(payment, attempt), hold: "declined", decline };
   const step = attemptStep("authorization_blocked", payment, attempt, context, { reasons: attempt.fraudCheck.reasons.join(" ") });
   return append(beginOrAdvance(payment, facts, { ...step, refusal: declineRefusal(decline) }));
@@ -118,6 +127,57 @@ export function recordAuthorization(
       return append(advance(payment, facts, { ...step, type: "authorization_unknown", details: { cause: outcome.cause } }));
     }
   }
+}
+
+/** Why an attempt has ended without the money; only after such an outcome another processor may be asked. */
+export type EndedOutcome = Extract<Outcome, { readonly kind: "declined" | "not_sent" }>;
+
+export type Rerouting = {
+  /** The attempt that has ended. */
+  readonly attemptId: string;
+  readonly outcome: EndedOutcome;
+  /** The attempt that begins, with a reference of its own. */
+  readonly next: { readonly attemptId: string; readonly connector: string };
+};
+
+/** Not once its outcome was unknown to somebody: whoever was told so waits for that attempt, and nothing follows an unknown outcome. */
+export function mayReroute(payment: Payment, attemptId: string): boolean {
+  return payment.hold === "requested" && findOpen(payment, attemptId)?.isUnknown === false;
+}
+
+/**
+ * One attempt has ended with a no that another processor might not give: the next one begins, with the same card and the same risk.
+ * Only where `mayReroute` holds.
+ */
+export function rerouteAuthorization(payment: Payment, { attemptId, outcome, next }: Rerouting, context: AttemptContext): Transition {
+  const ended = findOpen(payment, attemptId);
+  assert(ended !== undefined && mayReroute(payment, attemptId), "only an attempt that is under way is followed by another");
+  const done = closed(payment, attemptId);
+  const opening = {
+    id: next.attemptId,
+    kind: "authorize",
+    amount: payment.amount,
+    connector: next.connector,
+    nowMs: context.nowMs,
+  } as const;
+  const facts: Facts = {
+    ...done,
+    openOperations: opened({ ...payment, ...done }, opening),
+    authorizationId: next.attemptId,
+    attempts: payment.attempts + 1,
+  };
+  return advance(payment, facts, {
+    type: "authorization_rerouted",
+    nowMs: context.nowMs,
+    origin: context.origin,
+    operationId: next.attemptId,
+    amount: payment.amount,
+    details: { after: attemptId, after_connector: ended.connector, ...endOf(outcome), connector: next.connector },
+  });
+}
+
+function endOf(outcome: EndedOutcome): Readonly<Record<string, string>> {
+  return outcome.kind === "declined" ? { ...wordsOf(outcome.words), reason: outcome.reason } : { cause: outcome.cause };
 }
 
 /** The query-backs could not decide: the merchant is told so, with the time by which the settlement file will. */

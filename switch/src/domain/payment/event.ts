@@ -2,7 +2,8 @@
  * What can happen to a payment. The names are the `type` column of the payment log and stay for ever.
  *
  * `…_requested` is an intent, committed before anything leaves the house; the others are outcomes. An operation whose intent has no
- * outcome is open.
+ * outcome is open. `authorization_rerouted` is both: one attempt has ended without the money and the next one begins, in one row, so
+ * that nobody ever sees the payment declined in between.
  */
 import type { ErrorCode } from "@florin/kernel";
 import type { Status } from "./status.ts";
@@ -11,6 +12,7 @@ export const eventTypes = [
   "payment_created",
   "authorization_requested",
   "authorization_blocked",
+  "authorization_rerouted",
   "payment_authorized",
   "payment_authorized_and_captured",
   "authorization_declined",

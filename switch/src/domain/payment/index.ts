@@ -2,9 +2,12 @@ export {
   type Attempt,
   type AttemptContext,
   blockAuthorization,
+  type EndedOutcome,
+  mayReroute,
   recordAuthorization,
   recordReversal,
   requestAuthorization,
+  rerouteAuthorization,
   tokenParam,
   tokenRefusals,
 } from "./authorize.ts";
@@ -12,7 +15,7 @@ export { type RequestCapture, recordCapture, requestCapture } from "./capture.ts
 export { type CreatePayment, createPayment, draft } from "./create.ts";
 export { type AmountTotals, type EventType, eventTypes, type Origin, type PaymentEvent, type Refusal } from "./event.ts";
 export { findOpen } from "./operation.ts";
-export type { Outcome, ProcessorWords } from "./outcome.ts";
+export { isAboutProcessor, type Outcome, type ProcessorWords } from "./outcome.ts";
 export {
   type Capture,
   type CaptureMode,

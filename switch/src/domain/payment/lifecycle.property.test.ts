@@ -40,8 +40,10 @@ function answerTo(payment: Payment, operationId: string, outcome: Outcome): Reco
 function decide(payment: Payment, step: Exclude<Action, { do: "answer" }>, id: number): Decision | Recording {
   switch (step.do) {
     case "authorize": {
-      const attemptContext = { ...context };
-      return (step.isBlocked ? blockAuthorization : requestAuthorization)(payment, sampleAttempt(`att_${id}`), attemptContext);
+      const attempt = sampleAttempt(`att_${id}`);
+      return step.isBlocked
+        ? blockAuthorization(payment, attempt, { ...context, reason: "fraud_blocked" })
+        : requestAuthorization(payment, attempt, context);
     }
     case "capture":
       return requestCapture(payment, { captureId: `cap_${id}`, amount: step.amount }, context);

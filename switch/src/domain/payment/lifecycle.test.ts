@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { giveUpQuerying, recordAuthorization, recordReversal, requestAuthorization } from "./authorize.ts";
+import {
+  giveUpQuerying,
+  mayReroute,
+  recordAuthorization,
+  recordReversal,
+  requestAuthorization,
+  rerouteAuthorization,
+} from "./authorize.ts";
 import { recordCapture, requestCapture } from "./capture.ts";
 import { createPayment, draft } from "./create.ts";
 import { expireAuthorization } from "./expire.ts";
@@ -180,4 +187,34 @@ test("creating without a payment method leaves the payment waiting for its first
   const { payment, event } = createPayment(sampleCreate(), attemptContext);
   expect(payment).toMatchObject({ status: "created", version: 1, attempts: 0 });
   expect(event.type).toBe("payment_created");
+});
+
+test("an attempt that ended without the money is followed by another in one step, and nobody sees a decline in between", () => {
+  const before = requested();
+  const rerouting = { attemptId: "att_1", outcome: sampleOutcomes.declined, next: { attemptId: "att_2", connector: "other" } };
+  const { payment, event } = rerouteAuthorization(before, rerouting, attemptContext);
+  expect(payment).toMatchObject({ status: "processing", attempts: 2, authorizationId: "att_2", decline: undefined, resolvesByMs: 0 });
+  expect(payment.openOperations).toMatchObject([
+    { id: "att_2", kind: "authorize", connector: "other", intentSequence: 2, isUnknown: false },
+  ]);
+  expect(event).toMatchObject({ operationId: "att_2", amount: 10_000n, refusal: undefined, before: { status: "processing" } });
+  expect(event.details).toEqual({
+    after: "att_1",
+    after_connector: "simpay",
+    processor_code: "51",
+    reason: "insufficient_funds",
+    connector: "other",
+  });
+  const notSent = { ...rerouting, outcome: sampleOutcomes.notSent };
+  expect(rerouteAuthorization(before, notSent, attemptContext).event.details).toMatchObject({ cause: "connection_refused" });
+  expect(recordAuthorization(payment, { attemptId: "att_1", outcome: sampleOutcomes.approved }, outcomeContext).kind).toBe("ignored");
+  const held = appended(recordAuthorization(payment, { attemptId: "att_2", outcome: sampleOutcomes.approved }, outcomeContext)).payment;
+  expect(held).toMatchObject({ status: "authorized", processorResponse: { connector: "other" } });
+});
+
+test("nothing follows an attempt whose outcome was unknown to somebody, or that is decided", () => {
+  const unknown = answered(sampleOutcomes.unknown).payment;
+  const ambiguous = appended(giveUpQuerying(unknown, "att_1", context)).payment;
+  const decided = answered(sampleOutcomes.declined).payment;
+  expect([requested(), unknown, ambiguous, decided].map((payment) => mayReroute(payment, "att_1"))).toEqual([true, false, false, false]);
 });

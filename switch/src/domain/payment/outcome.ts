@@ -15,3 +15,25 @@ export type Outcome =
   | { readonly kind: "declined"; readonly words: ProcessorWords; readonly reason: DeclineReason }
   | { readonly kind: "not_sent"; readonly cause: string }
   | { readonly kind: "unknown"; readonly cause: string };
+
+/** Causes that are ours, the card's or the reference's, as connectors and frames name them. */
+const causesOfOurs: ReadonlySet<string> = new Set([
+  "token_not_found",
+  "token_already_used",
+  "token_expired",
+  "token_deleted",
+  "vault_unavailable",
+  "overloaded",
+  "closing",
+  "cancelled",
+  "unavailable",
+  "peer_lost",
+  "key_reused",
+  "in_progress",
+  "sender_late",
+]);
+
+/** Whether a `not_sent` or `unknown` says something of the processor. Before anything was sent an ended time is that of our own queue. */
+export function isAboutProcessor({ kind, cause }: Extract<Outcome, { readonly cause: string }>): boolean {
+  return !causesOfOurs.has(cause) && !(kind === "not_sent" && cause === "deadline_exceeded");
+}

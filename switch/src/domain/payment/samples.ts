@@ -33,6 +33,7 @@ export function sampleAttempt(attemptId = "att_1"): Attempt {
     card: { brand: "visa", bin: "42424242", last4: "4242", expMonth: 12, expYear: 2030, funding: "credit" },
     fraudCheck: { riskScore: 0, riskLevel: "low", reasons: [] },
     connector: "simpay",
+    routing: "",
   };
 }
 

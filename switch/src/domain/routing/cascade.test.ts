@@ -39,6 +39,7 @@ const expected: Readonly<Record<OutcomeClass, readonly [string, string, string]>
   hard_decline: ["hard_decline", "hard_decline", "hard_decline"],
   network_stop: ["network_stop", "network_stop", "network_stop"],
   not_sent: ["next", "next", "attempts_used"],
+  our_fault: ["our_fault", "our_fault", "our_fault"],
   unknown: ["unknown_outcome", "unknown_outcome", "unknown_outcome"],
 };
 

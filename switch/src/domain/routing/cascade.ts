@@ -5,16 +5,27 @@
  * costs fees and the card's good name. The table is total, so a new outcome does not compile until somebody decided.
  */
 import type { DeclineReason } from "@florin/kernel";
-import type { Outcome } from "../payment/index.ts";
+import { isAboutProcessor, type Outcome } from "../payment/index.ts";
 import { type CardHistory, type GuardReason, guardRetry } from "./network-guardian.ts";
 
 /** Attempts of one authorization, the first included. */
 export const attemptsMax = 3;
 export type AttemptNumber = 1 | 2 | 3;
 
-/** "network_stop": a decline of category 1; the networks forbid to try this card again. */
-export type OutcomeClass = "approved" | "soft_decline" | "hard_decline" | "network_stop" | "not_sent" | "unknown";
-export type StopReason = "approved" | "hard_decline" | "network_stop" | "unknown_outcome" | "attempts_used" | "no_candidate" | GuardReason;
+/**
+ * "network_stop": a decline of category 1; the networks forbid to try this card again. "our_fault": not sent for a cause in this house (a card
+ * that is not opened, a queue that is full), which every other way would meet as well.
+ */
+export type OutcomeClass = "approved" | "soft_decline" | "hard_decline" | "network_stop" | "not_sent" | "our_fault" | "unknown";
+export type StopReason =
+  | "approved"
+  | "hard_decline"
+  | "network_stop"
+  | "our_fault"
+  | "unknown_outcome"
+  | "attempts_used"
+  | "no_candidate"
+  | GuardReason;
 
 export type CascadeStep = { readonly kind: "next"; readonly processor: string } | { readonly kind: "stop"; readonly reason: StopReason };
 
@@ -26,6 +37,7 @@ export const cascadeTable: Readonly<Record<OutcomeClass, Readonly<Record<Attempt
   hard_decline: { 1: "hard_decline", 2: "hard_decline", 3: "hard_decline" },
   network_stop: { 1: "network_stop", 2: "network_stop", 3: "network_stop" },
   not_sent: { 1: "next", 2: "next", 3: "attempts_used" },
+  our_fault: { 1: "our_fault", 2: "our_fault", 3: "our_fault" },
   unknown: { 1: "unknown_outcome", 2: "unknown_outcome", 3: "unknown_outcome" },
 };
 
@@ -65,12 +77,18 @@ export const declineClasses: Readonly<Record<DeclineReason, "soft_decline" | "ha
 };
 
 export function classOf(outcome: Outcome): OutcomeClass {
-  return outcome.kind === "declined" ? declineClasses[outcome.reason] : outcome.kind;
+  if (outcome.kind === "declined") return declineClasses[outcome.reason];
+  return outcome.kind === "not_sent" && !isAboutProcessor(outcome) ? "our_fault" : outcome.kind;
 }
 
 /** An answer that says something about the processor: approved, or declined although another way might have been approved. */
 export function countsTowardsRate(outcomeClass: OutcomeClass): boolean {
   return outcomeClass === "approved" || outcomeClass === "soft_decline";
+}
+
+/** Whether an attempt that ended so may be followed by another one at all, whatever the card's past and the processors' health. */
+export function isWorthAnotherTry(outcome: Outcome, attempt: AttemptNumber): boolean {
+  return cascadeTable[classOf(outcome)][attempt] === "next";
 }
 
 export type CascadeQuestion = {

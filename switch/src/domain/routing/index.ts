@@ -1,10 +1,26 @@
-export { createAuthorizationRates } from "./authorization-rates.ts";
-export { type AttemptNumber, attemptsMax, classOf, countsTowardsRate, nextStep } from "./cascade.ts";
-export { type RoutingDecision, rankedProcessors, strategyKinds } from "./decision.ts";
+export { type AuthorizationRates, createAuthorizationRates } from "./authorization-rates.ts";
+export { type AttemptNumber, attemptsMax, type CascadeStep, classOf, countsTowardsRate, isWorthAnotherTry, nextStep } from "./cascade.ts";
+export { type Candidate, type RoutingDecision, rankedProcessors, storeDecision, strategyKinds } from "./decision.ts";
+export { defaultSettings } from "./default-settings.ts";
 export { exactFee, exactPerMinor } from "./fees.ts";
+export type { HouseLimits, HouseSettings, MerchantRouting } from "./house-settings.ts";
 export { type InterchangeTable, regionOf } from "./interchange.ts";
-export { type Decline, historyOf } from "./network-guardian.ts";
+export {
+  type CardHistory,
+  type CardKey,
+  type Decline,
+  type DeclineHistory,
+  dayMs,
+  declinedPer30DaysMax,
+  type GuardReason,
+  type GuardVerdict,
+  guardRetry,
+  historyOf,
+  isGuardReason,
+  windowMs,
+} from "./network-guardian.ts";
 export type { ProcessorProfile } from "./processor-profile.ts";
-export { makeProcessors, type Processor, route, type Strategy } from "./route.ts";
+export { type Health, makeProcessors, type Processor, route, type Strategy } from "./route.ts";
 export type { Funding, RoutingRequest } from "./routing-request.ts";
 export { segmentOf } from "./segment.ts";
+export { type AttemptEnd, type RoutingStory, routingStories } from "./story.ts";

@@ -30,6 +30,10 @@ const refused: Readonly<Record<GuardReason, GuardVerdict>> = {
   network_declines_per_30_days: { kind: "refused", reason: "network_declines_per_30_days" },
 };
 
+export function isGuardReason(word: string): word is GuardReason {
+  return Object.hasOwn(refused, word);
+}
+
 /** Whether one more try of this card may be sent. */
 export function guardRetry(history: CardHistory): GuardVerdict {
   if (history.hasCategoryOne) return refused.network_category_1;
@@ -47,7 +51,8 @@ export type Decline = { readonly atMs: number; readonly isCategoryOne: boolean }
  */
 export interface DeclineHistory {
   read(card: CardKey, nowMs: number): Promise<CardHistory>;
-  count(card: CardKey, decline: Decline): Promise<void>;
+  /** Safe to repeat: a decline of an attempt counts once. */
+  count(card: CardKey, decline: Decline & { readonly attemptId: string }): Promise<void>;
 }
 
 export type CardKey = { readonly merchantId: string; readonly cardFingerprint: string };

@@ -1,0 +1,55 @@
+/**
+ * Goes from one attempt to the next within one call: what domain/routing/cascade.ts decides, with the card's past and the time that is left.
+ *
+ * A decline is counted before it is recorded, so that no later payment of the card can overlook it.
+ */
+import { AppError, makeId } from "@florin/kernel";
+import { findOpen, type Outcome, type Transition } from "../../domain/payment/index.ts";
+import { type AttemptNumber, type CascadeStep, isGuardReason, isWorthAnotherTry, nextStep } from "../../domain/routing/index.ts";
+import type { NextTry } from "../operation.ts";
+import type { Parts } from "../parts.ts";
+import type { NetworkGuard } from "./network-guard.ts";
+
+export type Cascade = (intent: Transition, outcome: Outcome) => Promise<NextTry | undefined>;
+
+/** `ranked`: the decision's processors, best first. `startedAtMs`: of the call, by the clock that never jumps. */
+export function startCascade(
+  parts: Parts,
+  o: { readonly guard: NetworkGuard; readonly ranked: () => readonly string[]; readonly startedAtMs: number },
+): Cascade {
+  const tried = new Set<string>();
+  return async (intent, outcome) => {
+    const { operationId } = intent.event;
+    const connector = findOpen(intent.payment, operationId)?.connector ?? "";
+    tried.add(connector);
+    parts.router.learn(intent.payment, connector, outcome);
+    const attempt = tried.size as AttemptNumber;
+    try {
+      await o.guard.note(outcome, operationId);
+      if (!isWorthAnotherTry(outcome, attempt) || !isTimeLeft(parts, attempt, o.startedAtMs)) return undefined;
+      const ranked = o.ranked();
+      // Mostly there is nowhere to go, and then the past is not asked for.
+      if (ranked.every((one) => tried.has(one))) return undefined;
+      const step = nextStep({ outcome, attempt, ranked, tried, isUp: parts.router.isUp, cardHistory: await o.guard.past() });
+      parts.metrics.count("switch_cascade_steps_total", { step: wordOf(step) });
+      return step.kind === "stop" ? undefined : { attemptId: makeId("attempt", parts.now(), parts.random(10)), connector: step.processor };
+    } catch (thrown) {
+      if (!(thrown instanceof AppError)) throw thrown;
+      // The database is away. The outcome that is known is worth more than another try.
+      parts.metrics.count("switch_cascade_steps_total", { step: "history_unavailable" });
+      return undefined;
+    }
+  };
+}
+
+function isTimeLeft(parts: Parts, attempt: number, startedAtMs: number): boolean {
+  const { cascadeAttemptsMax, cascadeWithinMs } = parts.settings().limits;
+  return attempt < cascadeAttemptsMax && parts.timing.monotonicMs() - startedAtMs <= cascadeWithinMs;
+}
+
+/** Where another try was worth it, nothing else can stop it. */
+function wordOf(step: CascadeStep) {
+  if (step.kind === "next") return "next";
+  const { reason } = step;
+  return reason === "no_candidate" || isGuardReason(reason) ? reason : "attempts_used";
+}

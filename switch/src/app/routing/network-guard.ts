@@ -1,0 +1,68 @@
+/**
+ * The networks' rules on trying a card again, for one call: what the card's past allows, with the tries counted in that are under way.
+ *
+ * Many payments of one card at once would all see the last free try. So each counts itself first, in the round trip of its claim, and looks at
+ * the past then; a try that has ended is a decline in the past, or nothing. While Redis is away only the past counts.
+ * Well-known test tokens stand for no card: a developer may be declined as often as he likes.
+ */
+import type { TokenDescription } from "../../clients/token-directory.ts";
+import type { Outcome } from "../../domain/payment/index.ts";
+import { type CardHistory, type CardKey, classOf, type GuardVerdict, guardRetry } from "../../domain/routing/index.ts";
+import type { Counter } from "../../store/claims.ts";
+import type { Parts } from "../parts.ts";
+
+export interface NetworkGuard {
+  /** To be counted with the claim, after all others. */
+  readonly counters: readonly Counter[];
+  /** Whether this call may be sent. `counts`: of all counters of the claim; undefined when nothing was counted. Rejects when the past cannot be read. */
+  judge(counts: readonly number[] | undefined): Promise<GuardVerdict>;
+  /** Counts an issuer's no. Has to be settled before the outcome is recorded, or a later call overlooks it. */
+  note(outcome: Outcome, attemptId: string): Promise<void>;
+  /** The card's past as it is now, with what others have under way. */
+  past(): Promise<CardHistory>;
+  /** The call is over. */
+  end(): void;
+}
+
+/** Longer than a call may be under way: what a process that died had counted is forgotten then. */
+const underWayMsMax = 60_000;
+
+type Who = { readonly merchantId: string; readonly described: TokenDescription };
+
+export function startNetworkGuard(parts: Parts, { merchantId, described }: Who): NetworkGuard {
+  if (described.createdAtMs === 0) return unguarded;
+  const card: CardKey = { merchantId, cardFingerprint: described.fingerprint };
+  const counter: Counter = { name: `n:${merchantId}:${described.fingerprint}`, windowMs: underWayMsMax };
+  let isCounted = false;
+  const pastBeside = async (underWay: number | undefined): Promise<CardHistory> => {
+    const others = Math.max(0, (underWay ?? 1) - 1);
+    const { declinedInDay, declinedIn30Days, hasCategoryOne } = await parts.declines.read(card, parts.now());
+    return { declinedInDay: declinedInDay + others, declinedIn30Days: declinedIn30Days + others, hasCategoryOne };
+  };
+  return {
+    counters: [counter],
+    async judge(counts) {
+      isCounted ||= counts !== undefined;
+      const verdict = guardRetry(await pastBeside(counts?.at(-1)));
+      if (verdict.kind === "refused") parts.metrics.count("switch_network_guard_total", { reason: verdict.reason });
+      return verdict;
+    },
+    async note(outcome, attemptId) {
+      if (outcome.kind !== "declined") return;
+      await parts.declines.count(card, { attemptId, atMs: parts.now(), isCategoryOne: classOf(outcome) === "network_stop" });
+    },
+    past: async () => pastBeside(isCounted ? await parts.claims.countOf(counter.name) : undefined),
+    end() {
+      if (isCounted) parts.claims.uncount(counter.name);
+    },
+  };
+}
+
+const noPast: CardHistory = { declinedInDay: 0, declinedIn30Days: 0, hasCategoryOne: false };
+const unguarded: NetworkGuard = {
+  counters: [],
+  judge: async () => ({ kind: "allowed" }),
+  note: async () => {},
+  past: async () => noPast,
+  end: () => {},
+};

@@ -1,0 +1,75 @@
+/**
+ * Routing at work: the question of each payment to the pure choice of domain/routing, with what is known now of processors and settings, and
+ * what is learned from their answers.
+ *
+ * Nothing is sent here. What is learned is this process's own and may be lost (authorization-rates.ts).
+ */
+import type { Outcome, Payment } from "../../domain/payment/index.ts";
+import {
+  type AuthorizationRates,
+  classOf,
+  countsTowardsRate,
+  type Funding,
+  type Health,
+  type HouseSettings,
+  type RoutingDecision,
+  type RoutingRequest,
+  regionOf,
+  route,
+  segmentOf,
+} from "../../domain/routing/index.ts";
+
+export interface Router {
+  /** How this payment would go now. The same question gets the same answer while settings, health and rates stay. */
+  decide(payment: RoutedPayment): RoutingDecision;
+  /** Whether an authorization would be sent to it now. */
+  isUp(processor: string): boolean;
+  /** Counts what an issuer said by way of a processor; other outcomes say nothing about approval. */
+  learn(payment: RoutedPayment, processor: string, outcome: Outcome): void;
+}
+
+/** What routing reads of a payment, before its first row has its card. */
+export type RoutedPayment = Pick<Payment, "id" | "merchantId" | "amount" | "currency" | "card">;
+
+export function createRouter(o: {
+  readonly settings: () => HouseSettings;
+  /** Of authorizations. */
+  readonly health: (processor: string) => Health;
+  readonly rates: AuthorizationRates;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}): Router {
+  const requestOf = (payment: RoutedPayment): RoutingRequest => ({
+    paymentId: payment.id,
+    merchantId: payment.merchantId,
+    merchantCountry: o.settings().merchant(payment.merchantId).country,
+    amountMinor: payment.amount,
+    currency: payment.currency,
+    network: payment.card?.brand ?? "",
+    // The vault does not know where a card was issued.
+    cardCountry: "",
+    funding: fundingOf(payment.card?.funding),
+    needs: [],
+  });
+  return {
+    decide(payment) {
+      const { processors, merchant } = o.settings();
+      const { rules, strategy } = merchant(payment.merchantId);
+      return route({ request: requestOf(payment), processors, rules, strategy, health: o.health, rates: o.rates, nowMs: o.now() });
+    },
+    isUp: (processor) => o.health(processor) !== "down",
+    learn(payment, processor, outcome) {
+      const answer = classOf(outcome);
+      if (!countsTowardsRate(answer)) return;
+      const request = requestOf(payment);
+      const segment = segmentOf(request, regionOf(request.cardCountry, request.merchantCountry));
+      o.rates.record({ processor, segment, isApproved: answer === "approved" }, o.now());
+    },
+  };
+}
+
+const fundings: ReadonlySet<string> = new Set<Funding>(["credit", "debit", "prepaid"]);
+
+function fundingOf(word: string | undefined): Funding {
+  return word !== undefined && fundings.has(word) ? (word as Funding) : "unknown";
+}
