@@ -117,6 +117,8 @@ describe("the operations", () => {
     expect((await client().getPayment({ paymentId: id }, headers())).payment?.id).toBe(id);
     expect((await client().listPayments({ limit: 100, merchantReference: "x" }, headers())).nextCursor).toBe("c");
     expect((await client().listPaymentEvents({ paymentId: id }, headers())).entries[0]?.type).toBe("payment_created");
+    stage.script.routing = () => ({ found: true, decisions: [{ strategy: "listed" }] });
+    expect((await client().getPaymentRouting({ paymentId: id }, headers())).decisions[0]?.strategy).toBe("listed");
     expect(stage.script.received[1]?.request).toMatchObject({ limit: 100, merchantReference: "x", caller: { merchantId: own.merchantId } });
   });
 });
@@ -158,6 +160,7 @@ describe("the same rules", () => {
     ["a large page", () => client().listPayments({ limit: 101 }, headers()), "InvalidArgument", "parameter_invalid"],
     ["a malformed id", () => client().getPayment({ paymentId: "x" }, headers()), "NotFound", "payment_not_found"],
     ["an unknown id", () => client().getPayment({ paymentId: id }, headers()), "NotFound", "payment_not_found"],
+    ["a routing of nobody", () => client().getPaymentRouting({ paymentId: id }, headers()), "NotFound", "payment_not_found"],
     ["a timeline of nobody", () => client().listPaymentEvents({ paymentId: id }, headers()), "NotFound", "payment_not_found"],
     ["a wrong key", () => client().getPayment({ paymentId: id }, headers("sk_test_x")), "Unauthenticated", "api_key_invalid"],
   ])("%s", async (_, run, code, detail) => {

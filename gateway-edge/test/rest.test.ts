@@ -2,8 +2,10 @@
 import { create } from "@bufbuild/protobuf";
 import { Disposition, OperationResultSchema, PaymentStatus } from "@florin/gen/payments/v1/payments";
 import { AppError, type ErrorCode, errorCatalogue } from "@florin/kernel";
+import { Compile } from "typebox/compile";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { authorizedPayment, paymentSamples } from "../src/rest/payment-samples.ts";
+import { routingAnswer } from "../src/rest/schemas.ts";
 import { authorizeBody, call, done, type Edge, openStage, type Stage } from "./stage.ts";
 
 let stage: Stage;
@@ -134,6 +136,56 @@ describe("the bodies of the API", () => {
     expect((await get("/v1/payments?idempotency_degraded=false")).body).toMatchObject({
       error: { code: "parameter_invalid", param: "idempotency_degraded" },
     });
+  });
+
+  test("the routing of a payment tells every candidate with its reasons, and what became of each attempt", async () => {
+    expect(await get(`/v1/payments/${id}/routing`)).toMatchObject({ status: 404, body: { error: { code: "payment_not_found" } } });
+    stage.script.routing = () => ({
+      found: true,
+      decisions: [
+        {
+          sequence: 1,
+          decidedAtMs: 1_795_239_476_695n,
+          strategy: "cost",
+          rulesVersion: 3,
+          rulePath: "rules.use",
+          candidates: [
+            { processor: "simpay", rank: 1, reasons: ["by_fee"], fee: 35n },
+            { processor: "other", rank: 2, reasons: ["by_rate", "few_samples"], approvalRateBps: 0 },
+            { processor: "third", rank: 0, reasons: ["currency_not_supported", "breaker_open"] },
+          ],
+          attempts: [
+            { id: "att_01kdvj9m0000000000000000aa", processor: "simpay", outcome: "declined", reason: "do_not_honor" },
+            { id: "att_01kdvj9m0000000000000000ab", processor: "other", outcome: "approved" },
+          ],
+        },
+      ],
+    });
+    const { status, body } = await get(`/v1/payments/${id}/routing`);
+    expect([status, Compile(routingAnswer).Errors(body)]).toEqual([200, []]);
+    expect(body).toEqual({
+      data: [
+        {
+          sequence: 1,
+          decided_at: "2026-11-21T05:37:56.695Z",
+          strategy: "cost",
+          rules_version: 3,
+          rule: "rules.use",
+          exploration: false,
+          candidates: [
+            { processor: "simpay", rank: 1, reasons: ["by_fee"], fee: 35, approval_rate_bps: null },
+            { processor: "other", rank: 2, reasons: ["by_rate", "few_samples"], fee: null, approval_rate_bps: 0 },
+            { processor: "third", rank: null, reasons: ["currency_not_supported", "breaker_open"], fee: null, approval_rate_bps: null },
+          ],
+          attempts: [
+            { id: "att_01kdvj9m0000000000000000aa", processor: "simpay", outcome: "declined", reason: "do_not_honor" },
+            { id: "att_01kdvj9m0000000000000000ab", processor: "other", outcome: "approved", reason: null },
+          ],
+        },
+      ],
+    });
+    stage.script.routing = () => ({ found: true, decisions: [] });
+    expect((await get(`/v1/payments/${id}/routing`)).body).toEqual({ data: [] });
   });
 
   test("the timeline tells who, what, when, before and after", async () => {

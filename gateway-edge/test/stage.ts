@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   Disposition,
+  type GetPaymentRoutingResponseSchema,
   type ListPaymentEventsResponseSchema,
   type ListPaymentsResponseSchema,
   type OperationResult,
@@ -47,6 +48,7 @@ export type SwitchScript = {
   token: (token: string, merchantId: string) => MessageInitShape<typeof GetTokenResponseSchema>;
   list: () => MessageInitShape<typeof ListPaymentsResponseSchema>;
   events: () => MessageInitShape<typeof ListPaymentEventsResponseSchema>;
+  routing: () => MessageInitShape<typeof GetPaymentRoutingResponseSchema>;
   readonly received: Received[];
   reset(): void;
 };
@@ -193,12 +195,14 @@ function makeScript(): SwitchScript {
     token: () => ({ refusal: "token_not_found" }),
     list: () => ({}),
     events: () => ({}),
+    routing: () => ({}),
     reset() {
       script.received.length = 0;
       script.operation = () => done();
       script.payment = () => undefined;
       script.list = () => ({});
       script.events = () => ({});
+      script.routing = () => ({});
     },
   };
   return script;
@@ -231,6 +235,10 @@ function startScriptedSwitch(script: SwitchScript, o: { tlsDirectory: string; po
     async listPaymentEvents(request, context) {
       note("listPaymentEvents", request, context);
       return script.events();
+    },
+    async getPaymentRouting(request, context) {
+      note("getPaymentRouting", request, context);
+      return script.routing();
     },
   });
   const tokens = implement(TokenService, {

@@ -111,6 +111,7 @@ describe("a bad field", () => {
       [{ status: 99 }, "status", "parameter_invalid"],
       [{ merchantReference: "m".repeat(256) }, "merchant_reference", "parameter_invalid"],
     ],
+    getPaymentRouting: [...callers, ...ids],
     listPaymentEvents: [...callers, ...ids, [{ limit: 101 }, "limit", "parameter_invalid"]],
   } as const satisfies Record<keyof typeof PaymentService.method, readonly Row[]>;
 

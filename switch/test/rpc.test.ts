@@ -1,9 +1,11 @@
 /** The switch's RPC surface over mutual TLS: every operation unary and framed, who may call what, and the services that every server has. */
+import { randomBytes } from "node:crypto";
 import { type DescService, fromBinary } from "@bufbuild/protobuf";
 import { EventLogService, PaymentEventSchema } from "@florin/gen/events/v1/events";
 import { Work } from "@florin/gen/frames/v1/frames";
 import { Disposition, Mode, PaymentService, PaymentStatus } from "@florin/gen/payments/v1/payments";
 import { RecoveryService } from "@florin/gen/payments/v1/recovery";
+import { makeId } from "@florin/kernel";
 import { connectUnary } from "@florin/runtime/rpc";
 import { temporaryFolder } from "@florin/runtime/testing";
 import { makeCertificates } from "@florin/runtime/tls";
@@ -66,6 +68,21 @@ describe("every operation", () => {
     expect(listed).toEqual([read.payment]);
     const timeline = await client.listPaymentEvents({ ...which, afterSequence: 2, limit: 3 }, within);
     expect([timeline.found, timeline.hasMore, timeline.entries.map(({ sequence }) => sequence)]).toEqual([true, true, [3, 4, 5]]);
+    expect(timeline.entries.every(({ details }) => details["routing"] === undefined)).toBe(true);
+    const routing = await client.getPaymentRouting(which, within);
+    expect(routing).toMatchObject({
+      found: true,
+      decisions: [
+        {
+          sequence: 2,
+          strategy: "listed",
+          candidates: [{ processor: "simpay", rank: 1, reasons: ["by_list", "fee_unknown"] }],
+          attempts: [{ processor: "simpay", outcome: "approved", reason: "" }],
+        },
+      ],
+    });
+    const stranger = { ...which, caller: { ...caller, merchantId: makeId("merchant", Date.now(), randomBytes(10)) } };
+    expect((await client.getPaymentRouting(stranger, within)).found).toBe(false);
     const { caller: owner, paymentId } = await authorizedOver(client);
     const voided = await client.voidPayment({ caller: owner, paymentId, ...keyed() }, within);
     expect(voided.result?.payment?.status).toBe(PaymentStatus.VOIDED);

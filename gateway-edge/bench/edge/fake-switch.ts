@@ -18,6 +18,7 @@ const handlers: Handlers<typeof PaymentService> = {
   getPayment: async () => ({ payment }),
   listPayments: async () => ({}),
   listPaymentEvents: async () => ({}),
+  getPaymentRouting: async () => ({}),
 };
 const server = await startRpcServer({
   host: "127.0.0.1",

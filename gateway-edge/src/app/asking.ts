@@ -53,6 +53,7 @@ const spanNames: Readonly<Record<WorkName, string>> = {
   getPayment: "edge.get_payment",
   listPayments: "edge.list_payments",
   listPaymentEvents: "edge.list_payment_events",
+  getPaymentRouting: "edge.get_payment_routing",
   getToken: "edge.get_token",
   deleteToken: "edge.delete_token",
 };

@@ -6,6 +6,7 @@ import type {
   CaptureRequest,
   CreateRequest,
   GetPaymentResponse,
+  GetPaymentRoutingResponse,
   ListEventsRequest,
   ListPaymentEventsResponse,
   ListPaymentsResponse,
@@ -28,6 +29,7 @@ export interface Payments {
   get(call: MerchantCall, paymentId: string): Promise<GetPaymentResponse>;
   list(call: MerchantCall, request: ListRequest): Promise<ListPaymentsResponse>;
   listEvents(call: MerchantCall, request: ListEventsRequest): Promise<ListPaymentEventsResponse>;
+  getRouting(call: MerchantCall, paymentId: string): Promise<GetPaymentRoutingResponse>;
 }
 
 /** `mutationTimeoutMs`: mutations wait for a processor; after it the outcome is unknown. */
@@ -67,5 +69,6 @@ export function createPayments(o: {
         read("listPayments", call, (options) => paymentSwitch.list(call, request, options)),
       ),
     listEvents: (call, request) => read("listPaymentEvents", call, (options) => paymentSwitch.listEvents(call, request, options)),
+    getRouting: (call, paymentId) => read("getPaymentRouting", call, (options) => paymentSwitch.getRouting(call, paymentId, options)),
   };
 }

@@ -11,6 +11,7 @@ import {
   type CapturePaymentRequestSchema,
   type CreatePaymentRequest,
   type GetPaymentResponse,
+  type GetPaymentRoutingResponse,
   type ListPaymentEventsRequestSchema,
   type ListPaymentEventsResponse,
   type ListPaymentsRequestSchema,
@@ -25,7 +26,7 @@ import { AppError } from "@florin/kernel";
 import type { CallOptions, Client } from "@florin/runtime/rpc";
 import type { ApiKey, KeyMode } from "../domain/api-key.ts";
 
-export type { GetPaymentResponse, ListPaymentEventsResponse, ListPaymentsResponse, OperationResult };
+export type { GetPaymentResponse, GetPaymentRoutingResponse, ListPaymentEventsResponse, ListPaymentsResponse, OperationResult };
 
 /** A request as the edge makes it: everything but whose it is. */
 type Without<Schema extends DescMessage> = Omit<Exclude<MessageInitShape<Schema>, { $typeName: string }>, "caller" | "$typeName">;
@@ -51,6 +52,7 @@ export interface PaymentSwitch {
   get(identity: CallIdentity, paymentId: string, options: CallOptions): Promise<GetPaymentResponse>;
   list(identity: CallIdentity, request: ListRequest, options: CallOptions): Promise<ListPaymentsResponse>;
   listEvents(identity: CallIdentity, request: ListEventsRequest, options: CallOptions): Promise<ListPaymentEventsResponse>;
+  getRouting(identity: CallIdentity, paymentId: string, options: CallOptions): Promise<GetPaymentRoutingResponse>;
 }
 
 const modes: Record<KeyMode, Mode> = { test: Mode.TEST, live: Mode.LIVE };
@@ -96,6 +98,7 @@ export function createPaymentSwitch(client: Client<typeof PaymentService>): Paym
     get: (identity, paymentId, options) => client.getPayment({ paymentId, caller: callerOf(identity) }, options),
     list: (identity, request, options) => client.listPayments({ ...request, caller: callerOf(identity) }, options),
     listEvents: (identity, request, options) => client.listPaymentEvents({ ...request, caller: callerOf(identity) }, options),
+    getRouting: (identity, paymentId, options) => client.getPaymentRouting({ paymentId, caller: callerOf(identity) }, options),
   };
 }
 

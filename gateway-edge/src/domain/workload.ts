@@ -18,6 +18,7 @@ export const workloadOf = {
   getPayment: "read",
   listPayments: "read",
   listPaymentEvents: "read",
+  getPaymentRouting: "read",
   getToken: "read",
   // No payment waits for it, and it is safe to repeat.
   deleteToken: "read",

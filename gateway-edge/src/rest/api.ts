@@ -26,6 +26,7 @@ export type OperationId =
   | "getPayment"
   | "listPayments"
   | "listPaymentEvents"
+  | "getPaymentRouting"
   | "getToken"
   | "deleteToken";
 
@@ -40,7 +41,7 @@ export type Operation = {
   readonly isBodyOptional?: boolean;
   readonly query?: TSchema;
   /** Name of the schema of a "yes". */
-  readonly answer: "Payment" | "PaymentPage" | "Timeline" | "Token" | "DeletedToken";
+  readonly answer: "Payment" | "PaymentPage" | "Timeline" | "Routing" | "Token" | "DeletedToken";
   /** Status of the first success (P1); a replay is 200. */
   readonly doneStatus: 200 | 201;
   /** Besides those of `commonCodes`, and of `mutationCodes` for a POST. */
@@ -87,6 +88,7 @@ const authorizing = [
   "token_deleted",
   "card_declined",
   "currency_not_supported",
+  "payment_not_routable",
   "processor_unavailable",
 ] as const satisfies readonly ErrorCode[];
 const changing = [
@@ -188,6 +190,16 @@ export const api: Readonly<Record<OperationId, Operation>> = {
     description: "The audit timeline, oldest first: who, what, when, before, after.",
     query: listEventsQuery,
     answer: "Timeline",
+    doneStatus: 200,
+    codes: ["payment_not_found"],
+  },
+  getPaymentRouting: {
+    method: "GET",
+    path: "/v1/payments/{id}/routing",
+    summary: "Get how a payment found its processor",
+    description:
+      "Every decision that was made for it, with all processors that were looked at and the reasons of each, and what became of each attempt. Empty for a payment that was never sent.",
+    answer: "Routing",
     doneStatus: 200,
     codes: ["payment_not_found"],
   },

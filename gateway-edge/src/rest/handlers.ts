@@ -24,6 +24,7 @@ import { api, type OperationId } from "./api.ts";
 import { refusalAnswer, retryAfterS } from "./error-answer.ts";
 import { parseIsoTime } from "./iso-time.ts";
 import { statusWords, writePayment } from "./payment-view.ts";
+import { writeRouting } from "./routing-view.ts";
 import type {
   AuthorizeBody,
   AuthorizeNewBody,
@@ -129,6 +130,13 @@ export const handlers: Readonly<Record<OperationId, Handler>> = {
     });
     if (!page.found) throw paymentNotFound();
     return { status: 200, body: writeTimeline(page) };
+  },
+
+  async getPaymentRouting({ payments }, { call, id }) {
+    refuse(problemOfPaymentId(id));
+    const routing = await payments.getRouting(call, id);
+    if (!routing.found) throw paymentNotFound();
+    return { status: 200, body: writeRouting(routing) };
   },
 
   async getToken({ tokens }, { call, id }) {

@@ -331,6 +331,38 @@ export const timelineAnswer = answer("Timeline", {
   has_more: Type.Boolean(),
 });
 
+export const routingAnswer = answer("Routing", {
+  data: Type.Array(
+    answer("RoutingDecision", {
+      sequence: Type.Integer({ minimum: 1, description: "Of the event that it was stored with." }),
+      decided_at: at("When."),
+      strategy: word("What orders processors that the rules leave open: listed, cost, rate or value."),
+      rules_version: nullable(Type.Integer({ minimum: 1, description: "Version of your rules; null without any." })),
+      rule: nullable(word("Which leaf of your rules spoke, for example rules.use.split[1].to.")),
+      exploration: Type.Boolean({ description: "The first candidate was drawn to learn about it." }),
+      candidates: Type.Array(
+        answer("RoutingCandidate", {
+          processor: word("Name of the processor."),
+          rank: nullable(Type.Integer({ minimum: 1, description: "In the order of choice; null: excluded." })),
+          reasons: Type.Array(word("What gave it its place or excluded it, for example by_fee or currency_not_supported.")),
+          fee: nullable(minor("What an approval would cost; null when nobody has told its price.")),
+          approval_rate_bps: nullable(
+            Type.Integer({ minimum: 0, maximum: 10_000, description: "Expected share of approvals, basis points." }),
+          ),
+        }),
+      ),
+      attempts: Type.Array(
+        answer("RoutingAttempt", {
+          id: id("att"),
+          processor: word("Name of the processor."),
+          outcome: word("pending, approved, declined, not_sent or reversed."),
+          reason: nullable(word("Decline reason, or why it was not sent.")),
+        }),
+      ),
+    }),
+  ),
+});
+
 export const errorAnswer = answer("Error", {
   error: Type.Object(
     {

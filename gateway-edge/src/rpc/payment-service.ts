@@ -85,6 +85,13 @@ export function addPaymentService(router: ConnectRouter, payments: Payments): vo
         if (!page.found) throw paymentNotFound();
         return page;
       }),
+    getPaymentRouting: (request, context) =>
+      admitted(context, async (call) => {
+        refuse(problemOfPaymentId(request.paymentId));
+        const routing = await payments.getRouting(call, request.paymentId);
+        if (!routing.found) throw paymentNotFound();
+        return routing;
+      }),
   });
 }
 

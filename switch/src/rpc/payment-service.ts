@@ -5,16 +5,19 @@ import {
   type OperationResultSchema,
   type PaymentMethod,
   PaymentService,
+  type RoutingDecisionSchema,
   type TimelineEntrySchema,
 } from "@florin/gen/payments/v1/payments";
 import { invalid } from "@florin/kernel";
 import { type CallContext, implement, type ServiceImplementation } from "@florin/runtime/rpc";
 import type { Tracer } from "@florin/runtime/telemetry";
-import { type AttemptCommand, authorizeExisting, createOrAuthorize } from "../app/authorize-payment.ts";
+import type { AttemptCommand } from "../app/attempt-card.ts";
+import { authorizeExisting, createOrAuthorize } from "../app/authorize-payment.ts";
 import { capturePayment, refundPayment, voidPayment } from "../app/move-money.ts";
 import type { OperationAnswer } from "../app/operation.ts";
 import type { Parts } from "../app/parts.ts";
 import type { AmountTotals, PaymentEvent, Refusal, Transition } from "../domain/payment/index.ts";
+import { type RoutingStory, routingStories } from "../domain/routing/index.ts";
 import type { PaymentLists } from "../store/payment-lists.ts";
 import { paymentToWire, statusFromWire, wireStatus } from "../wire.ts";
 import {
@@ -34,6 +37,8 @@ import {
 const inFlightRetryAfterMs = 2_000;
 const listLimitDefault = 20;
 const timelineLimitDefault = 100;
+/** Events of a payment that are looked through for how it was routed; a payment has fewer. */
+const routingRowsMax = 2_000;
 
 type Measured = "create" | "authorize" | "capture" | "void" | "refund";
 
@@ -122,6 +127,14 @@ export function createPaymentService({ parts, lists, tracer }: PaymentServicePar
       const rows = await lists.timeline(which, { afterSequence: request.afterSequence, limit: limit + 1 });
       return { found: true, entries: rows.slice(0, limit).map(toEntry), hasMore: rows.length > limit };
     },
+    async getPaymentRouting(request, context) {
+      const { merchantId, mode } = callerOf(request.caller, context.traceparent);
+      const which = { id: checkPaymentId(request.paymentId), merchantId };
+      const payment = await parts.reader.newest(which);
+      if (payment?.mode !== mode) return { found: false };
+      const rows = await lists.timeline(which, { afterSequence: 0, limit: routingRowsMax });
+      return { found: true, decisions: routingStories(rows).map(toDecision) };
+    },
   });
 }
 
@@ -194,5 +207,29 @@ function toEntry({ event, payment }: Transition): MessageInitShape<typeof Timeli
   };
 }
 
+function toDecision({ sequence, decidedAtMs, decision, attempts }: RoutingStory): MessageInitShape<typeof RoutingDecisionSchema> {
+  const { strategy, rulesVersion, rulePath, isExploration, candidates } = decision;
+  return {
+    sequence,
+    decidedAtMs: BigInt(decidedAtMs),
+    strategy,
+    rulesVersion,
+    rulePath,
+    exploration: isExploration,
+    candidates: candidates.map(({ processor, rank, reasons, feeMinor, rateBps }) => ({
+      processor,
+      rank,
+      reasons: [...reasons],
+      ...(feeMinor !== undefined && { fee: feeMinor }),
+      ...(rateBps !== undefined && { approvalRateBps: rateBps }),
+    })),
+    attempts: attempts.map(({ attemptId, processor, end, reason }) => ({ id: attemptId, processor, outcome: end, reason })),
+  };
+}
+
 const totalsOf = ({ authorized, captured, refunded }: AmountTotals) => ({ authorized, captured, refunded });
-const detailsOf = (event: PaymentEvent) => ({ ...event.details });
+/** How a way was chosen is told by GetPaymentRouting, in words that a reader needs no table for. */
+function detailsOf({ details }: PaymentEvent): Record<string, string> {
+  const { routing: _, ...rest } = details;
+  return rest;
+}

@@ -11,6 +11,7 @@ import {
   inFlightAnswer,
   paymentAnswer,
   paymentPageAnswer,
+  routingAnswer,
   timelineAnswer,
   tokenAnswer,
 } from "../schemas.ts";
@@ -22,6 +23,7 @@ const schemas: Readonly<Record<string, TSchema>> = {
   InFlight: inFlightAnswer,
   PaymentPage: paymentPageAnswer,
   Timeline: timelineAnswer,
+  Routing: routingAnswer,
   Token: tokenAnswer,
   DeletedToken: deletedTokenAnswer,
   Error: errorAnswer,

@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import { giveUpQuerying, recordAuthorization, requestAuthorization, rerouteAuthorization } from "../payment/authorize.ts";
+import { draft, type Transition } from "../payment/index.ts";
+import { sampleAttempt, sampleCreate, sampleLifetimeMs, sampleNowMs, sampleOrigin, sampleOutcomes } from "../payment/samples.ts";
+import { storeDecision } from "./decision.ts";
+import { route } from "./route.ts";
+import { sampleContext } from "./samples.ts";
+import { routingStories } from "./story.ts";
+
+const context = { nowMs: sampleNowMs, origin: sampleOrigin, authorizationLifetimeMs: sampleLifetimeMs };
+const decision = route(sampleContext());
+
+function appended(answer: { readonly kind: string; readonly transition?: Transition }): Transition {
+  if (answer.transition === undefined) throw new Error(`expected a row, got ${answer.kind}`);
+  return answer.transition;
+}
+
+const intent = appended(
+  requestAuthorization(draft(sampleCreate(), sampleNowMs), { ...sampleAttempt("att_1"), routing: storeDecision(decision) }, context),
+);
+const rerouted = rerouteAuthorization(
+  intent.payment,
+  { attemptId: "att_1", outcome: sampleOutcomes.notSent, next: { attemptId: "att_2", connector: "other" } },
+  context,
+);
+const answer = (row: Transition, attemptId: string, outcome: Parameters<typeof recordAuthorization>[1]["outcome"]): Transition =>
+  appended(recordAuthorization(row.payment, { attemptId, outcome }, context));
+
+test("a payment that went on tells its decision once, and every attempt with its end", () => {
+  const rows = [intent, rerouted, answer(rerouted, "att_2", sampleOutcomes.approved)];
+  expect(routingStories(rows)).toEqual([
+    {
+      sequence: 1,
+      decidedAtMs: sampleNowMs,
+      decision,
+      attempts: [
+        { attemptId: "att_1", processor: "simpay", end: "not_sent", reason: "connection_refused" },
+        { attemptId: "att_2", processor: "other", end: "approved", reason: "" },
+      ],
+    },
+  ]);
+});
+
+test("what is under way or unknown is pending, a decline has its reason, and a second call is a second story", () => {
+  const declined = answer(intent, "att_1", sampleOutcomes.declined);
+  const again = appended(requestAuthorization(declined.payment, { ...sampleAttempt("att_3"), routing: storeDecision(decision) }, context));
+  const unknown = answer(again, "att_3", sampleOutcomes.unknown);
+  const ambiguous = appended(giveUpQuerying(unknown.payment, "att_3", context));
+  expect(routingStories([intent, declined, again, unknown, ambiguous]).map(({ attempts }) => attempts)).toEqual([
+    [{ attemptId: "att_1", processor: "simpay", end: "declined", reason: "insufficient_funds" }],
+    [{ attemptId: "att_3", processor: "simpay", end: "pending", reason: "" }],
+  ]);
+});
+
+test("a decision in a form of another release is left out, and nothing breaks", () => {
+  const strange = { ...intent, event: { ...intent.event, details: { connector: "simpay", routing: "[9]" } } };
+  expect(routingStories([strange, answer(strange, "att_1", sampleOutcomes.approved)])).toEqual([]);
+});

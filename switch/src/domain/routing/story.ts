@@ -1,0 +1,64 @@
+/** How a payment found its way, told from its log: each decision with all its candidates, and what became of each attempt. */
+import type { EventType, Transition } from "../payment/index.ts";
+import { type RoutingDecision, readDecision } from "./decision.ts";
+
+/** "pending": under way, or its outcome is unknown. */
+export type AttemptEnd = "pending" | "approved" | "declined" | "not_sent" | "reversed";
+
+export type AttemptStory = {
+  /** "att_…": our reference at the processor. */
+  readonly attemptId: string;
+  readonly processor: string;
+  readonly end: AttemptEnd;
+  /** Decline reason or cause; empty when there is none. */
+  readonly reason: string;
+};
+
+export type RoutingStory = {
+  /** Sequence of the event that it was stored with. */
+  readonly sequence: number;
+  readonly decidedAtMs: number;
+  readonly decision: RoutingDecision;
+  /** In the order in which they were tried. */
+  readonly attempts: readonly AttemptStory[];
+};
+
+const ends: Readonly<Partial<Record<EventType, AttemptEnd>>> = {
+  payment_authorized: "approved",
+  payment_authorized_and_captured: "approved",
+  authorization_declined: "declined",
+  authorization_not_sent: "not_sent",
+  authorization_reversed: "reversed",
+};
+
+/** `rows`: of one payment, oldest first. A decision that this release cannot read is left out with its attempts. */
+export function routingStories(rows: readonly Transition[]): readonly RoutingStory[] {
+  const stories: (RoutingStory & { readonly attempts: AttemptStory[] })[] = [];
+  const end = (attemptId: string, how: Pick<AttemptStory, "end" | "reason">): void => {
+    const attempts = stories.at(-1)?.attempts ?? [];
+    const at = attempts.findIndex((attempt) => attempt.attemptId === attemptId);
+    const attempt = attempts[at];
+    if (attempt !== undefined) attempts[at] = { ...attempt, ...how };
+  };
+  for (const { event } of rows) {
+    const { type, details, operationId } = event;
+    const begun: AttemptStory = { attemptId: operationId, processor: details["connector"] ?? "", end: "pending", reason: "" };
+    if (type === "authorization_requested") {
+      const decision = readDecision(details["routing"] ?? "");
+      if (decision === undefined) continue;
+      stories.push({ sequence: event.sequence, decidedAtMs: event.occurredAtMs, decision, attempts: [begun] });
+    } else if (type === "authorization_rerouted") {
+      end(details["after"] ?? "", endOf(details));
+      stories.at(-1)?.attempts.push(begun);
+    } else {
+      const how = ends[type];
+      if (how !== undefined) end(operationId, { end: how, reason: endOf(details).reason });
+    }
+  }
+  return stories;
+}
+
+function endOf(details: Readonly<Record<string, string>>): Pick<AttemptStory, "end" | "reason"> {
+  const { reason, cause } = details;
+  return { end: reason === undefined ? "not_sent" : "declined", reason: reason ?? cause ?? "" };
+}
