@@ -278,6 +278,26 @@ describe("the networks' rules", () => {
     expect(sentTo).toHaveLength(10);
   });
 
+  test("leave a payment with its decline while others of the card may use up what is free", async (context) => {
+    if (stage.redisServer === undefined) return context.skip();
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    stage.processor.behave = async (_kind, _reference, connector) => {
+      sentTo.push(connector);
+      if (sentTo.length <= 9) await held;
+      return { told: sentTo.length <= 9 ? outcomes.approved : outcomes.softDeclined };
+    };
+    const [parts, caller] = [await fresh(), newCaller()];
+    const others = Array.from({ length: 9 }, () => pay(parts, caller));
+    await expect.poll(() => sentTo.length).toBe(9);
+    expect(codeOf(await pay(parts, caller))).toBe("card_declined");
+    expect(sentTo).toHaveLength(10);
+    release();
+    await Promise.all(others);
+  });
+
   test("do not count well-known test tokens, and forget what is older than a month", async () => {
     answers({ simpay: outcomes.declined });
     const [parts, caller] = [await fresh(), newCaller()];
