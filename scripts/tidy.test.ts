@@ -35,8 +35,8 @@ describe("who imports what", () => {
     expect(breaches).toEqual([]);
   });
 
-  test("the simulation imports the rooms of switch and ledger that decide and keep, and nothing imports the simulation", () => {
-    const rooms = /^@florin\/(switch|ledger)\/src\/(domain|app|store|clients|consumers|workers)\//;
+  test("the simulation imports the rooms of switch and ledger that decide and keep, and who decides outside; nothing imports the simulation", () => {
+    const rooms = /^@florin\/((switch|ledger)\/src\/(domain|app|store|clients|consumers|workers)|simulator\/src\/domain)\//;
     const reached = sources("simulation").flatMap((file) =>
       file.imports
         .filter(({ specifier }) => services.some((service) => importsWorkspace(file.path, specifier, service)) && !rooms.test(specifier))

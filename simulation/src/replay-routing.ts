@@ -3,14 +3,15 @@
  * several plans and prints what each approves and costs. A plan is a strategy and its attempts (1: no cascade, 3: cascade); the first is
  * what the others are measured against.
  *
+ * The seed makes the day and the world: which cards are refused, how the ways to the issuers do, when an acquirer is out of order.
+ *
  * `--write day.jsonl` keeps the stream, `--from day.jsonl` replays a kept one. Ends with 1 when a plan that goes by approvals (rate,
  * value) recovers less than 2 % of what the first plan lost, or one by cost finds the cheapest eligible processor for less than 99 %.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { makeProcessors } from "@florin/switch/src/domain/routing/index.ts";
 import { comparePlans, missedGates, tableOf } from "./routing/compare.ts";
-import { houseProfiles, houseWays } from "./routing/houses.ts";
+import { houseOf } from "./routing/houses.ts";
 import { parsePlans } from "./routing/plans.ts";
 import { readStream, writeStream } from "./routing/recorded-stream.ts";
 import { generateStream } from "./routing/stream.ts";
@@ -25,15 +26,16 @@ const options = {
 
 const { values } = parseArgs({ options });
 const plans = parsePlans(values.plans);
+const seed = wholeNumber("seed", values.seed);
+const house = houseOf(seed);
 const stream =
   values.from === undefined
-    ? generateStream({ seed: wholeNumber("seed", values.seed), payments: wholeNumber("payments", values.payments) })
+    ? generateStream({ seed, payments: wholeNumber("payments", values.payments), issuers: house.issuers })
     : readStream(readFileSync(values.from, "utf8"));
 if (values.write !== undefined) writeFileSync(values.write, writeStream(stream));
 
-const house = { processors: makeProcessors(houseProfiles), ways: houseWays };
 const compared = comparePlans(stream, house, plans);
-print(tableOf(compared));
+print(`seed ${seed}\n${tableOf(compared)}`);
 for (const missed of missedGates(compared)) print(missed);
 process.exitCode = missedGates(compared).length === 0 ? 0 : 1;
 

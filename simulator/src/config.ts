@@ -48,6 +48,14 @@ export const simulatorConfig = defineConfig("simulator", {
     max: 86_400_000,
     default: 2_000,
   }),
+  issuerSeed: integer({
+    env: "FLORIN_SIMULATOR_ISSUER_SEED",
+    help: "seed of a world in which cards are refused and acquirers fail to get through or are out of order; 0: test cards answer as documented",
+    unit: "seed",
+    min: 0,
+    max: 2_147_483_647,
+    default: 0,
+  }),
   iso8583Port: integer({
     env: "FLORIN_SIMULATOR_ISO8583_PORT",
     help: "port of the acquirer over ISO 8583, when there is a key for it",

@@ -4,6 +4,8 @@ import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecyc
 import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
 import { simulatorConfig } from "./config.ts";
+import { acquirerWays } from "./domain/acquirer-ways.ts";
+import { createIssuerModel } from "./domain/issuer-model.ts";
 import { formatLatency, parseLatency } from "./domain/latency.ts";
 import { buildSimulator } from "./rest/app.ts";
 
@@ -22,7 +24,8 @@ runProcess({
     const sql = connectPostgres({ url: config.databaseUrl, name: "florin-simulator", connectionsMax: config.databaseConnectionsMax });
     const { apiKey, refundDelayMs, iso8583MacKey: macKey } = config;
     const iso8583 = macKey === undefined ? undefined : { host: config.listenHost, port: config.iso8583Port, macKey };
-    const app = buildSimulator({ sql, apiKey, latency, refundDelayMs, iso8583, logger, telemetry });
+    const issuers = config.issuerSeed === 0 ? undefined : createIssuerModel({ seed: config.issuerSeed, ways: acquirerWays });
+    const app = buildSimulator({ sql, apiKey, latency, refundDelayMs, issuers, iso8583, logger, telemetry });
     await app.listen({ host: config.listenHost, port: config.httpPort });
     const admin = await startAdminServer({
       host: config.listenHost,

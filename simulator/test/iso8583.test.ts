@@ -3,6 +3,8 @@ import { connect, type Socket } from "node:net";
 import { Secret } from "@florin/kernel";
 import { freePort } from "@florin/runtime/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { acquirerWays } from "../src/domain/acquirer-ways.ts";
+import { createIssuerModel } from "../src/domain/issuer-model.ts";
 import { createFrameReader, frameOf } from "../src/iso8583/frames.ts";
 import { isSealed, retailMac, seal } from "../src/iso8583/retail-mac.ts";
 import { decode, encode, type HostMessage } from "../src/iso8583/wire.ts";
@@ -32,8 +34,8 @@ type Client = {
   ask(mti: string, fields: Readonly<Record<number, string>>): Promise<HostMessage>;
 };
 
-async function signedOn(o: { signsOn?: boolean } = {}): Promise<Client> {
-  const socket = connect(port, "127.0.0.1");
+async function signedOn(o: { signsOn?: boolean; port?: number } = {}): Promise<Client> {
+  const socket = connect(o.port ?? port, "127.0.0.1");
   const reader = createFrameReader();
   const received: Client["received"] = [];
   let taken = 0;
@@ -179,6 +181,42 @@ describe("operations", () => {
     expect(codeOf(await client.ask("0400", about(newReference(), newReference())))).toBe("25");
     expect(codeOf(await client.ask("0600", head))).toBe("30");
     expect(codeOf(await client.ask("0100", authorization(newReference(), { 49: "000" })))).toBe("30");
+  });
+});
+
+describe("a world of issuers", () => {
+  const seed = Math.floor(Math.random() * 1_000_000) + 1;
+  /** The same at every hour. */
+  const steady = { usual: 0.5, special: {}, badHours: undefined };
+  const worldWith = (outages: { perHour: number; minutes: number }) =>
+    createIssuerModel({ seed, ways: { ...acquirerWays, simiso: { ...steady, outages } } });
+  let other: TestSimulator | undefined;
+  afterEach(() => other?.stop());
+
+  async function clientIn(issuers: ReturnType<typeof worldWith>): Promise<Client> {
+    const otherPort = await freePort();
+    other = await startSimulator({ iso8583: { port: otherPort, macKey }, issuers });
+    return signedOn({ port: otherPort });
+  }
+
+  test(`seed ${seed}: what is answered is what the model says of this acquirer`, async () => {
+    const issuers = worldWith({ perHour: 0, minutes: 1 });
+    const client = await clientIn(issuers);
+    const references = Array.from({ length: 40 }, newReference);
+    const number = authorization("any")[2] as string;
+    const asked = { acquirer: "simiso", brand: "visa", region: issuers.regionOf(number.slice(0, 6)), atMs: Date.now() };
+    const expected = references.map((reference) => issuers.answerOf({ ...asked, luck: `pay-${reference}` }));
+    expect(new Set(expected).size).toBeGreaterThan(2);
+    const codes: unknown[] = [];
+    for (const reference of references) codes.push(codeOf(await client.ask("0100", authorization(reference))));
+    expect(codes).toEqual(expected);
+  });
+
+  test("a host that is out of order answers 22 and books nothing", async () => {
+    const client = await clientIn(worldWith({ perHour: 1, minutes: 120 }));
+    const reference = newReference();
+    expect(codeOf(await client.ask("0100", authorization(reference)))).toBe("22");
+    expect((await other?.call("GET", `/admin/books/charges?reference=${reference}`))?.body).toMatchObject({ count: 0, requests: 0 });
   });
 });
 

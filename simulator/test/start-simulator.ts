@@ -3,13 +3,16 @@ import { Secret } from "@florin/kernel";
 import { connectPostgres, createServiceDatabase } from "@florin/runtime/postgres";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
 import { testPostgres } from "@florin/runtime/testing";
+import type { IssuerModel } from "../src/domain/issuer-model.ts";
 import { parseLatency } from "../src/domain/latency.ts";
 import { migrate } from "../src/migrate.ts";
 import { buildSimulator } from "../src/rest/app.ts";
 
 export type Reply = { readonly status: number; readonly body: Record<string, unknown> };
 
-export async function startSimulator(options: { latency?: string; iso8583?: { port: number; macKey: Secret } } = {}) {
+type StartOptions = { latency?: string; iso8583?: { port: number; macKey: Secret }; issuers?: IssuerModel };
+
+export async function startSimulator(options: StartOptions = {}) {
   const server = await testPostgres();
   const { ownerUrl, appUrl } = await createServiceDatabase({
     superuserUrl: server.superuserUrl,
@@ -26,6 +29,7 @@ export async function startSimulator(options: { latency?: string; iso8583?: { po
     apiKey: new Secret(Buffer.from("simpay_test")),
     latency,
     refundDelayMs: 50,
+    issuers: options.issuers,
     iso8583: options.iso8583 === undefined ? undefined : { host: "127.0.0.1", ...options.iso8583 },
     logger: createLogger({ service: "simulator", level: "error" }),
     telemetry: startTelemetry({ service: "simulator", otlpUrl: "", traceRatio: 0 }),

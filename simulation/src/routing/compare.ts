@@ -2,8 +2,8 @@
  * Plans over one stream, side by side: what each approves and costs, and what it gets back of what the first one loses.
  */
 import { exactPerMinor } from "@florin/switch/src/domain/routing/index.ts";
-import type { WorldPayment } from "./issuer-model.ts";
 import { type House, type Plan, replay, type Tally } from "./replay.ts";
+import type { WorldPayment } from "./world-payment.ts";
 
 /** What smart routing owes: percent of the first plan's losses, and percent of payments whose first processor is the cheapest eligible one. */
 const recoveredPercentMin = 2;

@@ -1,6 +1,9 @@
-/** The house that a generated stream is replayed in: four processors, what they cost, and how well they do. */
-import type { InterchangeTable, ProcessorProfile } from "@florin/switch/src/domain/routing/index.ts";
-import type { WayModel } from "./issuer-model.ts";
+/** The house that a stream is replayed in: four processors, what they cost, and the network to them. */
+import { acquirerWays } from "@florin/simulator/src/domain/acquirer-ways.ts";
+import { createIssuerModel } from "@florin/simulator/src/domain/issuer-model.ts";
+import { type InterchangeTable, makeProcessors, type ProcessorProfile } from "@florin/switch/src/domain/routing/index.ts";
+import type { House } from "./replay.ts";
+import type { Network } from "./world-payment.ts";
 
 const interchange: InterchangeTable = {
   credit_domestic: 30,
@@ -30,7 +33,7 @@ const worldwide = {
 } as const;
 
 /** The first one is the fixed first choice that smart routing is measured against: solid, everywhere, not cheap. */
-export const houseProfiles: readonly ProcessorProfile[] = [
+const houseProfiles: readonly ProcessorProfile[] = [
   { ...worldwide, name: "north", fees: { rateBps: 140, fixedMinor: fixed(25n, 30n, 20n), interchange: "blended" } },
   { ...worldwide, name: "east", fees: { rateBps: 45, fixedMinor: fixed(12n, 15n, 10n), interchange } },
   {
@@ -50,28 +53,15 @@ export const houseProfiles: readonly ProcessorProfile[] = [
   },
 ];
 
-/** No way is best for every card, and none all day. */
-export const houseWays: Readonly<Record<string, WayModel>> = {
-  north: {
-    usual: 0.93,
-    special: { "amex/international": 0.84 },
-    badHours: { from: 13, to: 15, share: 0.7 },
-    notSent: 0.003,
-    unknown: 0.002,
-  },
-  east: {
-    usual: 0.92,
-    special: { "visa/international": 0.82, "mastercard/international": 0.84 },
-    badHours: undefined,
-    notSent: 0.004,
-    unknown: 0.002,
-  },
-  south: { usual: 0.96, special: {}, badHours: { from: 20, to: 21, share: 0.6 }, notSent: 0.004, unknown: 0.002 },
-  west: {
-    usual: 0.9,
-    special: { "amex/domestic": 0.97, "amex/international": 0.95, "visa/international": 0.94 },
-    badHours: undefined,
-    notSent: 0.003,
-    unknown: 0.002,
-  },
+/** How well they get through to issuers is the simulator's to know (simulator/src/domain/acquirer-ways.ts). */
+const houseNetworks: Readonly<Record<string, Network>> = {
+  north: { notSent: 0.003, unknown: 0.002 },
+  east: { notSent: 0.004, unknown: 0.002 },
+  south: { notSent: 0.004, unknown: 0.002 },
+  west: { notSent: 0.003, unknown: 0.002 },
 };
+
+/** The house in the world of this seed. */
+export function houseOf(seed: number): House {
+  return { processors: makeProcessors(houseProfiles), networks: houseNetworks, issuers: createIssuerModel({ seed, ways: acquirerWays }) };
+}

@@ -1,6 +1,6 @@
 /** A stream of payments as lines of JSON, one payment each; amounts as text, because they are big integers. No card data: a recorded card is a word. */
 import { isCurrency, isDeclineReason } from "@florin/kernel";
-import type { WorldPayment } from "./issuer-model.ts";
+import type { WorldPayment } from "./world-payment.ts";
 
 export const paymentsMax = 1_000_000;
 

@@ -1,10 +1,11 @@
 /**
- * Replays a stream of payments by one strategy: the switch's own routing, cascade and guardian, against the issuer model instead of processors.
+ * Replays a stream of payments by one strategy: the switch's own routing, cascade and guardian, against the simulator's model of issuers instead of processors.
  *
  * The world answers each way the same whoever asks, so two strategies differ only in what they choose. Routing learns from the answers it got
  * itself, never from those it might have got.
  */
 import { required } from "@florin/kernel";
+import type { IssuerModel } from "@florin/simulator/src/domain/issuer-model.ts";
 import {
   type AttemptNumber,
   attemptsMax,
@@ -23,9 +24,13 @@ import {
   type Strategy,
   segmentOf,
 } from "@florin/switch/src/domain/routing/index.ts";
-import { answerOf, type WayModel, type WorldPayment } from "./issuer-model.ts";
+import { answerOf, type Network, type WorldPayment } from "./world-payment.ts";
 
-export type House = { readonly processors: readonly Processor[]; readonly ways: Readonly<Record<string, WayModel>> };
+export type House = {
+  readonly processors: readonly Processor[];
+  readonly networks: Readonly<Record<string, Network>>;
+  readonly issuers: IssuerModel;
+};
 
 export type Plan = {
   readonly name: string;
@@ -102,8 +107,8 @@ function attempt({ payment, house, plan, rates, past }: Journey, decision: Routi
   let processor = required(ranked[0], "a processor that takes the payment");
   for (let number = 1; number <= attemptsMax; number++) {
     tried.add(processor);
-    const way = required(house.ways[processor], "a model of the processor");
-    const outcome = answerOf({ payment, name: processor, way, region: regionOf(payment.card.cardCountry, request.merchantCountry) });
+    const network = required(house.networks[processor], "the network to the processor");
+    const outcome = answerOf({ payment, name: processor, network, issuers: house.issuers });
     const outcomeClass = classOf(outcome);
     const segment = segmentOf(request, regionOf(request.cardCountry, request.merchantCountry));
     if (countsTowardsRate(outcomeClass)) rates.record({ processor, segment, isApproved: outcome.kind === "approved" }, atMs);

@@ -7,7 +7,9 @@
 import { required } from "@florin/kernel";
 import { type Batcher, createBatcher } from "@florin/runtime/batch";
 import type { Sql } from "@florin/runtime/postgres";
+import type { PlayedAcquirer } from "../domain/acquirer-ways.ts";
 import { decideAuthorization, type PresentedCard } from "../domain/decide-authorization.ts";
+import type { IssuerModel } from "../domain/issuer-model.ts";
 import { type Operation, type OperationView, viewOf } from "../domain/operation.ts";
 import { responseCodes } from "../domain/response-code.ts";
 import { type Booked, bookAuthorizations, type NewAuthorization } from "../store/book-authorizations.ts";
@@ -26,6 +28,8 @@ export type AuthorizationRequest = {
   /** True: take the money in the same operation. */
   readonly isCaptured: boolean;
   readonly card: PresentedCard;
+  /** Who was asked. */
+  readonly acquirer: PlayedAcquirer;
 };
 
 export type AcquirerAnswer =
@@ -54,7 +58,13 @@ const batchMax = 512;
 const queueDepthMax = 16_384;
 const batchesInFlightMax = 2;
 
-export function createAcquirer(sql: Sql, settings: { readonly refundDelayMs: () => number }): Acquirer {
+export type AcquirerSettings = {
+  readonly refundDelayMs: () => number;
+  /** Undefined: test cards answer as documented, and nothing else happens. */
+  readonly issuers: IssuerModel | undefined;
+};
+
+export function createAcquirer(sql: Sql, settings: AcquirerSettings): Acquirer {
   const authorizations = createBatcher<NewAuthorization, Booked>({
     name: "book-authorizations",
     run: async (members) => (await bookAuthorizations(sql, members)).map((value) => ({ ok: true, value })),
@@ -71,7 +81,7 @@ export function createAcquirer(sql: Sql, settings: { readonly refundDelayMs: () 
   });
   const underway = new References();
   return {
-    authorize: (request) => underway.during(request.reference, () => authorize(authorizations, request)),
+    authorize: (request) => underway.during(request.reference, () => authorize(authorizations, request, settings.issuers)),
     move: (request) => underway.during(request.reference, () => move(sql, movements, request)),
     reverse: (request) => underway.during(request.reference, () => reverse(sql, request)),
     query: async (reference) => {
@@ -87,10 +97,15 @@ export function createAcquirer(sql: Sql, settings: { readonly refundDelayMs: () 
   };
 }
 
-async function authorize(batcher: Batcher<NewAuthorization, Booked>, request: AuthorizationRequest): Promise<AcquirerAnswer> {
-  const issuer = decideAuthorization(request.card, new Date());
+async function authorize(
+  batcher: Batcher<NewAuthorization, Booked>,
+  request: AuthorizationRequest,
+  issuers: IssuerModel | undefined,
+): Promise<AcquirerAnswer> {
+  const { card, acquirer, ...facts } = request;
+  // One payment has one luck with one acquirer, however often it is tried there.
+  const issuer = decideAuthorization(card, new Date(), issuers && { issuers, acquirer, luck: request.paymentId });
   const { status } = responseCodes[issuer.code];
-  const { card: _card, ...facts } = request;
   const authorization: NewAuthorization = {
     ...facts,
     status,

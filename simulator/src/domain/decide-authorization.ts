@@ -1,5 +1,6 @@
 /** What the issuer behind the acquirer says to one authorization. Pure. */
-import { isLuhnValid } from "@florin/kernel";
+import { brandOf, isLuhnValid } from "@florin/kernel";
+import type { IssuerModel } from "./issuer-model.ts";
 import type { ResponseCode } from "./response-code.ts";
 import { type AvsAnswer, type CvvAnswer, findTestCard } from "./test-card.ts";
 
@@ -13,6 +14,8 @@ export type PresentedCard = {
   readonly hasAddress: boolean;
 };
 
+const binDigits = 6;
+
 export type IssuerAnswer = {
   readonly code: ResponseCode;
   readonly avs: AvsAnswer;
@@ -22,18 +25,36 @@ export type IssuerAnswer = {
   readonly refundsFail: boolean;
 };
 
-/** `now` in UTC decides whether the card has expired: a card is good until the end of its month. */
-export function decideAuthorization(card: PresentedCard, now: Date): IssuerAnswer {
+/** A world in which cards are refused and acquirers fail to get through, beyond what the test cards are documented to do. */
+export type World = {
+  readonly issuers: IssuerModel;
+  readonly acquirer: string;
+  /** See `Question.luck`. */
+  readonly luck: string;
+};
+
+/** `now` in UTC decides whether the card has expired: a card is good until the end of its month. Without a `world` test cards answer as documented. */
+export function decideAuthorization(card: PresentedCard, now: Date, world?: World): IssuerAnswer {
   const known = findTestCard(card.number);
   const approvedOrNot: ResponseCode = known?.code ?? (isLuhnValid(Buffer.from(card.number, "latin1")) ? "00" : "14");
+  const documented: ResponseCode = approvedOrNot === "00" && hasExpired(card, now) ? "54" : approvedOrNot;
   return {
-    code: approvedOrNot === "00" && hasExpired(card, now) ? "54" : approvedOrNot,
+    code: documented === "00" && world !== undefined ? codeInWorld(card, now, { ...world, isListed: known !== undefined }) : documented,
     avs: known?.avs ?? (card.hasAddress ? "match" : ""),
     cvv: known?.cvv ?? (card.hasSecurityCode ? "match" : ""),
     cardName: known?.name ?? "unlisted",
     cardLast4: card.number.slice(-4),
     refundsFail: known?.refundsFail ?? false,
   };
+}
+
+/** The issuer of a listed card refuses what the list says and nothing else, or a handful of cards would decide what a whole load run sees. */
+function codeInWorld({ number }: PresentedCard, now: Date, o: World & { readonly isListed: boolean }): ResponseCode {
+  const { issuers, acquirer, luck } = o;
+  const refusal = o.isListed ? undefined : issuers.refusalOf(number);
+  if (refusal !== undefined) return refusal;
+  const brand = brandOf(Buffer.from(number, "latin1"));
+  return issuers.answerOf({ acquirer, brand, region: issuers.regionOf(number.slice(0, binDigits)), atMs: now.getTime(), luck });
 }
 
 function hasExpired(card: PresentedCard, now: Date): boolean {

@@ -8,12 +8,15 @@ export const responseCodes = {
   "12": { status: "declined", declineCode: "transaction_not_allowed" },
   "13": { status: "declined", declineCode: "invalid_amount" },
   "14": { status: "declined", declineCode: "incorrect_number" },
+  "19": { status: "declined", declineCode: "try_again_later" },
   "41": { status: "declined", declineCode: "lost_card" },
   "43": { status: "declined", declineCode: "stolen_card" },
-  /** Refunds only, when they settle: the account is closed. */
+  /** The account is closed. */
   "46": { status: "declined", declineCode: "invalid_account" },
   "51": { status: "declined", declineCode: "insufficient_funds" },
   "54": { status: "declined", declineCode: "expired_card" },
+  "59": { status: "declined", declineCode: "fraudulent" },
+  "91": { status: "declined", declineCode: "issuer_unavailable" },
   "96": { status: "declined", declineCode: "processing_error" },
   /** Visa: the issuer asks for authentication of the payer. */
   "1A": { status: "declined", declineCode: "authentication_required" },

@@ -28,6 +28,8 @@ export type HostOptions = {
   readonly latency: () => Latency;
   readonly meter: RequestMeter;
   readonly logger: Logger;
+  /** True: every request meets an outage, unless a rule has something else for it. */
+  readonly isOutOfOrder: () => boolean;
 };
 
 export type Iso8583Host = {
@@ -127,10 +129,11 @@ async function answer(options: HostOptions, socket: Socket, message: HostMessage
   }
   const facts = factsOf(request);
   const rule = rules.take(facts, ({ fault }) => !foreignFaults.has(fault));
-  if (rule !== undefined) meter.fault(rule.fault);
-  if (rule?.fault === "timeout_before_charge" || rule?.fault === "outage") {
+  const fault = rule?.fault ?? (options.isOutOfOrder() ? "outage" : undefined);
+  if (fault !== undefined) meter.fault(fault);
+  if (fault === "timeout_before_charge" || fault === "outage") {
     meter.request(facts.operation, "not_reached");
-    if (rule.fault === "outage") send(socket, seal(macKey, replyTo(message, codes.outOfOrder)));
+    if (fault === "outage") send(socket, seal(macKey, replyTo(message, codes.outOfOrder)));
     return;
   }
   const latencyMs = drawLatencyMs(options.latency(), Math.random()) + (rule?.fault === "delay" ? (rule.delayMs ?? delayMsDefault) : 0);

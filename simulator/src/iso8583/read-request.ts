@@ -70,7 +70,10 @@ function readAuthorization(message: HostMessage, elements: ReadonlyMap<string, s
   };
   const paymentId = elements.get("03") ?? who.reference;
   const isCaptured = message.mti.startsWith("02");
-  return { kind: "authorization", request: { ...who, paymentId, merchantReference: undefined, isCaptured, card, ...money } };
+  return {
+    kind: "authorization",
+    request: { ...who, paymentId, merchantReference: undefined, isCaptured, card, acquirer: "simiso", ...money },
+  };
 }
 
 function readReversal(message: HostMessage, elements: ReadonlyMap<string, string>, who: Who): HostRequest | undefined {

@@ -36,6 +36,8 @@ export type AcquirerRoutesOptions = {
   readonly latency: () => Latency;
   readonly meter: RequestMeter;
   readonly tracer: Pick<Tracer, "withSpan">;
+  /** True: every request meets an outage, unless a rule has something else for it. */
+  readonly isOutOfOrder: () => boolean;
   /** Aborted when the acquirer ends. */
   readonly ending: AbortSignal;
 };
@@ -154,6 +156,7 @@ function toAuthorization(reference: string, body: AuthorizationBody) {
     amount: BigInt(body.amount),
     currency: body.currency,
     isCaptured: body.capture ?? false,
+    acquirer: "simpay" as const,
     card: {
       number: card.number,
       expMonth: card.exp_month,
@@ -189,10 +192,11 @@ async function answerByRule(options: AcquirerRoutesOptions, exchange: Exchange, 
   const { meter, ending } = options;
   const rule = takeRule(options.rules, facts);
   const times = { delayMs: rule?.delayMs, ending };
-  if (rule !== undefined) meter.fault(rule.fault);
-  if (rule?.fault === "outage" || rule?.fault === "timeout_before_charge") {
+  const fault = rule?.fault ?? (options.isOutOfOrder() ? "outage" : undefined);
+  if (fault !== undefined) meter.fault(fault);
+  if (fault === "outage" || fault === "timeout_before_charge") {
     meter.request(facts.operation, "not_reached");
-    return answerUnbooked(reply, rule.fault, times);
+    return answerUnbooked(reply, fault, times);
   }
   const latencyMs = drawLatencyMs(options.latency(), Math.random()) + (rule?.fault === "delay" ? (rule.delayMs ?? delayMsDefault) : 0);
   const startedAtMs = performance.now();

@@ -8,6 +8,8 @@ import { type FastifyInstance, fastify } from "fastify";
 import { createAcquirer } from "../app/acquirer.ts";
 import { createFaultRules } from "../app/fault-rules.ts";
 import { createRequestMeter } from "../app/request-meter.ts";
+import type { PlayedAcquirer } from "../domain/acquirer-ways.ts";
+import type { IssuerModel } from "../domain/issuer-model.ts";
 import type { Latency } from "../domain/latency.ts";
 import { createIso8583Host, type HostOptions } from "../iso8583/host.ts";
 import { acquirerRoutes } from "./acquirer-routes.ts";
@@ -28,6 +30,8 @@ export type SimulatorOptions = {
   readonly apiKey: Secret;
   readonly latency: Latency;
   readonly refundDelayMs: number;
+  /** Undefined: test cards answer as documented, and acquirers are out of order by rules only. */
+  readonly issuers: IssuerModel | undefined;
   /** Undefined: the acquirer speaks HTTP only. It listens when the HTTP server does. */
   readonly iso8583: { readonly host: string; readonly port: number; readonly macKey: Secret } | undefined;
   readonly logger: Logger;
@@ -46,7 +50,8 @@ export function buildSimulator(options: SimulatorOptions): FastifyInstance {
   const meter = createRequestMeter(metrics);
   const ending = new AbortController();
   setMaxListeners(connectionsMax, ending.signal);
-  const acquirer = createAcquirer(options.sql, { refundDelayMs: () => state.refundDelayMs });
+  const acquirer = createAcquirer(options.sql, { refundDelayMs: () => state.refundDelayMs, issuers: options.issuers });
+  const isOutOfOrder = (name: PlayedAcquirer) => () => options.issuers?.isOutOfOrder(name, Date.now()) ?? false;
   const app = fastify({
     bodyLimit: bodySizeBytesMax,
     keepAliveTimeout: keepAliveTimeoutMs,
@@ -70,6 +75,7 @@ export function buildSimulator(options: SimulatorOptions): FastifyInstance {
       meter,
       tracer,
       ending: ending.signal,
+      isOutOfOrder: isOutOfOrder("simpay"),
     }),
   );
   app.register(async (scope) => {
@@ -77,7 +83,11 @@ export function buildSimulator(options: SimulatorOptions): FastifyInstance {
     booksRoutes(scope, options.sql);
   });
   if (options.iso8583 !== undefined)
-    speakIso8583(app, { ...options, acquirer, rules: state.rules, latency: () => state.latency, meter }, options.iso8583);
+    speakIso8583(
+      app,
+      { ...options, acquirer, rules: state.rules, latency: () => state.latency, meter, isOutOfOrder: isOutOfOrder("simiso") },
+      options.iso8583,
+    );
   app.addHook("preClose", async () => {
     ending.abort();
     closeWhenAnswered(app.server);
