@@ -25,6 +25,6 @@ export function checkSteps(): readonly Step[] {
     { title: "generated code is current", run: checkGenerated },
     { title: "generated documents are current", run: checkDocs },
     commandStep("unused files, exports and dependencies (knip)", tool("knip"), []),
-    vitestStep("unit tests (vitest)", "unit"),
+    vitestStep("unit tests (vitest)", { projects: ["unit"] }),
   ];
 }
