@@ -16,7 +16,8 @@ beforeEach(() => {
   notices.length = 0;
 });
 
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+// A program that was stopped may leave a process of its own, which writes here for a moment more.
+afterEach(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
 
 /** A program that runs these lines of shell. */
 function program(path: string, ...lines: readonly string[]): string {
