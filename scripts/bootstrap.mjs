@@ -36,6 +36,7 @@ const commands = {
   report: "scripts/report.ts",
   vault: "vault/src/keys.ts",
   scan: "detector/src/scan.ts",
+  settings: "scripts/settings.ts",
   loadtest: "loadtest/src/loadtest.ts",
   simulate: "simulation/src/simulate.ts",
   drill: "loadtest/src/drill.ts",

@@ -40,6 +40,12 @@ export const databaseGrid: Readonly<Record<DatabaseName, DatabaseRights>> = {
       degraded_payments: { ...addAndRead, why: "what was decided without Redis" },
       fraud_blocks: { select: "all", why: "kept by operators" },
       worker_checkpoints: { select: "all", insert: "all", update: "all", why: "how far background work has come" },
+      settings_versions: {
+        select: "all",
+        insert: ["version", "document", "made_by", "note", "rolled_back_to"],
+        why: "what the house decided: adds, and cannot say when",
+      },
+      settings_replicas: { select: "all", insert: "all", update: "all", delete: true, why: "who works by which version, no record" },
       expiry_postponed: { select: "all", insert: "all", update: "all", delete: true, why: "a to-do list, no record" },
       card_declines: { ...addAndRead, delete: true, why: "what the card networks count; forgotten after a month" },
     },

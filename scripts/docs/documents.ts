@@ -12,6 +12,7 @@ import { renderLifecycle } from "./lifecycle.ts";
 import { renderMetrics } from "./metrics.ts";
 import { renderOpenApi } from "./open-api.ts";
 import { renderPciDss } from "./pci-dss.ts";
+import { renderSettingsSchema } from "./settings-schema.ts";
 import { renderThreatModel } from "./threat-model.ts";
 
 type Document = { readonly path: string; readonly isPart: boolean; readonly render: () => Promise<string> | string };
@@ -22,6 +23,7 @@ const documents: readonly Document[] = [
   { path: "docs/database-roles.md", isPart: false, render: renderDatabaseRoles },
   { path: "docs/metrics.md", isPart: false, render: renderMetrics },
   { path: "gateway-edge/openapi.json", isPart: false, render: renderOpenApi },
+  { path: "docs/settings.schema.json", isPart: false, render: renderSettingsSchema },
   { path: "docs/THREAT-MODEL.md", isPart: true, render: renderThreatModel },
   { path: "docs/pci-dss.md", isPart: false, render: renderPciDss },
   { path: "docs/payment-lifecycle.md", isPart: true, render: renderLifecycle },

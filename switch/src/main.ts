@@ -1,33 +1,37 @@
 /** The switch process: takes commands from any edge, keeps nothing that a restart loses. Composition only. */
+import { hostname } from "node:os";
 import { ConnectorService } from "@florin/gen/connectors/v1/connectors";
 import { VaultService } from "@florin/gen/vault/v1/vault";
 import { createJetStreamBus } from "@florin/runtime/bus";
 import { forgetSecrets, loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
-import { endPostgres } from "@florin/runtime/postgres";
+import { endPostgres, type Sql } from "@florin/runtime/postgres";
 import { createRandomPool } from "@florin/runtime/random";
 import { connectRedis } from "@florin/runtime/redis";
 import { connectFramed, startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
 import { systemTiming } from "@florin/runtime/timing";
 import { watchTls } from "@florin/runtime/tls";
+import { builtInOf } from "./app/built-in-settings.ts";
 import { createCrashPoints } from "./app/crash-point.ts";
 import { createFraudScreen } from "./app/fraud/screen.ts";
-import { velocityLimitsOf } from "./app/fraud/velocity-limits.ts";
 import type { Parts } from "./app/parts.ts";
 import { createPaymentQueues } from "./app/payment-queues.ts";
 import { createRouter } from "./app/routing/router.ts";
+import { createSettingsDesk } from "./app/settings-desk.ts";
 import { createSightings } from "./app/sightings.ts";
 import { createConnectorGateway } from "./clients/connector-gateway.ts";
+import { createConnectorRegistry } from "./clients/connector-registry.ts";
 import { createProcessorCircuits } from "./clients/processor-circuits.ts";
 import { createTokenDirectory } from "./clients/token-directory.ts";
 import { circuitSettings, switchConfig } from "./config.ts";
 import { listsAndVelocity } from "./domain/fraud/index.ts";
-import { createAuthorizationRates, defaultSettings } from "./domain/routing/index.ts";
+import { createAuthorizationRates } from "./domain/routing/index.ts";
 import { createEventLogService } from "./rpc/event-log-service.ts";
 import { createPaymentService } from "./rpc/payment-service.ts";
 import { callerPolicy } from "./rpc/policy.ts";
 import { createRecoveryService } from "./rpc/recovery-service.ts";
+import { createSettingsService } from "./rpc/settings-service.ts";
 import { createTokenService } from "./rpc/token-service.ts";
 import { createCardDeclines } from "./store/card-declines.ts";
 import { createClaims } from "./store/claims.ts";
@@ -38,7 +42,10 @@ import { createLogWriter } from "./store/log-writer.ts";
 import { createOpenOperations } from "./store/open-operations.ts";
 import { createPaymentLists } from "./store/payment-lists.ts";
 import { openPools } from "./store/pools.ts";
+import { createSettingsReplicas } from "./store/settings-replicas.ts";
+import { createSettingsVersions } from "./store/settings-versions.ts";
 import { createWorkerCheckpoints } from "./store/worker-checkpoints.ts";
+import { startLiveSettings } from "./workers/live-settings.ts";
 import { startWorkers } from "./workers/start-workers.ts";
 
 const drainTimeoutMs = 28_000;
@@ -68,16 +75,23 @@ runProcess({
     const blockList = startBlockList({ sql: pools.background, logger });
     const now = () => Date.now();
     const circuits = createProcessorCircuits({ settings: circuitSettings(config), now: systemTiming.monotonicMs, metrics });
-    const velocity = velocityLimitsOf(config);
-    const house = defaultSettings({ processors: config.connector.split(","), velocity });
-    const settings = () => house;
+    const settingsOn = (sql: Sql) => ({
+      versions: createSettingsVersions(sql),
+      replicas: createSettingsReplicas(sql),
+      connectors: createConnectorRegistry(connectors),
+      builtIn: builtInOf(config),
+    });
+    const replica = `${hostname()}/${process.pid}`;
+    const settings = await startLiveSettings({ ...settingsOn(pools.settings), replica, metrics, logger, now, timing: systemTiming });
     const parts: Parts = {
       log,
       reader: createLogReader(pools.operations),
       claims: createClaims({ redis, metrics, now }),
       vault: createTokenDirectory({ vault, now }),
       connectors: createConnectorGateway({ client: connectors, tracer, circuits, now: Date.now }),
-      fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => blockList.current(), limits: velocity })] }),
+      fraud: createFraudScreen({
+        tiers: [listsAndVelocity({ blockList: () => blockList.current(), limits: () => settings.current().limits.velocity })],
+      }),
       queues: createPaymentQueues(),
       questions: new Map(),
       sightings: createSightings({ timing: systemTiming }),
@@ -88,13 +102,13 @@ runProcess({
       crashAt: createCrashPoints(config.crashPoint),
       authorizationLifetimeMs: config.authorizationHours * hourMs,
       router: createRouter({
-        settings,
+        settings: settings.current,
         health: (processor) => circuits.health(processor, "authorize"),
         rates: createAuthorizationRates(),
         now,
       }),
       declines: createCardDeclines(pools.operations),
-      settings,
+      settings: settings.current,
     };
     const workers = await startWorkers({ parts, sql: pools.background, databaseUrl: config.databaseUrl, tail, bus, logger });
     await Promise.all([vault.untilConnected(peersWaitMs), connectors.untilConnected(peersWaitMs)]);
@@ -113,6 +127,7 @@ runProcess({
           now,
         }),
         createEventLogService({ tail, logger }),
+        createSettingsService(createSettingsDesk(settingsOn(pools.background))),
       ],
       policy: callerPolicy,
       allowInsecure: config.environment !== "production",
@@ -155,6 +170,7 @@ runProcess({
       { name: "rpc", stop: () => rpc.drain(drainTimeoutMs) },
       { name: "workers", stop: () => workers.stop() },
       { name: "log", stop: () => log.close() },
+      { name: "settings", stop: () => settings.stop() },
       { name: "block_list", stop: () => blockList.stop() },
       { name: "peers", stop: () => Promise.all([vault.close(), connectors.close()]) },
       { name: "broker", stop: () => bus?.close() },

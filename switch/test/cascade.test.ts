@@ -7,7 +7,7 @@ import { capturePayment } from "../src/app/move-money.ts";
 import type { Parts } from "../src/app/parts.ts";
 import { recordAnswer } from "../src/app/record-answer.ts";
 import { recordAuthorization, type Transition } from "../src/domain/payment/index.ts";
-import { defaultSettings } from "../src/domain/routing/index.ts";
+import { defaultSettings } from "../src/domain/settings/index.ts";
 import { forgetDeclines } from "../src/workers/forget-declines.ts";
 import { outcomes, type WireOutcome } from "./processor-double.ts";
 import { codeOf, createCommand, generousLimits, keyed, newCaller, openStage, paymentOf, type Stage } from "./stage.ts";

@@ -7,14 +7,18 @@ import { temporaryFolder } from "@florin/runtime/testing";
 import { loadTls, makeCertificates, type TlsSetting } from "@florin/runtime/tls";
 import { expect } from "vitest";
 import type { Parts } from "../src/app/parts.ts";
+import { createSettingsDesk } from "../src/app/settings-desk.ts";
 import { createEventLogService } from "../src/rpc/event-log-service.ts";
 import { createPaymentService } from "../src/rpc/payment-service.ts";
 import { callerPolicy } from "../src/rpc/policy.ts";
 import { createRecoveryService } from "../src/rpc/recovery-service.ts";
+import { createSettingsService } from "../src/rpc/settings-service.ts";
 import { createTokenService } from "../src/rpc/token-service.ts";
 import { createLogTail } from "../src/store/log-tail.ts";
 import { createOpenOperations } from "../src/store/open-operations.ts";
 import { createPaymentLists } from "../src/store/payment-lists.ts";
+import { createSettingsReplicas } from "../src/store/settings-replicas.ts";
+import { createSettingsVersions } from "../src/store/settings-versions.ts";
 import { createWorkerCheckpoints } from "../src/store/worker-checkpoints.ts";
 import { openPlainGrpc, type PlainClient } from "./plain-grpc.ts";
 import { logger, newCaller, openStage, type Stage, telemetry } from "./stage.ts";
@@ -66,6 +70,14 @@ export async function openRpcStage(): Promise<RpcStage> {
         }),
         createEventLogService({ tail: createLogTail(stage.sql), logger }),
         createTokenService(parts),
+        createSettingsService(
+          createSettingsDesk({
+            versions: createSettingsVersions(stage.sql),
+            replicas: createSettingsReplicas(stage.sql),
+            connectors: async () => new Map(),
+            builtIn: { processors: ["simpay"], velocity: parts.settings().limits.velocity },
+          }),
+        ),
       ],
       policy: callerPolicy,
       allowInsecure: false,

@@ -5,6 +5,7 @@ import { EventLogService, PaymentEventSchema } from "@florin/gen/events/v1/event
 import { Work } from "@florin/gen/frames/v1/frames";
 import { Disposition, Mode, PaymentService, PaymentStatus } from "@florin/gen/payments/v1/payments";
 import { RecoveryService } from "@florin/gen/payments/v1/recovery";
+import { SettingsService } from "@florin/gen/settings/v1/settings";
 import { makeId } from "@florin/kernel";
 import { connectUnary } from "@florin/runtime/rpc";
 import { temporaryFolder } from "@florin/runtime/testing";
@@ -150,8 +151,9 @@ describe("who may call", () => {
     "florin.payments.v1.PaymentService": ["edge", "client"],
     "florin.events.v1.EventLogService": ["ledger"],
     "florin.payments.v1.RecoveryService": ["operator"],
+    "florin.settings.v1.SettingsService": ["operator"],
   };
-  const services: readonly DescService[] = [PaymentService, RecoveryService, EventLogService];
+  const services: readonly DescService[] = [PaymentService, RecoveryService, SettingsService, EventLogService];
   const rows = services.flatMap(({ methods }) => methods.map((method) => ({ method, name: pathOf(method) })));
 
   test.each(rows)("$name: those in the policy and nobody else", async ({ method, name }) => {

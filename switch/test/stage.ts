@@ -25,7 +25,8 @@ import { createProcessorCircuits } from "../src/clients/processor-circuits.ts";
 import { createTokenDirectory } from "../src/clients/token-directory.ts";
 import { type Block, listsAndVelocity, makeBlockList, type VelocityLimits } from "../src/domain/fraud/index.ts";
 import type { Payment, Refusal } from "../src/domain/payment/index.ts";
-import { createAuthorizationRates, defaultSettings, type HouseSettings } from "../src/domain/routing/index.ts";
+import { createAuthorizationRates, type HouseSettings } from "../src/domain/routing/index.ts";
+import { defaultSettings } from "../src/domain/settings/index.ts";
 import { migrate } from "../src/migrate.ts";
 import { createCardDeclines } from "../src/store/card-declines.ts";
 import { createClaims } from "../src/store/claims.ts";
@@ -167,7 +168,7 @@ function tierOf(fraud: FraudSetting) {
     name: "lists_and_velocity",
     budgetMs: 0,
     evaluate: (signals: Parameters<ReturnType<typeof listsAndVelocity>["evaluate"]>[0]) =>
-      listsAndVelocity({ blockList: () => makeBlockList(fraud.blocks), limits: fraud.limits }).evaluate(signals),
+      listsAndVelocity({ blockList: () => makeBlockList(fraud.blocks), limits: () => fraud.limits }).evaluate(signals),
   };
 }
 

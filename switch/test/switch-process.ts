@@ -9,13 +9,20 @@ export type Ended = { readonly code: number | null; readonly signal: NodeJS.Sign
 export type SwitchProcess = {
   /** "host:port" of its RPC server. */
   readonly address: string;
+  /** Its metrics, as a monitor reads them. */
+  scrape(): Promise<string>;
   readonly ended: Promise<Ended>;
   /** As its supervisor does, or as a crash would; safe to repeat and after its end. */
   stop(signal?: "SIGTERM" | "SIGKILL"): Promise<Ended>;
 };
 
 const mainFile = join(import.meta.dirname, "../src/main.ts");
-type Line = { readonly msg?: string; readonly grpc_port?: number; readonly err?: { readonly message?: string } };
+type Line = {
+  readonly msg?: string;
+  readonly grpc_port?: number;
+  readonly admin_port?: number;
+  readonly err?: { readonly message?: string };
+};
 
 type Options = {
   readonly crashPoint?: CrashPoint;
@@ -30,9 +37,10 @@ type Options = {
 export async function startSwitch(stage: Stage, o: Options = {}): Promise<SwitchProcess> {
   const child = spawn(process.execPath, [mainFile], { env: environmentOf(stage, o), stdio: ["pipe", "pipe", "pipe"] });
   const ended = new Promise<Ended>((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
-  const port = await listeningPort(child);
+  const ports = await listeningPorts(child);
   return {
-    address: `127.0.0.1:${port}`,
+    address: `127.0.0.1:${ports.grpc}`,
+    scrape: async () => (await fetch(`http://127.0.0.1:${ports.admin}/metrics`)).text(),
     ended,
     stop(signal = "SIGTERM") {
       child.kill(signal);
@@ -60,7 +68,7 @@ function environmentOf(stage: Stage, { crashPoint, environment, connectors, nats
   };
 }
 
-async function listeningPort(child: ChildProcess): Promise<number> {
+async function listeningPorts(child: ChildProcess): Promise<{ readonly grpc: number; readonly admin: number }> {
   if (child.stdout === null || child.stderr === null) throw new Error("its lines are not piped");
   let lastFault = "it said nothing";
   // What is wrong with its settings it says before it has a log; it may come in pieces.
@@ -74,7 +82,7 @@ async function listeningPort(child: ChildProcess): Promise<number> {
   return new Promise((resolve, reject) => {
     lines.on("line", (text) => {
       const line = JSON.parse(text) as Line;
-      if (line.grpc_port !== undefined) resolve(line.grpc_port);
+      if (line.grpc_port !== undefined && line.admin_port !== undefined) resolve({ grpc: line.grpc_port, admin: line.admin_port });
       lastFault = line.err?.message ?? lastFault;
     });
     lines.once("close", () => reject(new Error(`the switch ended: ${lastFault}`)));

@@ -135,6 +135,13 @@ export const metricTable = {
     help: "Fraud decisions by risk level.",
     labels: { level: ["low", "elevated", "high", "blocked"] },
   },
+  switch_settings_version: { kind: "gauge", unit: "{version}", help: "Version of the settings that this replica works by.", labels: {} },
+  switch_settings_unread_version: {
+    kind: "gauge",
+    unit: "{version}",
+    help: "Newer version of the settings that this replica's release cannot read; 0: none.",
+    labels: {},
+  },
   switch_relay_lag_events: {
     kind: "gauge",
     unit: "{position}",

@@ -11,7 +11,8 @@ import { createConnectorGateway } from "@florin/switch/src/clients/connector-gat
 import { createProcessorCircuits } from "@florin/switch/src/clients/processor-circuits.ts";
 import { createTokenDirectory } from "@florin/switch/src/clients/token-directory.ts";
 import { listsAndVelocity, makeBlockList, type VelocityLimits } from "@florin/switch/src/domain/fraud/index.ts";
-import { createAuthorizationRates, defaultSettings } from "@florin/switch/src/domain/routing/index.ts";
+import { createAuthorizationRates } from "@florin/switch/src/domain/routing/index.ts";
+import { defaultSettings } from "@florin/switch/src/domain/settings/index.ts";
 import { type Claims, createClaimsOver } from "@florin/switch/src/store/claims.ts";
 import { createLogTailOver, type LogTail } from "@florin/switch/src/store/log-tail.ts";
 import { createBatchedLogWriter } from "@florin/switch/src/store/log-writer.ts";
@@ -98,7 +99,7 @@ function startOnce(house: House, replica: SwitchReplica): Running {
       circuits,
       now,
     }),
-    fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => noBlocks, limits })] }),
+    fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => noBlocks, limits: () => limits })] }),
     queues: createPaymentQueues(),
     questions: new Map(),
     sightings: createSightings({ timing }),

@@ -39,6 +39,6 @@ export type Parts = {
   readonly router: Router;
   /** Declined tries of cards, for the networks' rules. */
   readonly declines: DeclineHistory;
-  /** What the house has settled, as this process knows it now. */
+  /** The settings of the house as they are now. Take them once for one decision: the next call may give newer ones. */
   readonly settings: () => HouseSettings;
 };

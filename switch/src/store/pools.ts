@@ -12,11 +12,15 @@ export type Pools = {
   readonly pages: Sql;
   /** Followers of the log, recovery, sweeps: large reads of a consumer that was away for long. */
   readonly background: Sql;
+  /** The look for new settings, every second, whatever else is read; notifications of them come on a second connection. */
+  readonly settings: Sql;
 };
 
 /** Half of what the edge waits for an operation: who waits behind a lock is told in time that nothing was done. */
 const operationTimeoutMs = 10_000;
 const backgroundConnections = 4;
+/** One row by its key. */
+const settingsTimeoutMs = 2_000;
 
 export function openPools(o: { readonly databaseUrl: string; readonly databaseConnectionsMax: number }): Pools {
   const { databaseUrl: url } = o;
@@ -29,5 +33,6 @@ export function openPools(o: { readonly databaseUrl: string; readonly databaseCo
     }),
     pages: connectPostgres({ url, name: "florin-switch-pages", connectionsMax: pagesAtOnceMax, statementTimeoutMs: pageTimeoutMs }),
     background: connectPostgres({ url, name: "florin-switch-background", connectionsMax: backgroundConnections }),
+    settings: connectPostgres({ url, name: "florin-switch-settings", connectionsMax: 1, statementTimeoutMs: settingsTimeoutMs }),
   };
 }

@@ -28,7 +28,7 @@ function signals(changes: Partial<FraudSignals> = {}): FraudSignals {
 
 const judge = (blocks: Parameters<typeof makeBlockList>[0], input: FraudSignals) => {
   const list = makeBlockList(blocks);
-  return verdictOf([listsAndVelocity({ blockList: () => list, limits }).evaluate(input)]);
+  return verdictOf([listsAndVelocity({ blockList: () => list, limits: () => limits }).evaluate(input)]);
 };
 
 test("a quiet card is low risk", () => {

@@ -26,8 +26,8 @@ const highFrom = 65;
 const blockedScore = 100;
 const raisedScore = 35;
 
-/** Tier one. `blockList` is asked for at each call, because it is refreshed in the background. */
-export function listsAndVelocity(o: { readonly blockList: () => BlockList; readonly limits: VelocityLimits }): ImmediateTier {
+/** Tier one. `blockList` and `limits` are asked for at each call, because they change while the process runs. */
+export function listsAndVelocity(o: { readonly blockList: () => BlockList; readonly limits: () => VelocityLimits }): ImmediateTier {
   return {
     name: "lists_and_velocity",
     budgetMs: 0,
@@ -35,9 +35,10 @@ export function listsAndVelocity(o: { readonly blockList: () => BlockList; reado
       const reasons: string[] = blocksHit(o.blockList(), signals).map((kind) => `blocked_${kind}`);
       let isBlocked = reasons.length > 0;
       let score = 0;
+      const limits = o.limits();
       for (const { name } of velocityWindows) {
         const count = signals.velocity[name];
-        const limit = o.limits[name];
+        const limit = limits[name];
         if (count >= limit.blockedFrom) {
           isBlocked = true;
           reasons.push(`velocity_${snakeCase(name)}`);

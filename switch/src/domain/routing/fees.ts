@@ -27,7 +27,7 @@ export type FeeTable = {
   readonly fixedExact: ReadonlyMap<string, bigint>;
 };
 
-const interchangeClasses: readonly InterchangeClass[] = (["credit", "debit", "prepaid"] as const).flatMap((funding) =>
+export const interchangeClasses: readonly InterchangeClass[] = (["credit", "debit", "prepaid"] as const).flatMap((funding) =>
   (["domestic", "intra_eea", "international"] as const).map((region): InterchangeClass => `${funding}_${region}`),
 );
 

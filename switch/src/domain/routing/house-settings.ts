@@ -1,29 +1,34 @@
-/** What a house has decided about its ways to processors, as one value that is replaced as a whole. */
+/**
+ * What the house has decided about its processors, its merchants and its limits: one immutable value, made whole from one version of the
+ * settings. Who decides about a payment takes it once, so that no payment is decided half by one version and half by the next.
+ */
 import type { VelocityLimits } from "../fraud/index.ts";
+import type { AttemptNumber } from "./cascade.ts";
 import type { Processor, Strategy } from "./route.ts";
 import type { MerchantRules } from "./rules/rule-tree.ts";
 
 export type MerchantRouting = {
-  /** ISO 3166-1 alpha-2; where the merchant is settled. */
+  /** ISO 3166-1 alpha-2; where the merchant is settled. Empty: nobody said, and every card counts as one from abroad. */
   readonly country: string;
   readonly strategy: Strategy;
-  /** Undefined: the merchant has none. */
+  /** Their version is the settings' version, which says who made them. */
   readonly rules: MerchantRules | undefined;
 };
 
 export type HouseLimits = {
   readonly velocity: VelocityLimits;
-  /** Attempts of one call, the first included; 1 to 3. */
-  readonly cascadeAttemptsMax: number;
-  /** No further attempt begins later than this after the call, ms. */
+  /** Attempts of one authorization, the first included. */
+  readonly cascadeAttemptsMax: AttemptNumber;
+  /** Milliseconds from the first attempt after which no further one begins. */
   readonly cascadeWithinMs: number;
 };
 
 export type HouseSettings = {
-  /** 0: nobody has settled anything yet. */
+  /** 0: built in, nobody has decided anything yet. */
   readonly version: number;
-  /** In the order of the house. */
+  /** Those that are enabled, in the order of the house. */
   readonly processors: readonly Processor[];
+  /** A merchant that has no entry of its own gets the default's. */
   readonly merchant: (merchantId: string) => MerchantRouting;
   readonly limits: HouseLimits;
 };

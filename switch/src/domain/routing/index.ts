@@ -1,7 +1,6 @@
 export { type AuthorizationRates, createAuthorizationRates } from "./authorization-rates.ts";
 export { type AttemptNumber, attemptsMax, type CascadeStep, classOf, countsTowardsRate, isWorthAnotherTry, nextStep } from "./cascade.ts";
 export { type Candidate, type RoutingDecision, rankedProcessors, storeDecision, strategyKinds } from "./decision.ts";
-export { defaultSettings } from "./default-settings.ts";
 export { exactFee, exactPerMinor } from "./fees.ts";
 export type { HouseLimits, HouseSettings, MerchantRouting } from "./house-settings.ts";
 export { type InterchangeTable, regionOf } from "./interchange.ts";

@@ -1,10 +1,10 @@
-/** Collects what is wrong with a merchant's rules, each with the path of its field, and the bounds that hold for the whole tree. */
+/** Collects what is wrong with a merchant's rules or a settings document, each with the path of its field, and the bounds that hold for a whole tree. */
 import { sizeMax } from "./rule-tree.ts";
 
-/** `path` as in "rules.use.split[1].share"; `problem` never repeats what the merchant wrote. */
+/** `path` as in "rules.use.split[1].share"; `problem` never repeats what somebody wrote. */
 export type RuleProblem = { readonly path: string; readonly problem: string };
 
-/** More are not told: the first ones are enough to begin with. */
+/** Of one merchant's rules. More are not told: the first ones are enough to begin with. */
 export const problemsMax = 20;
 
 export type Findings = {
@@ -14,11 +14,11 @@ export type Findings = {
   hasRoom(path: string): boolean;
 };
 
-export function makeFindings(): Findings {
+export function makeFindings(max: number = problemsMax): Findings {
   const problems: RuleProblem[] = [];
   let size = 0;
   const say = (path: string, problem: string): void => {
-    if (problems.length < problemsMax) problems.push({ path, problem });
+    if (problems.length < max) problems.push({ path, problem });
   };
   return {
     problems,

@@ -1,13 +1,15 @@
 /** Reads one condition of a merchant's rules: a field in a list, an amount in a range, or conditions joined by all, any, not. */
 import { amountMinorMax, isCurrency } from "@florin/kernel";
 import { type Fields, type Findings, isFields, sayUnknownFields } from "./findings.ts";
-import { depthMax, fundingWords, listMax, type RuleCondition, textFields } from "./rule-tree.ts";
+import { countryForm, depthMax, fundingWords, listMax, networkForm, type RuleCondition, textFields } from "./rule-tree.ts";
 
 /** How the values of a field look; a value that can never match is a mistake of the merchant's. */
-const valueForms: Readonly<Record<(typeof textFields)[number], { readonly fits: (value: string) => boolean; readonly form: string }>> = {
+export const valueForms: Readonly<
+  Record<(typeof textFields)[number], { readonly fits: (value: string) => boolean; readonly form: string }>
+> = {
   currency: { fits: isCurrency, form: "ISO 4217 codes" },
-  network: { fits: (value) => /^[a-z][a-z_]{1,29}$/.test(value), form: "card brands in lower case" },
-  cardCountry: { fits: (value) => /^[A-Z]{2}$/.test(value), form: "ISO 3166-1 alpha-2 codes" },
+  network: { fits: (value) => networkForm.test(value), form: "card brands in lower case" },
+  cardCountry: { fits: (value) => countryForm.test(value), form: "ISO 3166-1 alpha-2 codes" },
   funding: { fits: (value) => (fundingWords as readonly string[]).includes(value), form: fundingWords.join(", ") },
 };
 

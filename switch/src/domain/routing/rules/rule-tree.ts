@@ -21,6 +21,10 @@ export const listMax = 64;
 export const textFields = ["currency", "network", "cardCountry", "funding"] as const satisfies readonly (keyof RoutingRequest)[];
 export const fundingWords = ["credit", "debit", "prepaid", "unknown"] as const satisfies readonly Funding[];
 
+/** How card brands and countries (ISO 3166-1 alpha-2) are written. */
+export const networkForm = /^[a-z][a-z_]{1,29}$/;
+export const countryForm = /^[A-Z]{2}$/;
+
 export type RuleCondition =
   | { readonly kind: "in"; readonly field: (typeof textFields)[number]; readonly values: ReadonlySet<string> }
   /** Minor units, both included; bound to one currency, because 1,000 yen are no 1,000 cents. */

@@ -1,0 +1,128 @@
+/**
+ * What operators do with the settings: look, change, go back, compare. A change is checked whole, against the connectors that there are, before
+ * it is stored; what is stored is applied by every replica on its own (workers/live-settings.ts).
+ */
+import { invalid } from "@florin/kernel";
+import type { AskConnectors } from "../clients/connector-registry.ts";
+import {
+  type BuiltIn,
+  builtInDocument,
+  builtInLimits,
+  changesBetween,
+  documentFields,
+  parseSettings,
+  readSettingsJson,
+  registryProblems,
+  type SettingsChanges,
+  type SettingsProblem,
+} from "../domain/settings/index.ts";
+import type { ReplicaSettings, SettingsReplicas } from "../store/settings-replicas.ts";
+import type { SettingsVersion, SettingsVersions, StoredSettings } from "../store/settings-versions.ts";
+
+export type SettingsDeskParts = {
+  readonly versions: SettingsVersions;
+  readonly replicas: SettingsReplicas;
+  readonly connectors: AskConnectors;
+  readonly builtIn: BuiltIn;
+};
+
+/** Who does it: the certificate and the person; and why. */
+export type Author = { readonly madeBy: string; readonly note: string };
+
+export type SettingsAnswer =
+  | { readonly kind: "made"; readonly version: number; readonly changes: SettingsChanges }
+  | { readonly kind: "invalid"; readonly problems: readonly SettingsProblem[] }
+  | { readonly kind: "conflict"; readonly newestVersion: number };
+
+export interface SettingsDesk {
+  /** Undefined: the newest; 0: what is built in. Throws AppError parameter_invalid for a version that is not there. */
+  get(version: number | undefined): Promise<StoredSettings>;
+  /** `baseVersion`: the one that `document` was made from. A dry run says what would be made. Throws AppError while the connectors cannot be asked. */
+  put(o: Author & { readonly document: string; readonly baseVersion: number; readonly isDryRun: boolean }): Promise<SettingsAnswer>;
+  /** Makes a next version with the document of an earlier one, also while the connectors cannot be asked: it held before. */
+  rollBack(o: Author & { readonly version: number }): Promise<SettingsAnswer>;
+  list(o: {
+    readonly before: number;
+    readonly limit: number;
+  }): Promise<readonly (SettingsVersion & { readonly changes: SettingsChanges })[]>;
+  diff(from: number, to: number): Promise<SettingsChanges>;
+  applied(): Promise<{ readonly newestVersion: number; readonly replicas: readonly ReplicaSettings[] }>;
+}
+
+/** A replica tells of itself every 5 s. */
+const heardWithinMs = 15_000;
+/** Going back is for the middle of the night: it does not fail because somebody put something at the same moment. */
+const rollbackTriesMax = 3;
+
+export function createSettingsDesk(o: SettingsDeskParts): SettingsDesk {
+  const { versions } = o;
+  const builtIn: StoredSettings = {
+    version: 0,
+    madeAtMs: 0,
+    madeBy: "",
+    note: "",
+    rolledBackTo: undefined,
+    document: JSON.stringify(builtInDocument(o.builtIn)),
+  };
+  const newestVersion = async (): Promise<number> => (await versions.newest(-1))?.version ?? 0;
+  const get = async (asked: number | undefined): Promise<StoredSettings> => {
+    const version = asked ?? (await newestVersion());
+    const found = version === 0 ? builtIn : await versions.read(version);
+    if (found === undefined) throw invalid("parameter_invalid", "there is no such version", "version");
+    return found;
+  };
+  const append = async (
+    base: StoredSettings,
+    made: Author & { document: string; rolledBackTo: number | undefined },
+  ): Promise<SettingsAnswer> => {
+    const version = base.version + 1;
+    if (!(await versions.append({ ...made, version }))) return { kind: "conflict", newestVersion: await newestVersion() };
+    return { kind: "made", version, changes: changed(base, made.document) };
+  };
+  return {
+    get,
+    async put({ document, baseVersion, isDryRun, ...author }) {
+      const base = await get(undefined);
+      if (base.version !== baseVersion) return { kind: "conflict", newestVersion: base.version };
+      const checked = check(document, base.version + 1, o.builtIn);
+      if (checked.kind === "invalid") return checked;
+      const problems = registryProblems(checked.settings, await o.connectors());
+      if (problems.length > 0) return { kind: "invalid", problems };
+      if (isDryRun) return { kind: "made", version: base.version + 1, changes: changed(base, checked.document) };
+      return append(base, { ...author, document: checked.document, rolledBackTo: undefined });
+    },
+    async rollBack({ version, ...author }) {
+      const target = await get(version);
+      for (let tries = 1; ; tries++) {
+        const base = await get(undefined);
+        const checked = check(target.document, base.version + 1, o.builtIn);
+        if (checked.kind === "invalid") return checked;
+        const answer = await append(base, { ...author, document: checked.document, rolledBackTo: version });
+        if (answer.kind === "made" || tries === rollbackTriesMax) return answer;
+      }
+    },
+    async list({ before, limit }) {
+      const found = await versions.list({ before, limit: limit + 1 });
+      return found
+        .slice(0, limit)
+        .map(({ document, ...one }, index) => ({ ...one, changes: changed(found[index + 1] ?? builtIn, document) }));
+    },
+    diff: async (from, to) => changed(await get(from), (await get(to)).document),
+    applied: async () => ({ newestVersion: await newestVersion(), replicas: await o.replicas.list(heardWithinMs) }),
+  };
+}
+
+function changed(before: StoredSettings, after: string): SettingsChanges {
+  return changesBetween(JSON.parse(before.document), JSON.parse(after));
+}
+
+/** The document as it is stored: without what is for editors. */
+function check(text: string, version: number, builtIn: BuiltIn) {
+  const read = readSettingsJson(text);
+  if (read.kind === "invalid") return read;
+  const parsed = parseSettings(read.json, { version, limits: builtInLimits(builtIn) });
+  if (parsed.kind === "invalid") return parsed;
+  const fields = read.json as Readonly<Record<string, unknown>>;
+  const document = JSON.stringify(Object.fromEntries(documentFields.map((name) => [name, fields[name]])));
+  return { ...parsed, document };
+}

@@ -1,0 +1,126 @@
+/**
+ * Keeps this replica's settings at the newest version. Told of a new one by a notification, and looking by itself every second, because a
+ * notification can be lost. What payments are decided by is one immutable value, exchanged as a whole.
+ *
+ * The last good value stays in force while the database is away, and when the newest version is one that this release cannot read: then
+ * a metric, a warning and the replica's row say so. A replica that starts then takes the newest version that it can read.
+ */
+import { assert } from "@florin/kernel";
+import type { Logger, Metrics } from "@florin/runtime/telemetry";
+import type { Timing } from "@florin/runtime/timing";
+import type { SettingsDeskParts } from "../app/settings-desk.ts";
+import type { HouseSettings } from "../domain/routing/index.ts";
+import { createSettingsInForce, type SettingsInForce } from "./settings-in-force.ts";
+
+export type LiveSettings = {
+  readonly current: () => HouseSettings;
+  /** Ends the looking and takes this replica off the list. Safe to repeat. */
+  stop(): Promise<void>;
+};
+
+export type LiveSettingsParts = SettingsDeskParts & {
+  /** Name among the replicas. */
+  readonly replica: string;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly timing: Timing;
+};
+
+/** Half of what a new version may take to every replica, so that one lost notification and one slow answer fit. */
+export const lookEveryMs = 1_000;
+const tellEveryMs = 5_000;
+const askConnectorsEveryMs = 10_000;
+
+/** Resolves when the first look has succeeded: nothing is decided before. Rejects when the database cannot be read, as the process' start does. */
+export async function startLiveSettings(o: LiveSettingsParts, everyMs: number = lookEveryMs): Promise<LiveSettings> {
+  const inForce = createSettingsInForce(o);
+  await look(o, inForce);
+  o.metrics.gauge("switch_settings_version", () => inForce.version);
+  o.metrics.gauge("switch_settings_unread_version", () => inForce.unreadVersion);
+  const tell = createTeller(o, inForce);
+  const follower = repeat(o, everyMs, async () => {
+    await look(o, inForce);
+    await tell();
+  });
+  const asker = repeat(o, askConnectorsEveryMs, async () => inForce.connect(await o.connectors()), lookEveryMs);
+  o.versions.listen(follower.hurry).catch((err: unknown) => o.logger.warn({ err }, "settings are not told of; they are looked for"));
+  return {
+    current: inForce.current,
+    async stop() {
+      await Promise.all([follower.stop(), asker.stop()]);
+      await o.replicas.forget(o.replica).catch((err: unknown) => o.logger.warn({ err }, "this replica could not be taken off the list"));
+    },
+  };
+}
+
+async function look({ versions }: LiveSettingsParts, inForce: SettingsInForce): Promise<void> {
+  const newest = await versions.newest(inForce.lookedAt);
+  if (newest === undefined) inForce.takeBuiltIn();
+  else if (newest.document !== undefined && !inForce.take(newest.version, newest.document)) {
+    if (inForce.isEmpty) await takeOlder(versions, inForce, newest.version);
+  }
+}
+
+/** So many versions back a replica of an older release finds one that it can read, or does not start. */
+const olderMax = 50;
+
+async function takeOlder(versions: LiveSettingsParts["versions"], inForce: SettingsInForce, before: number): Promise<void> {
+  for (const { version, document } of await versions.list({ before, limit: olderMax })) if (inForce.takeOlder(version, document)) return;
+  assert(before <= olderMax, `one of the latest ${olderMax} versions of the settings can be read by this release`);
+  inForce.takeOlderBuiltIn();
+}
+
+/** Says what this replica works by: at once when it changes, and now and then to show that it lives. */
+function createTeller({ replicas, replica, timing }: LiveSettingsParts, inForce: SettingsInForce): () => Promise<void> {
+  let told = "";
+  let toldAtMs = Number.NEGATIVE_INFINITY;
+  return async () => {
+    const { version, appliedAtMs, unreadVersion } = inForce;
+    const state = `${version}/${unreadVersion}`;
+    if (state === told && timing.monotonicMs() - toldAtMs < tellEveryMs) return;
+    await replicas.tell(replica, { version, appliedAtMs, unreadVersion });
+    told = state;
+    toldAtMs = timing.monotonicMs();
+  };
+}
+
+type Repeated = { /** Does it now; once more when it is being done. */ readonly hurry: () => void; stop(): Promise<void> };
+
+/** Does `work` every `everyMs`, one at a time; after a fault after `afterFaultMs`. The first fault of a row is logged, and its end. */
+function repeat(
+  { timing, logger }: LiveSettingsParts,
+  everyMs: number,
+  work: () => Promise<void>,
+  afterFaultMs: number = everyMs,
+): Repeated {
+  let isStopping = false;
+  let isFailing = false;
+  let nap = new AbortController();
+  async function attempt(): Promise<void> {
+    try {
+      await work();
+      if (isFailing) logger.info("the settings are followed again");
+      isFailing = false;
+    } catch (err) {
+      if (!isFailing) logger.warn({ err }, "the settings could not be followed; the last ones stay in force");
+      isFailing = true;
+    }
+  }
+  async function run(): Promise<void> {
+    while (!isStopping) {
+      nap = new AbortController();
+      await attempt();
+      if (!isStopping) await timing.sleep(isFailing ? afterFaultMs : everyMs, nap.signal);
+    }
+  }
+  const running = run();
+  return {
+    hurry: () => nap.abort(),
+    async stop() {
+      isStopping = true;
+      nap.abort();
+      await running;
+    },
+  };
+}

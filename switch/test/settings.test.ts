@@ -1,0 +1,341 @@
+/** The settings of the house on two real switch processes: applied everywhere within 2 s, one call back, every step on record. */
+import { PaymentService } from "@florin/gen/payments/v1/payments";
+import { type PutSettingsResponse, SettingsService } from "@florin/gen/settings/v1/settings";
+import { required } from "@florin/kernel";
+import { testCards } from "@florin/kernel/test-cards";
+import { connectPostgres, type Sql } from "@florin/runtime/postgres";
+import { type Client, connectUnary } from "@florin/runtime/rpc";
+import { untilTrue } from "@florin/runtime/testing";
+import { systemTiming } from "@florin/runtime/timing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ConnectorRegistry } from "../src/domain/settings/index.ts";
+import { sampleBuiltIn } from "../src/domain/settings/samples.ts";
+import { createSettingsReplicas } from "../src/store/settings-replicas.ts";
+import { createSettingsVersions, type SettingsVersions } from "../src/store/settings-versions.ts";
+import { startLiveSettings } from "../src/workers/live-settings.ts";
+import { createRequest, within } from "./rpc-stage.ts";
+import { logger, openStage, type Stage, telemetry } from "./stage.ts";
+import { type SwitchProcess, startSwitch } from "./switch-process.ts";
+
+/** The promise: from the commit of a version until every replica works by it. */
+const appliedWithinMs = 2_000;
+/** Only how long a test that will fail waits. */
+const patienceMs = 20_000;
+
+type Settings = Client<typeof SettingsService>;
+type Payments = Client<typeof PaymentService>;
+type Replica = { readonly process: SwitchProcess; readonly settings: Settings; readonly payments: Payments };
+
+let stage: Stage;
+let owner: Sql;
+const closers: (() => unknown)[] = [];
+const replicas: Replica[] = [];
+const [first, second] = [() => required(replicas[0], "a replica"), () => required(replicas[1], "a replica")];
+
+async function startReplica(): Promise<Replica> {
+  const process = await startSwitch(stage);
+  const options = { address: process.address, tls: { kind: "off" }, logger } as const;
+  const settings = connectUnary(SettingsService, options);
+  const payments = connectUnary(PaymentService, options);
+  closers.push(async () => {
+    await Promise.all([settings.close(), payments.close()]);
+    await process.stop();
+  });
+  return { process, settings, payments };
+}
+
+beforeAll(async () => {
+  stage = await openStage({ withRedis: false });
+  owner = connectPostgres({ url: stage.ownerUrl, name: "test-owner", connectionsMax: 1 });
+  closers.push(() => owner.end({ timeout: 1 }));
+  replicas.push(...(await Promise.all([startReplica(), startReplica()])));
+});
+afterAll(async () => {
+  for (const close of closers.reverse()) await close();
+  await stage.stop();
+});
+
+type Document = {
+  processors: Record<string, unknown>[];
+  merchants: Record<string, unknown>;
+  limits: { velocity: Record<string, { raisedFrom: number; blockedFrom: number }>; cascadeWithinMs: number };
+};
+type Change = (document: Document) => void;
+const alice = { madeBy: "alice", note: "a test" };
+
+async function newest(settings: Settings): Promise<{ readonly version: number; readonly document: Document }> {
+  const { version, document } = await settings.getSettings({}, within);
+  return { version: version?.version ?? -1, document: JSON.parse(document) as Document };
+}
+
+async function put(
+  settings: Settings,
+  change: Change,
+  o: { readonly dryRun?: boolean; readonly note?: string } = {},
+): Promise<PutSettingsResponse> {
+  const { version, document } = await newest(settings);
+  change(document);
+  return settings.putSettings({ document: JSON.stringify(document), baseVersion: version, ...alice, ...o }, within);
+}
+
+async function made(settings: Settings, change: Change): Promise<number> {
+  const { result } = await put(settings, change);
+  if (result.case !== "made") throw new Error(JSON.stringify(result));
+  return result.value.version;
+}
+
+/** Waits until both replicas say that they work by it, and answers how long after its commit the later one did, by their own clocks. */
+async function appliedEverywhere(version: number): Promise<number> {
+  const applied = async () => (await second().settings.listAppliedSettings({}, within)).replicas;
+  await untilTrue(async () => {
+    const all = await applied();
+    return all.length === 2 && all.every((one) => one.version === version);
+  }, patienceMs);
+  const [entry] = (await first().settings.listSettingsVersions({ limit: 1, beforeVersion: version + 1 }, within)).versions;
+  return Math.max(...(await applied()).map(({ appliedAtMs }) => Number(appliedAtMs))) - Number(entry?.madeAtMs);
+}
+
+const blockEveryCard: Change = ({ limits }) => {
+  limits.velocity["cardAttemptsPerHour"] = { raisedFrom: 1, blockedFrom: 1 };
+};
+const refusalOf = async ({ payments }: Replica) => (await payments.createPayment(createRequest(), within)).result?.refusal?.code ?? "";
+const gauge = (text: string, name: string) => Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, "m").exec(text)?.[1]);
+
+describe("a house that has decided nothing", () => {
+  test("works by what is built in, on every replica", async () => {
+    expect(await newest(first().settings)).toEqual({
+      version: 0,
+      document: expect.objectContaining({
+        processors: [{ name: "simpay", enabled: true, currencies: "any", networks: "any", cardCountries: "any" }],
+      }),
+    });
+    await untilTrue(async () => (await first().settings.listAppliedSettings({}, within)).replicas.length === 2, patienceMs);
+    expect(await first().settings.listAppliedSettings({}, within)).toMatchObject({
+      newestVersion: 0,
+      replicas: [
+        { version: 0, unreadVersion: 0 },
+        { version: 0, unreadVersion: 0 },
+      ],
+    });
+    expect((await first().settings.listSettingsVersions({}, within)).versions).toEqual([]);
+    expect(await refusalOf(second())).toBe("");
+  });
+});
+
+describe("a new version", () => {
+  test("decides about payments on every replica within 2 s, and one call takes it back as fast", async () => {
+    const before = (await newest(first().settings)).version;
+    const version = await made(first().settings, blockEveryCard);
+    expect(await appliedEverywhere(version)).toBeLessThan(appliedWithinMs);
+    expect([await refusalOf(first()), await refusalOf(second())]).toEqual(["card_declined", "card_declined"]);
+    const { result } = await second().settings.rollBackSettings({ version: before, madeBy: "bob", note: "too strict" }, within);
+    expect(result).toMatchObject({ case: "made", value: { version: version + 1 } });
+    expect(await appliedEverywhere(version + 1)).toBeLessThan(appliedWithinMs);
+    expect([await refusalOf(first()), await refusalOf(second())]).toEqual(["", ""]);
+    expect(gauge(await first().process.scrape(), "switch_settings_version")).toBe(version + 1);
+  });
+
+  test("is on record with who made it, when, why, and what changed; so is a way back", async () => {
+    const { versions } = await second().settings.listSettingsVersions({ limit: 2 }, within);
+    const change = { path: "limits.velocity.cardAttemptsPerHour.blockedFrom", before: "30", after: "1" };
+    expect(versions).toMatchObject([
+      { version: 2, madeBy: "insecure:bob", note: "too strict", rolledBackTo: 0, changes: { count: 2 } },
+      {
+        version: 1,
+        madeBy: "insecure:alice",
+        note: "a test",
+        changes: { count: 2, changes: expect.arrayContaining([expect.objectContaining(change)]) },
+      },
+    ]);
+    for (const { madeAtMs } of versions) expect(Math.abs(Number(madeAtMs) - Date.now())).toBeLessThan(600_000);
+    expect(versions[1]?.rolledBackTo).toBeUndefined();
+    expect((await first().settings.diffSettings({ fromVersion: 0, toVersion: 2 }, within)).changes?.count).toBe(0);
+    const old = await first().settings.getSettings({ version: 1 }, within);
+    expect((JSON.parse(old.document) as Document).limits.velocity["cardAttemptsPerHour"]).toEqual({ raisedFrom: 1, blockedFrom: 1 });
+    await expect(first().settings.getSettings({ version: 99 }, within)).rejects.toMatchObject({
+      code: "parameter_invalid",
+      param: "version",
+    });
+  });
+
+  test("is made by one of many who put at the same moment; the others are told", async () => {
+    const { version, document } = await newest(first().settings);
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => {
+        const mine = { ...document, limits: { ...document.limits, cascadeWithinMs: 1_000 + index } };
+        const { settings } = index % 2 === 0 ? first() : second();
+        return settings.putSettings({ document: JSON.stringify(mine), baseVersion: version, ...alice }, within);
+      }),
+    );
+    const cases = answers.map(({ result }) => result.case);
+    expect(cases.toSorted()).toEqual([...Array<string>(9).fill("conflict"), "made"]);
+    const { versions } = await first().settings.listSettingsVersions({ beforeVersion: version + 10 }, within);
+    expect(versions.map((one) => one.version)).toEqual(Array.from({ length: version + 1 }, (_, index) => version + 1 - index));
+    await appliedEverywhere(version + 1);
+  });
+});
+
+describe("what does not hold together", () => {
+  test("is refused whole, with every path, and changes nothing", async () => {
+    const { version } = await newest(first().settings);
+    const { result } = await put(first().settings, (document) => {
+      document.processors.push({ name: "nobody" }, { name: "simpay", currencies: ["EURO"] });
+      document.limits.cascadeWithinMs = 1;
+    });
+    const paths = result.case === "problems" ? result.value.problems.map(({ path }) => path) : [];
+    expect(paths.toSorted()).toEqual(["limits.cascadeWithinMs", "processors[2].currencies", "processors[2].name"]);
+    const unknown = await put(first().settings, ({ processors }) => void processors.push({ name: "nobody" }));
+    expect(unknown.result).toMatchObject({ case: "problems", value: { problems: [{ path: "processors[1].name" }] } });
+    expect((await newest(second().settings)).version).toBe(version);
+  });
+
+  test("is told by a dry run, which makes nothing; a good one says what it would change", async () => {
+    const { version } = await newest(first().settings);
+    const change: Change = ({ limits }) => {
+      limits.cascadeWithinMs = 7_777;
+    };
+    expect((await put(first().settings, change, { dryRun: true })).result).toMatchObject({
+      case: "made",
+      value: { version: version + 1, changes: { changes: [{ path: "limits.cascadeWithinMs", after: "7777" }] } },
+    });
+    expect((await newest(first().settings)).version).toBe(version);
+  });
+
+  test.each([
+    ["a note with a card number", { note: `like ${testCards.visa.number}` }, "note"],
+    ["a note without an end", { note: "x".repeat(501) }, "note"],
+    ["nobody", { madeBy: "" }, "made_by"],
+    ["a card number for a person", { madeBy: testCards.visa.number }, "made_by"],
+  ])("%s is refused and nowhere kept", async (_name, change, param) => {
+    const { version, document } = await newest(first().settings);
+    const request = { document: JSON.stringify(document), baseVersion: version, ...alice, ...change };
+    await expect(first().settings.putSettings(request, within)).rejects.toMatchObject({ code: "parameter_invalid", param });
+    await expect(first().settings.rollBackSettings({ version: 0, ...alice, ...change }, within)).rejects.toMatchObject({ param });
+    expect((await newest(first().settings)).version).toBe(version);
+  });
+});
+
+describe("a database that is away", () => {
+  test("leaves the last good settings in force, and they are caught up with", async () => {
+    const { version } = await newest(first().settings);
+    await appliedEverywhere(version);
+    await owner`REVOKE SELECT ON settings_versions FROM florin_switch_app`;
+    await expect(made(second().settings, () => {})).rejects.toThrow();
+    await owner`
+      INSERT INTO settings_versions (version, document, made_by, note)
+      SELECT ${version + 1}, document, 'owner', '' FROM settings_versions WHERE version = ${version}`;
+    // Each replica has looked in vain at least once.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    for (const { process } of replicas) expect(gauge(await process.scrape(), "switch_settings_version")).toBe(version);
+    expect(await refusalOf(first())).toBe("");
+    await owner`GRANT SELECT ON settings_versions TO florin_switch_app`;
+    await appliedEverywhere(version + 1);
+  });
+
+  test.skipIf(process.env["FLORIN_TEST_DATABASE_URL"])("and dies is followed again when it is back", async () => {
+    const { version } = await newest(first().settings);
+    await appliedEverywhere(version);
+    let isAway = true;
+    const crash = required(stage.crashDatabase, "our own server")().finally(() => {
+      isAway = false;
+    });
+    while (isAway) for (const { process } of replicas) expect(gauge(await process.scrape(), "switch_settings_version")).toBe(version);
+    await crash;
+    await untilTrue(
+      () =>
+        newest(first().settings).then(
+          () => true,
+          () => false,
+        ),
+      patienceMs,
+    );
+    const next = await made(first().settings, ({ limits }) => {
+      limits.cascadeWithinMs = 4_321;
+    });
+    await appliedEverywhere(next);
+  });
+});
+
+describe("a version of a newer release", () => {
+  test("leaves the last good one in force and is told; who starts then takes the newest it can read; a way back ends it", async () => {
+    const { version } = await newest(first().settings);
+    const newer = version + 1;
+    await owner`
+      INSERT INTO settings_versions (version, document, made_by, note)
+      SELECT ${newer}, document || '{"fromTheFuture": 1}', 'newer', '' FROM settings_versions WHERE version = ${version}`;
+    const states = async () =>
+      (await first().settings.listAppliedSettings({}, within)).replicas.map((one) => [one.version, one.unreadVersion]);
+    await untilTrue(async () => (await states()).every(([, unread]) => unread === newer), patienceMs);
+    expect(await states()).toEqual([
+      [version, newer],
+      [version, newer],
+    ]);
+    const text = await second().process.scrape();
+    expect([gauge(text, "switch_settings_version"), gauge(text, "switch_settings_unread_version")]).toEqual([version, newer]);
+    const third = await startReplica();
+    await untilTrue(async () => (await states()).length === 3, patienceMs);
+    expect((await states())[2]).toEqual([version, newer]);
+    await third.process.stop();
+    await first().settings.rollBackSettings({ version, ...alice }, within);
+    // The third has taken itself off the list.
+    expect(await appliedEverywhere(newer + 1)).toBeLessThan(appliedWithinMs);
+    expect(await states()).toEqual([
+      [newer + 1, 0],
+      [newer + 1, 0],
+    ]);
+  });
+});
+
+describe("of the two ways to learn of a version", () => {
+  const registry: ConnectorRegistry = new Map();
+
+  /** A replica in this process, over the stage's own database. */
+  async function follow(change: (versions: SettingsVersions) => SettingsVersions, everyMs: number) {
+    const sql = connectPostgres({ url: stage.appUrl, name: "test-settings", connectionsMax: 1 });
+    const live = await startLiveSettings(
+      {
+        versions: change(createSettingsVersions(sql)),
+        replicas: createSettingsReplicas(sql),
+        connectors: async () => registry,
+        builtIn: sampleBuiltIn,
+        replica: `follower/${everyMs}`,
+        metrics: telemetry.metrics,
+        logger,
+        now: Date.now,
+        timing: systemTiming,
+      },
+      everyMs,
+    );
+    closers.push(() => sql.end({ timeout: 1 }));
+    return live;
+  }
+
+  test("the notification alone is enough, also after its connection was lost", async () => {
+    const live = await follow((versions) => versions, 3_600_000);
+    try {
+      const version = await made(first().settings, () => {});
+      await untilTrue(() => live.current().version === version, patienceMs);
+      // Only a superuser sees what another role's session does.
+      const superuser = connectPostgres({ url: stage.superuserUrl, name: "test-superuser", connectionsMax: 1 });
+      closers.push(() => superuser.end({ timeout: 1 }));
+      const cut = await superuser`
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test-settings' AND query ILIKE 'listen%'`;
+      expect(cut.length).toBe(1);
+      // It listens again, and looks when it does.
+      const next = await made(first().settings, () => {});
+      await untilTrue(() => live.current().version === next, patienceMs);
+    } finally {
+      await live.stop();
+    }
+  });
+
+  test("the look alone is enough", async () => {
+    const live = await follow((versions) => ({ ...versions, listen: () => Promise.reject(new Error("deaf")) }), 200);
+    try {
+      const version = await made(first().settings, () => {});
+      await untilTrue(() => live.current().version === version, patienceMs);
+    } finally {
+      await live.stop();
+    }
+  });
+});
