@@ -276,8 +276,9 @@ describe("a version of a newer release", () => {
     await untilTrue(async () => (await states()).length === 3, patienceMs);
     expect((await states())[2]).toEqual([version, newer]);
     await third.process.stop();
+    // It has taken itself off the list, long before anybody would take its silence for an end.
+    expect((await states()).length).toBe(2);
     await first().settings.rollBackSettings({ version, ...alice }, within);
-    // The third has taken itself off the list.
     expect(await appliedEverywhere(newer + 1)).toBeLessThan(appliedWithinMs);
     expect(await states()).toEqual([
       [newer + 1, 0],
@@ -287,16 +288,18 @@ describe("a version of a newer release", () => {
 });
 
 describe("of the two ways to learn of a version", () => {
-  const registry: ConnectorRegistry = new Map();
-
   /** A replica in this process, over the stage's own database. */
-  async function follow(change: (versions: SettingsVersions) => SettingsVersions, everyMs: number) {
+  async function follow(
+    change: (versions: SettingsVersions) => SettingsVersions,
+    everyMs: number,
+    connectors = async (): Promise<ConnectorRegistry> => new Map(),
+  ) {
     const sql = connectPostgres({ url: stage.appUrl, name: "test-settings", connectionsMax: 1 });
     const live = await startLiveSettings(
       {
         versions: change(createSettingsVersions(sql)),
         replicas: createSettingsReplicas(sql),
-        connectors: async () => registry,
+        connectors,
         builtIn: sampleBuiltIn,
         replica: `follower/${everyMs}`,
         metrics: telemetry.metrics,
@@ -334,6 +337,25 @@ describe("of the two ways to learn of a version", () => {
     try {
       const version = await made(first().settings, () => {});
       await untilTrue(() => live.current().version === version, patienceMs);
+    } finally {
+      await live.stop();
+    }
+  });
+
+  test("a replica learns while it runs what its connectors can do, also when they could not be asked at first", async () => {
+    const able = { currencies: new Set(["EUR"]), networks: "any", capabilities: new Set(["reversal"] as const) } as const;
+    let isAway = true;
+    const connectors = async (): Promise<ConnectorRegistry> => {
+      if (isAway) throw new Error("away");
+      return new Map([["simpay", able]]);
+    };
+    const live = await follow((versions) => versions, 200, connectors);
+    try {
+      expect(live.current().processors).toMatchObject([{ name: "simpay", currencies: "any" }]);
+      isAway = false;
+      const simpay = () => live.current().processors.find(({ name }) => name === "simpay");
+      await untilTrue(() => simpay()?.currencies !== "any", patienceMs);
+      expect(simpay()).toMatchObject({ currencies: new Set(["EUR"]), capabilities: new Set(["reversal"]) });
     } finally {
       await live.stop();
     }

@@ -39,11 +39,24 @@ export async function startLiveSettings(o: LiveSettingsParts, everyMs: number = 
   o.metrics.gauge("switch_settings_version", () => inForce.version);
   o.metrics.gauge("switch_settings_unread_version", () => inForce.unreadVersion);
   const tell = createTeller(o, inForce);
-  const follower = repeat(o, everyMs, async () => {
-    await look(o, inForce);
-    await tell();
+  const follower = repeat(o, {
+    work: async () => {
+      await look(o, inForce);
+      await tell();
+    },
+    everyMs,
+    afterFaultMs: everyMs,
+    faultsQuiet: 0,
+    complaint: "the settings could not be followed; the last ones stay in force",
   });
-  const asker = repeat(o, askConnectorsEveryMs, async () => inForce.connect(await o.connectors()), lookEveryMs);
+  const asker = repeat(o, {
+    work: async () => inForce.connect(await o.connectors()),
+    everyMs: askConnectorsEveryMs,
+    afterFaultMs: lookEveryMs,
+    // When a replica starts, its link to the connectors comes up beside this.
+    faultsQuiet: 5,
+    complaint: "the connectors could not be asked what they can do; what is known of them stays",
+  });
   o.versions.listen(follower.hurry).catch((err: unknown) => o.logger.warn({ err }, "settings are not told of; they are looked for"));
   return {
     current: inForce.current,
@@ -87,31 +100,35 @@ function createTeller({ replicas, replica, timing }: LiveSettingsParts, inForce:
 
 type Repeated = { /** Does it now; once more when it is being done. */ readonly hurry: () => void; stop(): Promise<void> };
 
-/** Does `work` every `everyMs`, one at a time; after a fault after `afterFaultMs`. The first fault of a row is logged, and its end. */
-function repeat(
-  { timing, logger }: LiveSettingsParts,
-  everyMs: number,
-  work: () => Promise<void>,
-  afterFaultMs: number = everyMs,
-): Repeated {
+type Repetition = {
+  readonly work: () => Promise<void>;
+  readonly everyMs: number;
+  readonly afterFaultMs: number;
+  /** So many faults in a row are nothing to speak of; the next is logged, and so is the end of such a row. */
+  readonly faultsQuiet: number;
+  readonly complaint: string;
+};
+
+/** One at a time. */
+function repeat({ timing, logger }: LiveSettingsParts, o: Repetition): Repeated {
   let isStopping = false;
-  let isFailing = false;
+  let faults = 0;
   let nap = new AbortController();
   async function attempt(): Promise<void> {
     try {
-      await work();
-      if (isFailing) logger.info("the settings are followed again");
-      isFailing = false;
+      await o.work();
+      if (faults > o.faultsQuiet) logger.info({ faults }, "the settings and the connectors are followed again");
+      faults = 0;
     } catch (err) {
-      if (!isFailing) logger.warn({ err }, "the settings could not be followed; the last ones stay in force");
-      isFailing = true;
+      faults += 1;
+      if (faults === o.faultsQuiet + 1) logger.warn({ err }, o.complaint);
     }
   }
   async function run(): Promise<void> {
     while (!isStopping) {
       nap = new AbortController();
       await attempt();
-      if (!isStopping) await timing.sleep(isFailing ? afterFaultMs : everyMs, nap.signal);
+      if (!isStopping) await timing.sleep(faults > 0 ? o.afterFaultMs : o.everyMs, nap.signal);
     }
   }
   const running = run();
