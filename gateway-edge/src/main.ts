@@ -4,11 +4,13 @@ import { forgetSecrets, loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
 import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
+import { systemTiming } from "@florin/runtime/timing";
 import { watchTls } from "@florin/runtime/tls";
 import { createAsking } from "./app/asking.ts";
 import { createAuthenticator } from "./app/authenticate.ts";
 import { createFailureLimit } from "./app/failure-limit.ts";
 import { createFrontDoor } from "./app/front-door.ts";
+import { followLimits } from "./app/live-limits.ts";
 import { createPayments } from "./app/payments.ts";
 import { createRateLimit } from "./app/rate-limit.ts";
 import { createTokens } from "./app/tokens.ts";
@@ -41,7 +43,9 @@ runProcess({
       metrics,
       logger,
     });
-    const rateLimit = createRateLimit({ rate: { burst: config.rateBurst, perSecond: config.ratePerSecond }, now, metrics });
+    const otherwise = { burst: config.rateBurst, perSecond: config.ratePerSecond };
+    const limits = followLimits({ ask: toSwitch.limits, otherwise, metrics, logger, timing: systemTiming });
+    const rateLimit = createRateLimit({ rateOf: limits.rateOf, now, metrics });
     const failureRate = { burst: config.failuresBurst, perSecond: config.failuresPerMinute / 60 };
     const authenticator = createAuthenticator({
       store: createApiKeyStore(sql),
@@ -82,6 +86,7 @@ runProcess({
     logger.info({ addresses: app.fastify.addresses(), admin_port: admin.port }, "edge listens");
     const drain: Part[] = [
       { name: "http", stop: () => app.drain(config.drainGraceMs) },
+      { name: "limits", stop: () => limits.stop() },
       { name: "switch", stop: () => toSwitch.connection.close() },
       { name: "database", stop: () => endPostgres(sql) },
       { name: "admin", stop: () => admin.close() },

@@ -194,6 +194,40 @@ describe("how often", () => {
     await strict.stop();
   });
 
+  test("is what the house says, key by key and merchant by merchant, while the edge runs and while the switch is away", async () => {
+    const edge = await stage.startEdge({ rate: { burst: 2, perSecond: 0.001 } });
+    const [named, other] = [await stage.newKey(), await stage.newKey()];
+    const statusesOf = async (secretKey: string, calls: number) => {
+      const statuses: number[] = [];
+      for (let index = 0; index < calls; index++) statuses.push((await authorize(secretKey, edge)).status);
+      return statuses;
+    };
+    const apply = async (version: number, rates: Readonly<Record<string, number>>) => {
+      const requestsPerKey = Object.entries(rates).map(([merchantId, burst]) => ({ merchantId, perSecond: 1_000_000, burst }));
+      stage.script.limits = { version, limits: { requestsPerKey } };
+      await untilTrue(async () => new RegExp(`^edge_settings_version\\S* ${version}$`, "m").test(await edge.scrape()), 10_000);
+    };
+    try {
+      expect(await statusesOf(named.secretKey, 3)).toEqual([201, 201, 429]);
+      expect(await statusesOf(other.secretKey, 3)).toEqual([201, 201, 429]);
+      await apply(7, { [named.merchantId]: 1_000 });
+      expect(await statusesOf(named.secretKey, 3)).toEqual([201, 201, 201]);
+      expect(await statusesOf(other.secretKey, 1)).toEqual([429]);
+      await apply(8, { default: 1_000 });
+      expect(await statusesOf(other.secretKey, 3)).toEqual([201, 201, 201]);
+      // A replica that is behind does not take it back.
+      stage.script.limits = { version: 7, limits: { requestsPerKey: [] } };
+      await stage.stopSwitch();
+      expect(await statusesOf(other.secretKey, 3)).toEqual([503, 503, 503]);
+      await stage.startSwitch();
+      await untilTrue(async () => (await authorize(other.secretKey, edge)).status === 201, 10_000);
+      expect(await statusesOf(other.secretKey, 3)).toEqual([201, 201, 201]);
+    } finally {
+      stage.script.limits = {};
+      await edge.stop();
+    }
+  });
+
   test("an address that guesses keys is slowed down, and a proven key from there is not", async () => {
     const strict = await stage.startEdge({ failureRate: { burst: 3, perSecond: 0.5 } });
     expect((await authorize(own.secretKey, strict)).status).toBe(201);

@@ -14,16 +14,19 @@ import {
   PaymentService,
 } from "@florin/gen/payments/v1/payments";
 import { type GetTokenResponseSchema, TokenService } from "@florin/gen/payments/v1/tokens";
+import { EdgeSettingsService, type GetEdgeLimitsResponseSchema } from "@florin/gen/settings/v1/settings";
 import { connectPostgres, createServiceDatabase } from "@florin/runtime/postgres";
 import type { BucketRate } from "@florin/runtime/rate-limit";
 import { type CallContext, implement, type RpcServer, startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
 import { testPostgres } from "@florin/runtime/testing";
+import { systemTiming } from "@florin/runtime/timing";
 import { loadTls, makeCertificates } from "@florin/runtime/tls";
 import { createAsking } from "../src/app/asking.ts";
 import { type AuthenticatorOptions, createAuthenticator } from "../src/app/authenticate.ts";
 import { createFailureLimit } from "../src/app/failure-limit.ts";
 import { createFrontDoor, type FrontDoorSettings } from "../src/app/front-door.ts";
+import { followLimits } from "../src/app/live-limits.ts";
 import { createPayments } from "../src/app/payments.ts";
 import { createRateLimit } from "../src/app/rate-limit.ts";
 import { createTokens } from "../src/app/tokens.ts";
@@ -49,6 +52,8 @@ export type SwitchScript = {
   list: () => MessageInitShape<typeof ListPaymentsResponseSchema>;
   events: () => MessageInitShape<typeof ListPaymentEventsResponseSchema>;
   routing: () => MessageInitShape<typeof GetPaymentRoutingResponseSchema>;
+  /** The limits of the house. */
+  limits: MessageInitShape<typeof GetEdgeLimitsResponseSchema>;
   readonly received: Received[];
   reset(): void;
 };
@@ -155,7 +160,9 @@ async function startEdge(o: EdgeOptions & { databaseUrl: string; address: string
   const mutationTimeoutMs = o.mutationTimeoutMs ?? 5_000;
   const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs, readTimeoutMs: 5_000 });
   const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs: 5_000 });
-  const rateLimit = createRateLimit({ rate: o.rate ?? { burst: 100_000, perSecond: 100_000 }, now, metrics });
+  const otherwise = o.rate ?? { burst: 100_000, perSecond: 100_000 };
+  const limits = followLimits({ ask: toSwitch.limits, otherwise, metrics, logger, timing: systemTiming });
+  const rateLimit = createRateLimit({ rateOf: limits.rateOf, now, metrics });
   const parts = { payments, tokens, authenticator, rateLimit, door, metrics, logger };
   const openapi = readFileSync(new URL("../openapi.json", import.meta.url), "utf8");
   const app = buildApp({
@@ -171,6 +178,7 @@ async function startEdge(o: EdgeOptions & { databaseUrl: string; address: string
   let stopped: Promise<void> | undefined;
   const stop = async () => {
     await app.drain(0);
+    await limits.stop();
     await toSwitch.connection.close();
     await sql.end({ timeout: 1 });
     await telemetry.shutdown();
@@ -190,6 +198,7 @@ async function startEdge(o: EdgeOptions & { databaseUrl: string; address: string
 function makeScript(): SwitchScript {
   const script: SwitchScript = {
     received: [],
+    limits: {},
     operation: () => done(),
     payment: () => undefined,
     token: () => ({ refusal: "token_not_found" }),
@@ -251,12 +260,17 @@ function startScriptedSwitch(script: SwitchScript, o: { tlsDirectory: string; po
       return { found: script.token(request.token, request.caller?.merchantId ?? "").refusal !== "token_not_found" };
     },
   });
+  const settings = implement(EdgeSettingsService, {
+    getEdgeLimits: async ({ knownVersion }) => (knownVersion === script.limits.version ? { version: knownVersion ?? 0 } : script.limits),
+  });
   return startRpcServer({
     host: "127.0.0.1",
     port: o.port,
     tls: loadTls(o.tlsDirectory, "switch"),
-    services: [service, tokens],
-    policy: { edge: ["florin.payments.v1.PaymentService/*", "florin.payments.v1.TokenService/*"] },
+    services: [service, tokens, settings],
+    policy: {
+      edge: ["florin.payments.v1.PaymentService/*", "florin.payments.v1.TokenService/*", "florin.settings.v1.EdgeSettingsService/*"],
+    },
     allowInsecure: false,
     logger,
   });

@@ -33,7 +33,7 @@ Generated from each process' \`src/config.ts\` by \`npm run docs\`. Processes ar
 An empty variable counts as not set. \`npm run up\` sets everything that is required.
 
 **Settings that change while payments flow** (processors, merchants' rules, fees, limits) are not here: they are versions of one document,
-[operations/settings.md](operations/settings.md). \`FLORIN_CONNECTOR\` and \`FLORIN_VELOCITY_…\` hold until the house has settings of its own, and a velocity limit that they do not name.
+[operations/settings.md](operations/settings.md). \`FLORIN_CONNECTOR\`, \`FLORIN_VELOCITY_…\` and \`FLORIN_RATE_PER_KEY_…\` hold until the house has settings of its own, and where those do not name a limit.
 
 **Secrets.** A setting that is a secret, and a URL, which may hold a password, can stand in a file: set its name with \`_FILE\` to the path instead, as in \`FLORIN_KEK_FILE=/run/secrets/kek\`.
 The file's last line break is left out. When they were read they are taken out of the environment of the process; what the kernel shows to the same account in \`/proc/<pid>/environ\`

@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { untilTrue } from "@florin/runtime/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { UpFile } from "../up/state-files.ts";
 import { authorize, down, type Finished, runCommandLine, up } from "./command-line.ts";
@@ -59,6 +60,16 @@ test("an operator looks, checks, changes, compares, and goes back; payments foll
   expect(history).toMatch(/^version 1 {2}\S+Z {2}operator:alice: cards are being tried\n(?: .*\n)* {2}limits\.velocity\.\S+/m);
   expect(await settings("diff", "0", "2")).toMatchObject({ code: 0, output: "nothing differs\n" });
   expect(await settings("applied")).toMatchObject({ code: 0, output: expect.stringMatching(/^newest version 2\n\S+ {2}version 2 since /) });
+});
+
+test("the edge keeps the limits of the house as they are now", async () => {
+  writeFileSync(file, (await settings("get")).output);
+  write({ ...read(), limits: { ...read().limits, requestsPerKey: { default: { perSecond: 1, burst: 1 } } } });
+  expect((await settings("put", file, "--by", "alice")).code).toBe(0);
+  await untilTrue(async () => (await authorize(stack)).status === 429, 10_000);
+  expect((await settings("rollback", "2", "--by", "bob")).code).toBe(0);
+  const several = () => Promise.all([authorize(stack), authorize(stack), authorize(stack)]);
+  await untilTrue(async () => (await several()).every(({ status }) => status === 201), 10_000);
 });
 
 test("what is mistyped is said, and nothing is asked", async () => {

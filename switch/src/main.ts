@@ -27,6 +27,7 @@ import { createTokenDirectory } from "./clients/token-directory.ts";
 import { circuitSettings, switchConfig } from "./config.ts";
 import { listsAndVelocity } from "./domain/fraud/index.ts";
 import { createAuthorizationRates } from "./domain/routing/index.ts";
+import { createEdgeSettingsService } from "./rpc/edge-settings-service.ts";
 import { createEventLogService } from "./rpc/event-log-service.ts";
 import { createPaymentService } from "./rpc/payment-service.ts";
 import { callerPolicy } from "./rpc/policy.ts";
@@ -127,6 +128,7 @@ runProcess({
           now,
         }),
         createEventLogService({ tail, logger }),
+        createEdgeSettingsService(parts),
         createSettingsService(createSettingsDesk(settingsOn(pools.background))),
       ],
       policy: callerPolicy,

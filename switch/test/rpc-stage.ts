@@ -8,6 +8,7 @@ import { loadTls, makeCertificates, type TlsSetting } from "@florin/runtime/tls"
 import { expect } from "vitest";
 import type { Parts } from "../src/app/parts.ts";
 import { createSettingsDesk } from "../src/app/settings-desk.ts";
+import { createEdgeSettingsService } from "../src/rpc/edge-settings-service.ts";
 import { createEventLogService } from "../src/rpc/event-log-service.ts";
 import { createPaymentService } from "../src/rpc/payment-service.ts";
 import { callerPolicy } from "../src/rpc/policy.ts";
@@ -70,6 +71,7 @@ export async function openRpcStage(): Promise<RpcStage> {
         }),
         createEventLogService({ tail: createLogTail(stage.sql), logger }),
         createTokenService(parts),
+        createEdgeSettingsService(parts),
         createSettingsService(
           createSettingsDesk({
             versions: createSettingsVersions(stage.sql),

@@ -5,7 +5,7 @@ import { EventLogService, PaymentEventSchema } from "@florin/gen/events/v1/event
 import { Work } from "@florin/gen/frames/v1/frames";
 import { Disposition, Mode, PaymentService, PaymentStatus } from "@florin/gen/payments/v1/payments";
 import { RecoveryService } from "@florin/gen/payments/v1/recovery";
-import { SettingsService } from "@florin/gen/settings/v1/settings";
+import { EdgeSettingsService, SettingsService } from "@florin/gen/settings/v1/settings";
 import { makeId } from "@florin/kernel";
 import { connectUnary } from "@florin/runtime/rpc";
 import { temporaryFolder } from "@florin/runtime/testing";
@@ -152,8 +152,9 @@ describe("who may call", () => {
     "florin.events.v1.EventLogService": ["ledger"],
     "florin.payments.v1.RecoveryService": ["operator"],
     "florin.settings.v1.SettingsService": ["operator"],
+    "florin.settings.v1.EdgeSettingsService": ["edge"],
   };
-  const services: readonly DescService[] = [PaymentService, RecoveryService, SettingsService, EventLogService];
+  const services: readonly DescService[] = [PaymentService, RecoveryService, SettingsService, EdgeSettingsService, EventLogService];
   const rows = services.flatMap(({ methods }) => methods.map((method) => ({ method, name: pathOf(method) })));
 
   test.each(rows)("$name: those in the policy and nobody else", async ({ method, name }) => {

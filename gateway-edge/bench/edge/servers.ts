@@ -51,9 +51,11 @@ async function makeEdge(toSwitch: ReturnType<typeof connectSwitch>): Promise<Fas
   const asking = createAsking({ tracer, door });
   const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs: 30_000, readTimeoutMs: 5_000 });
   const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs: 5_000 });
-  const rateLimit = createRateLimit({ rate: { burst: 1e6, perSecond: 1e6 }, now, metrics });
+  const rateLimit = createRateLimit({ rateOf: () => plenty, now, metrics });
   return buildApp({ payments, tokens, authenticator, rateLimit, door, metrics, logger, openapi: "{}", trustedProxies: "" }).fastify;
 }
+
+const plenty = { burst: 1e6, perSecond: 1e6 };
 
 async function makeServer(): Promise<FastifyInstance> {
   if (kind === "edge") {

@@ -14,12 +14,17 @@ export interface RateLimit {
 
 const keysMax = 10_000;
 
-export function createRateLimit(o: { rate: BucketRate; now: () => number; metrics: Pick<Metrics, "counter"> }): RateLimit {
-  const buckets = createKeyedBuckets({ rate: o.rate, namesMax: keysMax, now: o.now });
+/** `rateOf` is asked for each request: a merchant's rate may change while the process runs. */
+export function createRateLimit(o: {
+  readonly rateOf: (merchantId: string) => BucketRate;
+  readonly now: () => number;
+  readonly metrics: Pick<Metrics, "counter">;
+}): RateLimit {
+  const buckets = createKeyedBuckets({ rate: o.rateOf(""), namesMax: keysMax, now: o.now });
   const refusals = o.metrics.counter("edge_rate_limited_total");
   return {
-    take({ keyId }) {
-      const waitMs = buckets.take(keyId);
+    take({ keyId, merchantId }) {
+      const waitMs = buckets.take(keyId, o.rateOf(merchantId));
       if (waitMs === 0) return;
       refusals.add();
       throw new AppError("rate_limited", "Too many requests with this key.", { work: "not_done", retryAfterMs: waitMs });

@@ -28,3 +28,13 @@ test("more names than the bound push out the least used one only, so memory does
   }
   expect(buckets.take("old")).toBe(0);
 });
+
+test("a name whose rate becomes smaller keeps no more than its new burst, and one whose rate grows fills up faster", () => {
+  let nowMs = 0;
+  const buckets = createKeyedBuckets({ rate: { burst: 100, perSecond: 100 }, namesMax: 10, now: () => nowMs });
+  buckets.take("a");
+  const small = { burst: 2, perSecond: 1 };
+  expect([buckets.take("a", small), buckets.take("a", small), buckets.take("a", small)]).toEqual([0, 0, 1_000]);
+  nowMs = 100;
+  expect(buckets.take("a")).toBe(0);
+});

@@ -7,8 +7,8 @@ import { LRUCache } from "lru-cache";
 import { type BucketRate, fullBucket, returnToken, type TokenBucket, takeToken } from "./token-bucket.ts";
 
 export interface KeyedBuckets {
-  /** Takes one token: 0. None left: milliseconds, at least 1, until there is one; nothing is taken. */
-  take(name: string): number;
+  /** Takes one token: 0. None left: milliseconds, at least 1, until there is one; nothing is taken. `rate`: now for this name, if not everybody's. */
+  take(name: string, rate?: BucketRate): number;
   /** Gives back a token that was taken for something that turned out not to count. */
   giveBack(name: string): void;
 }
@@ -16,18 +16,18 @@ export interface KeyedBuckets {
 /** `now`: milliseconds. */
 export function createKeyedBuckets(o: { rate: BucketRate; namesMax: number; now: () => number }): KeyedBuckets {
   const buckets = new LRUCache<string, TokenBucket>({ max: o.namesMax });
-  const bucketOf = (name: string, nowMs: number): TokenBucket => {
+  const bucketOf = (name: string, nowMs: number, rate: BucketRate): TokenBucket => {
     const known = buckets.get(name);
     if (known !== undefined) return known;
-    const fresh = fullBucket(o.rate, nowMs);
+    const fresh = fullBucket(rate, nowMs);
     buckets.set(name, fresh);
     return fresh;
   };
   return {
-    take(name) {
+    take(name, rate = o.rate) {
       const nowMs = o.now();
-      return takeToken(bucketOf(name, nowMs), o.rate, nowMs);
+      return takeToken(bucketOf(name, nowMs, rate), rate, nowMs);
     },
-    giveBack: (name) => returnToken(bucketOf(name, o.now()), o.rate),
+    giveBack: (name) => returnToken(bucketOf(name, o.now(), o.rate), o.rate),
   };
 }

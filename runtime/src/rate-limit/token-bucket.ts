@@ -13,7 +13,8 @@ export function fullBucket(rate: BucketRate, nowMs: number): TokenBucket {
 /** Takes one token: 0. None left: the time until there is one, whole ms, at least 1; nothing is taken. A clock that steps back adds nothing. */
 export function takeToken(bucket: TokenBucket, rate: BucketRate, nowMs: number): number {
   const elapsedMs = nowMs - bucket.updatedAtMs;
-  if (elapsedMs > 0) bucket.tokens = Math.min(rate.burst, bucket.tokens + (elapsedMs * rate.perSecond) / 1_000);
+  // Also when no time has passed: the rate may have become smaller.
+  bucket.tokens = Math.min(rate.burst, bucket.tokens + (Math.max(0, elapsedMs) * rate.perSecond) / 1_000);
   bucket.updatedAtMs = nowMs;
   if (bucket.tokens < 1) return Math.max(1, Math.ceil(((1 - bucket.tokens) * 1_000) / rate.perSecond));
   bucket.tokens -= 1;

@@ -41,6 +41,7 @@ export const metricTable = {
     labels: { route: { valuesMax: 40 }, status_class: statusClasses },
   },
   edge_rate_limited_total: { kind: "counter", unit: "{request}", help: "Requests refused because a key asked too often.", labels: {} },
+  edge_settings_version: { kind: "gauge", unit: "{version}", help: "Version of the settings whose limits this edge keeps.", labels: {} },
   edge_shed_total: {
     kind: "counter",
     unit: "{request}",

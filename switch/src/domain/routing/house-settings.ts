@@ -15,12 +15,17 @@ export type MerchantRouting = {
   readonly rules: MerchantRules | undefined;
 };
 
+/** Requests of one API key at one edge process. */
+export type RequestRate = { readonly perSecond: number; readonly burst: number };
+
 export type HouseLimits = {
   readonly velocity: VelocityLimits;
   /** Attempts of one authorization, the first included. */
   readonly cascadeAttemptsMax: AttemptNumber;
   /** Milliseconds from the first attempt after which no further one begins. */
   readonly cascadeWithinMs: number;
+  /** By merchant id, and "default"; kept by the edge. Absent: as each edge was started with. */
+  readonly requestsPerKey?: ReadonlyMap<string, RequestRate>;
 };
 
 export type HouseSettings = {

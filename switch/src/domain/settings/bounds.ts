@@ -15,6 +15,8 @@ export const problemsMax = 100;
 /** Objects and lists within one another. Rules may stand 8 deep, and their conditions 8 below that. */
 export const depthMax = 48;
 
+/** As at the edge: FLORIN_RATE_PER_KEY_… */
+export const requestsMax = 1_000_000;
 export const attemptsCountMax = 1_000_000_000;
 export const cascadeWithinMs = { min: 100, max: 20_000 } as const;
 /** Leaves a merchant's request time for the last attempt to be answered. */

@@ -1,9 +1,10 @@
 /** Reads the limits of a settings document. One that is not named is as the process was started with. */
 import { type VelocityCounts, type VelocityLimits, velocityWindows } from "../fraud/index.ts";
 import { type AttemptNumber, attemptsMax } from "../routing/cascade.ts";
-import type { HouseLimits } from "../routing/house-settings.ts";
-import { attemptsCountMax, cascadeWithinMs } from "./bounds.ts";
-import { type Field, readInteger, readObject } from "./read-fields.ts";
+import type { HouseLimits, RequestRate } from "../routing/house-settings.ts";
+import { attemptsCountMax, cascadeWithinMs, requestsMax } from "./bounds.ts";
+import { merchantNames } from "./parse-merchants.ts";
+import { type Field, readEntries, readInteger, readObject } from "./read-fields.ts";
 
 /** Each name says what is counted, and over how long. */
 export const velocityNames: Readonly<Record<keyof VelocityCounts, string>> = {
@@ -15,16 +16,27 @@ export const velocityNames: Readonly<Record<keyof VelocityCounts, string>> = {
 
 export function parseLimits(field: Field, otherwise: HouseLimits): HouseLimits {
   if (field.value === undefined) return otherwise;
-  const value = readObject(field, ["velocity", "cascadeAttemptsMax", "cascadeWithinMs"]);
+  const value = readObject(field, ["velocity", "cascadeAttemptsMax", "cascadeWithinMs", "requestsPerKey"]);
   if (value === undefined) return otherwise;
   const at = (name: string): Field => ({ ...field, value: value[name], path: `${field.path}.${name}` });
   const number = (name: "cascadeAttemptsMax" | "cascadeWithinMs", o: { unit: string; min: number; max: number }): number =>
     value[name] === undefined ? otherwise[name] : (readInteger(at(name), o) ?? otherwise[name]);
+  const rates = readEntries(at("requestsPerKey"), { ...merchantNames, read: parseRate });
   return {
     velocity: parseVelocity(at("velocity"), otherwise.velocity),
     cascadeAttemptsMax: number("cascadeAttemptsMax", { unit: "attempts", min: 1, max: attemptsMax }) as AttemptNumber,
     cascadeWithinMs: number("cascadeWithinMs", { unit: "ms", ...cascadeWithinMs }),
+    ...(rates.size === 0 ? {} : { requestsPerKey: rates }),
   };
+}
+
+function parseRate(field: Field): RequestRate | undefined {
+  const value = readObject(field, ["perSecond", "burst"]);
+  if (value === undefined) return undefined;
+  const count = (name: "perSecond" | "burst"): number | undefined =>
+    readInteger({ ...field, value: value[name], path: `${field.path}.${name}` }, { unit: "requests", min: 1, max: requestsMax });
+  const [perSecond, burst] = [count("perSecond"), count("burst")];
+  return perSecond === undefined || burst === undefined ? undefined : { perSecond, burst };
 }
 
 function parseVelocity(field: Field, otherwise: VelocityLimits): VelocityLimits {

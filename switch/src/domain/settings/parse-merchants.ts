@@ -9,18 +9,18 @@ import { merchantsMax } from "./bounds.ts";
 import { type Field, readEntries, readInteger, readObject } from "./read-fields.ts";
 
 export const defaultMerchant = "default";
-const isMerchantName = (name: string): boolean => name === defaultMerchant || isId("merchant", name);
+/** What entries by merchant may be called. */
+export const merchantNames = {
+  fits: (name: string): boolean => name === defaultMerchant || isId("merchant", name),
+  form: 'default and merchant ids ("mer_…")',
+  max: merchantsMax,
+};
 
 /** `version`: of these settings, and so of the rules in them. `processors`: the names that rules may use, disabled ones among them. */
 export type RulesContext = { readonly version: number; readonly processors: ReadonlySet<string> };
 
 export function parseMerchants(field: Field, context: RulesContext): ReadonlyMap<string, MerchantRouting> {
-  const merchants = readEntries(field, {
-    fits: isMerchantName,
-    form: 'default and merchant ids ("mer_…")',
-    max: merchantsMax,
-    read: (one) => parseMerchant(one, context),
-  });
+  const merchants = readEntries(field, { ...merchantNames, read: (one) => parseMerchant(one, context) });
   const hasDefault = typeof field.value === "object" && field.value !== null && defaultMerchant in field.value;
   if (!hasDefault)
     field.findings.say(`${field.path}.${defaultMerchant}`, "is missing: it holds for every merchant without an entry of its own");

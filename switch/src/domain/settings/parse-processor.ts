@@ -34,7 +34,7 @@ export function parseProcessor(field: Field): ProcessorSettings | undefined {
     fees: readFees(at("fees")),
     secrets: readEntries(at("secrets"), {
       fits: (one) => secretName.test(one),
-      form: "names like apiKey",
+      form: 'names like "api"',
       max: secretsMax,
       read: readSecret,
     }),

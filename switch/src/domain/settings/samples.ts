@@ -25,7 +25,7 @@ export const wholeDocument = {
       cardCountries: ["DE", "FR"],
       amountsMinor: { EUR: { min: 100, max: 500_000 }, JPY: { min: 0, max: 999_999_999_999 } },
       fees: { rateBps: 140, fixedMinor: { EUR: 25, USD: 30 }, interchange: "blended" },
-      secrets: { apiKey: "file:/run/secrets/simpay-live.2026", webhookKey: "env:FLORIN_SIMPAY_WEBHOOK_KEY" },
+      secrets: { api: "file:/run/secrets/simpay-live.2026", webhook: "env:FLORIN_SIMPAY_WEBHOOK_KEY" },
     },
     {
       name: "simiso",
@@ -71,6 +71,7 @@ export const wholeDocument = {
     },
     cascadeAttemptsMax: 3,
     cascadeWithinMs: 10_000,
+    requestsPerKey: { default: { perSecond: 1_000, burst: 2_000 }, [sampleMerchant]: { perSecond: 50, burst: 100 } },
   },
 };
 
@@ -152,8 +153,8 @@ export const badSamples: readonly BadSample[] = [
     "processors[1].fees.interchange.debit_domestic",
     beyond,
   ),
-  bad("a secret itself", ["processors", 0, "secrets", "apiKey"], "hunter2", "processors[0].secrets.apiKey"),
-  bad("a way upwards to a secret", ["processors", 0, "secrets", "apiKey"], "file:/run/../etc/shadow", "processors[0].secrets.apiKey"),
+  bad("a secret itself", ["processors", 0, "secrets", "api"], "hunter2", "processors[0].secrets.api"),
+  bad("a way upwards to a secret", ["processors", 0, "secrets", "api"], "file:/run/../etc/shadow", "processors[0].secrets.api"),
   bad("a secret's name with a space", ["processors", 0, "secrets", "api key"], "env:KEY", "processors[0].secrets"),
   bad("no merchants", ["merchants"], removed, "merchants.default"),
   bad("no default", ["merchants", "default"], removed, "merchants.default"),
@@ -179,6 +180,9 @@ export const badSamples: readonly BadSample[] = [
   bad("a field of no condition", [...rules, "when", "all", 0, "field"], "pan", `${rulesPath}.when.all[0].field`),
   bad("a value that can never match", [...rules, "when", "all", 0, "in"], ["eur"], `${rulesPath}.when.all[0].in`),
   bad("a branch that is missing", [...rules, "otherwise"], removed, `${rulesPath}.otherwise`),
+  bad("a rate for nobody", ["limits", "requestsPerKey", "shop"], { perSecond: 1, burst: 1 }, "limits.requestsPerKey"),
+  bad("a rate of none", ["limits", "requestsPerKey", "default", "perSecond"], 0, "limits.requestsPerKey.default.perSecond"),
+  bad("a rate without a burst", ["limits", "requestsPerKey", "default", "burst"], removed, "limits.requestsPerKey.default.burst"),
   bad("limits that are none", ["limits"], 7, "limits"),
   bad("a limit that nobody knows", ["limits", "cascadeAttempts"], 3, "limits"),
   bad("a fourth attempt", ["limits", "cascadeAttemptsMax"], 4, "limits.cascadeAttemptsMax"),

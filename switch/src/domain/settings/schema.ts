@@ -17,6 +17,7 @@ import {
   merchantsMax,
   processorName,
   processorsMax,
+  requestsMax,
   secretName,
   secretsMax,
 } from "./bounds.ts";
@@ -135,10 +136,24 @@ const thresholds = fields(
   },
   ["raisedFrom", "blockedFrom"],
 );
+const byMerchant = {
+  type: "object",
+  maxProperties: merchantsMax,
+  propertyNames: { pattern: "^(?:default|mer_[0-7][0-9a-hjkmnp-tv-z]{25})$" },
+};
+const rate = fields(
+  { perSecond: integer(1, requestsMax, "requests per second, on average"), burst: integer(1, requestsMax, "requests at once") },
+  ["perSecond", "burst"],
+);
 const limits: Schema = fields(
   {
     velocity: fields(Object.fromEntries(velocityWindows.map(({ name }) => [velocityNames[name], thresholds])), []),
     cascadeAttemptsMax: integer(1, attemptsMax, "attempts of one authorization, the first included"),
+    requestsPerKey: {
+      ...byMerchant,
+      description: 'of one API key at one edge process, by merchant id; "default" holds for all others',
+      additionalProperties: rate,
+    },
     cascadeWithinMs: integer(cascadeWithinMs.min, cascadeWithinMs.max, "ms from the first attempt after which no further one begins"),
   },
   [],
@@ -159,10 +174,8 @@ export const settingsSchema: Schema = {
       },
       processors: { ...list(processor, processorsMax), description: "in the order of the house, which decides between equals" },
       merchants: {
-        type: "object",
+        ...byMerchant,
         description: 'by merchant id; "default" holds for all others',
-        maxProperties: merchantsMax,
-        propertyNames: { pattern: "^(?:default|mer_[0-7][0-9a-hjkmnp-tv-z]{25})$" },
         additionalProperties: merchant,
         required: ["default"],
       },

@@ -68,6 +68,10 @@ test("a document says everything that payments are decided by", () => {
     },
     cascadeAttemptsMax: 3,
     cascadeWithinMs: 10_000,
+    requestsPerKey: new Map([
+      ["default", { perSecond: 1_000, burst: 2_000 }],
+      [sampleMerchant, { perSecond: 50, burst: 100 }],
+    ]),
   });
 });
 
@@ -115,8 +119,8 @@ describe("a secret or a card number", () => {
   test.each(secrets)("is refused wherever it stands, and never repeated: %s", (_name, secret) => {
     expect(looksSecret(secret)).toBe(true);
     const places: readonly (readonly [readonly (string | number)[], string])[] = [
-      [["processors", 0, "secrets", "apiKey"], "processors[0].secrets.apiKey"],
-      [["processors", 0, "secrets", "webhookKey"], "processors[0].secrets.webhookKey"],
+      [["processors", 0, "secrets", "api"], "processors[0].secrets.api"],
+      [["processors", 0, "secrets", "webhook"], "processors[0].secrets.webhook"],
       [["processors", 0, "password"], "processors[0].password"],
       [["merchants", "default", "rules"], "merchants.default.rules"],
     ];
@@ -132,8 +136,8 @@ describe("a secret or a card number", () => {
 
   test("in a place for a path or a variable is refused too", () => {
     for (const reference of [`file:/run/${drawn}`, `env:AKIA${"ABCDEFGH12345678"}`, `file:/run/${testCards.visa.number}`])
-      expect(problemsOf(changedAt(wholeDocument, ["processors", 0, "secrets", "apiKey"], reference))).toContainEqual({
-        path: "processors[0].secrets.apiKey",
+      expect(problemsOf(changedAt(wholeDocument, ["processors", 0, "secrets", "api"], reference))).toContainEqual({
+        path: "processors[0].secrets.api",
         problem: expect.any(String),
       });
   });

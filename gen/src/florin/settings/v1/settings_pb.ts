@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file florin/settings/v1/settings.proto.
  */
 export const file_florin_settings_v1_settings: GenFile = /*@__PURE__*/
-  fileDesc("CiFmbG9yaW4vc2V0dGluZ3MvdjEvc2V0dGluZ3MucHJvdG8SEmZsb3Jpbi5zZXR0aW5ncy52MSI2ChJHZXRTZXR0aW5nc1JlcXVlc3QSFAoHdmVyc2lvbhgBIAEoDUgAiAEBQgoKCF92ZXJzaW9uIl0KE0dldFNldHRpbmdzUmVzcG9uc2USNAoHdmVyc2lvbhgBIAEoCzIjLmZsb3Jpbi5zZXR0aW5ncy52MS5TZXR0aW5nc1ZlcnNpb24SEAoIZG9jdW1lbnQYAiABKAkibAoSUHV0U2V0dGluZ3NSZXF1ZXN0EhAKCGRvY3VtZW50GAEgASgJEhQKDGJhc2VfdmVyc2lvbhgCIAEoDRIPCgdtYWRlX2J5GAMgASgJEgwKBG5vdGUYBCABKAkSDwoHZHJ5X3J1bhgFIAEoCCLFAQoTUHV0U2V0dGluZ3NSZXNwb25zZRIwCgRtYWRlGAEgASgLMiAuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzTWFkZUgAEjgKCHByb2JsZW1zGAIgASgLMiQuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzUHJvYmxlbXNIABI4Cghjb25mbGljdBgDIAEoCzIkLmZsb3Jpbi5zZXR0aW5ncy52MS5TZXR0aW5nc0NvbmZsaWN0SABCCAoGcmVzdWx0IlUKDFNldHRpbmdzTWFkZRIPCgd2ZXJzaW9uGAEgASgNEjQKB2NoYW5nZXMYAiABKAsyIy5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NDaGFuZ2VzIkkKEFNldHRpbmdzUHJvYmxlbXMSNQoIcHJvYmxlbXMYASADKAsyIy5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NQcm9ibGVtIjAKD1NldHRpbmdzUHJvYmxlbRIMCgRwYXRoGAEgASgJEg8KB3Byb2JsZW0YAiABKAkiKgoQU2V0dGluZ3NDb25mbGljdBIWCg5uZXdlc3RfdmVyc2lvbhgBIAEoDSJJChdSb2xsQmFja1NldHRpbmdzUmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgNEg8KB21hZGVfYnkYAiABKAkSDAoEbm90ZRgDIAEoCSKQAQoYUm9sbEJhY2tTZXR0aW5nc1Jlc3BvbnNlEjAKBG1hZGUYASABKAsyIC5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NNYWRlSAASOAoIcHJvYmxlbXMYAiABKAsyJC5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NQcm9ibGVtc0gAQggKBnJlc3VsdCK7AQoPU2V0dGluZ3NWZXJzaW9uEg8KB3ZlcnNpb24YASABKA0SEgoKbWFkZV9hdF9tcxgCIAEoAxIPCgdtYWRlX2J5GAMgASgJEgwKBG5vdGUYBCABKAkSGwoOcm9sbGVkX2JhY2tfdG8YBSABKA1IAIgBARI0CgdjaGFuZ2VzGAYgASgLMiMuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzQ2hhbmdlc0IRCg9fcm9sbGVkX2JhY2tfdG8iVQoPU2V0dGluZ3NDaGFuZ2VzEjMKB2NoYW5nZXMYASADKAsyIi5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NDaGFuZ2USDQoFY291bnQYAiABKA0iXAoOU2V0dGluZ3NDaGFuZ2USDAoEcGF0aBgBIAEoCRITCgZiZWZvcmUYAiABKAlIAIgBARISCgVhZnRlchgDIAEoCUgBiAEBQgkKB19iZWZvcmVCCAoGX2FmdGVyIkQKG0xpc3RTZXR0aW5nc1ZlcnNpb25zUmVxdWVzdBINCgVsaW1pdBgBIAEoDRIWCg5iZWZvcmVfdmVyc2lvbhgCIAEoDSJVChxMaXN0U2V0dGluZ3NWZXJzaW9uc1Jlc3BvbnNlEjUKCHZlcnNpb25zGAEgAygLMiMuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzVmVyc2lvbiI/ChNEaWZmU2V0dGluZ3NSZXF1ZXN0EhQKDGZyb21fdmVyc2lvbhgBIAEoDRISCgp0b192ZXJzaW9uGAIgASgNIkwKFERpZmZTZXR0aW5nc1Jlc3BvbnNlEjQKB2NoYW5nZXMYASABKAsyIy5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NDaGFuZ2VzIhwKGkxpc3RBcHBsaWVkU2V0dGluZ3NSZXF1ZXN0ImwKG0xpc3RBcHBsaWVkU2V0dGluZ3NSZXNwb25zZRIWCg5uZXdlc3RfdmVyc2lvbhgBIAEoDRI1CghyZXBsaWNhcxgCIAMoCzIjLmZsb3Jpbi5zZXR0aW5ncy52MS5BcHBsaWVkU2V0dGluZ3MidgoPQXBwbGllZFNldHRpbmdzEg8KB3JlcGxpY2EYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIVCg1hcHBsaWVkX2F0X21zGAMgASgDEhYKDnVucmVhZF92ZXJzaW9uGAQgASgNEhIKCnNlZW5fYXRfbXMYBSABKAMylgUKD1NldHRpbmdzU2VydmljZRJeCgtHZXRTZXR0aW5ncxImLmZsb3Jpbi5zZXR0aW5ncy52MS5HZXRTZXR0aW5nc1JlcXVlc3QaJy5mbG9yaW4uc2V0dGluZ3MudjEuR2V0U2V0dGluZ3NSZXNwb25zZRJeCgtQdXRTZXR0aW5ncxImLmZsb3Jpbi5zZXR0aW5ncy52MS5QdXRTZXR0aW5nc1JlcXVlc3QaJy5mbG9yaW4uc2V0dGluZ3MudjEuUHV0U2V0dGluZ3NSZXNwb25zZRJtChBSb2xsQmFja1NldHRpbmdzEisuZmxvcmluLnNldHRpbmdzLnYxLlJvbGxCYWNrU2V0dGluZ3NSZXF1ZXN0GiwuZmxvcmluLnNldHRpbmdzLnYxLlJvbGxCYWNrU2V0dGluZ3NSZXNwb25zZRJ5ChRMaXN0U2V0dGluZ3NWZXJzaW9ucxIvLmZsb3Jpbi5zZXR0aW5ncy52MS5MaXN0U2V0dGluZ3NWZXJzaW9uc1JlcXVlc3QaMC5mbG9yaW4uc2V0dGluZ3MudjEuTGlzdFNldHRpbmdzVmVyc2lvbnNSZXNwb25zZRJhCgxEaWZmU2V0dGluZ3MSJy5mbG9yaW4uc2V0dGluZ3MudjEuRGlmZlNldHRpbmdzUmVxdWVzdBooLmZsb3Jpbi5zZXR0aW5ncy52MS5EaWZmU2V0dGluZ3NSZXNwb25zZRJ2ChNMaXN0QXBwbGllZFNldHRpbmdzEi4uZmxvcmluLnNldHRpbmdzLnYxLkxpc3RBcHBsaWVkU2V0dGluZ3NSZXF1ZXN0Gi8uZmxvcmluLnNldHRpbmdzLnYxLkxpc3RBcHBsaWVkU2V0dGluZ3NSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("CiFmbG9yaW4vc2V0dGluZ3MvdjEvc2V0dGluZ3MucHJvdG8SEmZsb3Jpbi5zZXR0aW5ncy52MSI2ChJHZXRTZXR0aW5nc1JlcXVlc3QSFAoHdmVyc2lvbhgBIAEoDUgAiAEBQgoKCF92ZXJzaW9uIl0KE0dldFNldHRpbmdzUmVzcG9uc2USNAoHdmVyc2lvbhgBIAEoCzIjLmZsb3Jpbi5zZXR0aW5ncy52MS5TZXR0aW5nc1ZlcnNpb24SEAoIZG9jdW1lbnQYAiABKAkibAoSUHV0U2V0dGluZ3NSZXF1ZXN0EhAKCGRvY3VtZW50GAEgASgJEhQKDGJhc2VfdmVyc2lvbhgCIAEoDRIPCgdtYWRlX2J5GAMgASgJEgwKBG5vdGUYBCABKAkSDwoHZHJ5X3J1bhgFIAEoCCLFAQoTUHV0U2V0dGluZ3NSZXNwb25zZRIwCgRtYWRlGAEgASgLMiAuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzTWFkZUgAEjgKCHByb2JsZW1zGAIgASgLMiQuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzUHJvYmxlbXNIABI4Cghjb25mbGljdBgDIAEoCzIkLmZsb3Jpbi5zZXR0aW5ncy52MS5TZXR0aW5nc0NvbmZsaWN0SABCCAoGcmVzdWx0IlUKDFNldHRpbmdzTWFkZRIPCgd2ZXJzaW9uGAEgASgNEjQKB2NoYW5nZXMYAiABKAsyIy5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NDaGFuZ2VzIkkKEFNldHRpbmdzUHJvYmxlbXMSNQoIcHJvYmxlbXMYASADKAsyIy5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NQcm9ibGVtIjAKD1NldHRpbmdzUHJvYmxlbRIMCgRwYXRoGAEgASgJEg8KB3Byb2JsZW0YAiABKAkiKgoQU2V0dGluZ3NDb25mbGljdBIWCg5uZXdlc3RfdmVyc2lvbhgBIAEoDSJJChdSb2xsQmFja1NldHRpbmdzUmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgNEg8KB21hZGVfYnkYAiABKAkSDAoEbm90ZRgDIAEoCSKQAQoYUm9sbEJhY2tTZXR0aW5nc1Jlc3BvbnNlEjAKBG1hZGUYASABKAsyIC5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NNYWRlSAASOAoIcHJvYmxlbXMYAiABKAsyJC5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NQcm9ibGVtc0gAQggKBnJlc3VsdCK7AQoPU2V0dGluZ3NWZXJzaW9uEg8KB3ZlcnNpb24YASABKA0SEgoKbWFkZV9hdF9tcxgCIAEoAxIPCgdtYWRlX2J5GAMgASgJEgwKBG5vdGUYBCABKAkSGwoOcm9sbGVkX2JhY2tfdG8YBSABKA1IAIgBARI0CgdjaGFuZ2VzGAYgASgLMiMuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzQ2hhbmdlc0IRCg9fcm9sbGVkX2JhY2tfdG8iVQoPU2V0dGluZ3NDaGFuZ2VzEjMKB2NoYW5nZXMYASADKAsyIi5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NDaGFuZ2USDQoFY291bnQYAiABKA0iXAoOU2V0dGluZ3NDaGFuZ2USDAoEcGF0aBgBIAEoCRITCgZiZWZvcmUYAiABKAlIAIgBARISCgVhZnRlchgDIAEoCUgBiAEBQgkKB19iZWZvcmVCCAoGX2FmdGVyIkQKG0xpc3RTZXR0aW5nc1ZlcnNpb25zUmVxdWVzdBINCgVsaW1pdBgBIAEoDRIWCg5iZWZvcmVfdmVyc2lvbhgCIAEoDSJVChxMaXN0U2V0dGluZ3NWZXJzaW9uc1Jlc3BvbnNlEjUKCHZlcnNpb25zGAEgAygLMiMuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzVmVyc2lvbiI/ChNEaWZmU2V0dGluZ3NSZXF1ZXN0EhQKDGZyb21fdmVyc2lvbhgBIAEoDRISCgp0b192ZXJzaW9uGAIgASgNIkwKFERpZmZTZXR0aW5nc1Jlc3BvbnNlEjQKB2NoYW5nZXMYASABKAsyIy5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NDaGFuZ2VzIhwKGkxpc3RBcHBsaWVkU2V0dGluZ3NSZXF1ZXN0ImwKG0xpc3RBcHBsaWVkU2V0dGluZ3NSZXNwb25zZRIWCg5uZXdlc3RfdmVyc2lvbhgBIAEoDRI1CghyZXBsaWNhcxgCIAMoCzIjLmZsb3Jpbi5zZXR0aW5ncy52MS5BcHBsaWVkU2V0dGluZ3MidgoPQXBwbGllZFNldHRpbmdzEg8KB3JlcGxpY2EYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIVCg1hcHBsaWVkX2F0X21zGAMgASgDEhYKDnVucmVhZF92ZXJzaW9uGAQgASgNEhIKCnNlZW5fYXRfbXMYBSABKAMiRAoUR2V0RWRnZUxpbWl0c1JlcXVlc3QSGgoNa25vd25fdmVyc2lvbhgBIAEoDUgAiAEBQhAKDl9rbm93bl92ZXJzaW9uIlgKFUdldEVkZ2VMaW1pdHNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgNEi4KBmxpbWl0cxgCIAEoCzIeLmZsb3Jpbi5zZXR0aW5ncy52MS5FZGdlTGltaXRzIkcKCkVkZ2VMaW1pdHMSOQoQcmVxdWVzdHNfcGVyX2tleRgBIAMoCzIfLmZsb3Jpbi5zZXR0aW5ncy52MS5SZXF1ZXN0UmF0ZSJFCgtSZXF1ZXN0UmF0ZRITCgttZXJjaGFudF9pZBgBIAEoCRISCgpwZXJfc2Vjb25kGAIgASgNEg0KBWJ1cnN0GAMgASgNMpYFCg9TZXR0aW5nc1NlcnZpY2USXgoLR2V0U2V0dGluZ3MSJi5mbG9yaW4uc2V0dGluZ3MudjEuR2V0U2V0dGluZ3NSZXF1ZXN0GicuZmxvcmluLnNldHRpbmdzLnYxLkdldFNldHRpbmdzUmVzcG9uc2USXgoLUHV0U2V0dGluZ3MSJi5mbG9yaW4uc2V0dGluZ3MudjEuUHV0U2V0dGluZ3NSZXF1ZXN0GicuZmxvcmluLnNldHRpbmdzLnYxLlB1dFNldHRpbmdzUmVzcG9uc2USbQoQUm9sbEJhY2tTZXR0aW5ncxIrLmZsb3Jpbi5zZXR0aW5ncy52MS5Sb2xsQmFja1NldHRpbmdzUmVxdWVzdBosLmZsb3Jpbi5zZXR0aW5ncy52MS5Sb2xsQmFja1NldHRpbmdzUmVzcG9uc2USeQoUTGlzdFNldHRpbmdzVmVyc2lvbnMSLy5mbG9yaW4uc2V0dGluZ3MudjEuTGlzdFNldHRpbmdzVmVyc2lvbnNSZXF1ZXN0GjAuZmxvcmluLnNldHRpbmdzLnYxLkxpc3RTZXR0aW5nc1ZlcnNpb25zUmVzcG9uc2USYQoMRGlmZlNldHRpbmdzEicuZmxvcmluLnNldHRpbmdzLnYxLkRpZmZTZXR0aW5nc1JlcXVlc3QaKC5mbG9yaW4uc2V0dGluZ3MudjEuRGlmZlNldHRpbmdzUmVzcG9uc2USdgoTTGlzdEFwcGxpZWRTZXR0aW5ncxIuLmZsb3Jpbi5zZXR0aW5ncy52MS5MaXN0QXBwbGllZFNldHRpbmdzUmVxdWVzdBovLmZsb3Jpbi5zZXR0aW5ncy52MS5MaXN0QXBwbGllZFNldHRpbmdzUmVzcG9uc2UyewoTRWRnZVNldHRpbmdzU2VydmljZRJkCg1HZXRFZGdlTGltaXRzEiguZmxvcmluLnNldHRpbmdzLnYxLkdldEVkZ2VMaW1pdHNSZXF1ZXN0GikuZmxvcmluLnNldHRpbmdzLnYxLkdldEVkZ2VMaW1pdHNSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * Asks for a document.
@@ -637,6 +637,111 @@ export const AppliedSettingsSchema: GenMessage<AppliedSettings> = /*@__PURE__*/
   messageDesc(file_florin_settings_v1_settings, 19);
 
 /**
+ * Asks for the limits.
+ *
+ * @generated from message florin.settings.v1.GetEdgeLimitsRequest
+ */
+export type GetEdgeLimitsRequest = Message<"florin.settings.v1.GetEdgeLimitsRequest"> & {
+  /**
+   * The version that the edge works by; absent when it has none yet.
+   *
+   * @generated from field: optional uint32 known_version = 1;
+   */
+  knownVersion?: number | undefined;
+};
+
+/**
+ * Describes the message florin.settings.v1.GetEdgeLimitsRequest.
+ * Use `create(GetEdgeLimitsRequestSchema)` to create a new message.
+ */
+export const GetEdgeLimitsRequestSchema: GenMessage<GetEdgeLimitsRequest> = /*@__PURE__*/
+  messageDesc(file_florin_settings_v1_settings, 20);
+
+/**
+ * Answers GetEdgeLimits.
+ *
+ * @generated from message florin.settings.v1.GetEdgeLimitsResponse
+ */
+export type GetEdgeLimitsResponse = Message<"florin.settings.v1.GetEdgeLimitsResponse"> & {
+  /**
+   * The version that this replica of the switch works by.
+   *
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * Absent when it is the version that the edge knows.
+   *
+   * @generated from field: florin.settings.v1.EdgeLimits limits = 2;
+   */
+  limits?: EdgeLimits | undefined;
+};
+
+/**
+ * Describes the message florin.settings.v1.GetEdgeLimitsResponse.
+ * Use `create(GetEdgeLimitsResponseSchema)` to create a new message.
+ */
+export const GetEdgeLimitsResponseSchema: GenMessage<GetEdgeLimitsResponse> = /*@__PURE__*/
+  messageDesc(file_florin_settings_v1_settings, 21);
+
+/**
+ * What the edge keeps.
+ *
+ * @generated from message florin.settings.v1.EdgeLimits
+ */
+export type EdgeLimits = Message<"florin.settings.v1.EdgeLimits"> & {
+  /**
+   * How often an API key may ask one edge process. Empty: as the edge was started with.
+   *
+   * @generated from field: repeated florin.settings.v1.RequestRate requests_per_key = 1;
+   */
+  requestsPerKey: RequestRate[];
+};
+
+/**
+ * Describes the message florin.settings.v1.EdgeLimits.
+ * Use `create(EdgeLimitsSchema)` to create a new message.
+ */
+export const EdgeLimitsSchema: GenMessage<EdgeLimits> = /*@__PURE__*/
+  messageDesc(file_florin_settings_v1_settings, 22);
+
+/**
+ * How often each API key of a merchant may ask.
+ *
+ * @generated from message florin.settings.v1.RequestRate
+ */
+export type RequestRate = Message<"florin.settings.v1.RequestRate"> & {
+  /**
+   * "mer_…"; "default" for every merchant that is not named.
+   *
+   * @generated from field: string merchant_id = 1;
+   */
+  merchantId: string;
+
+  /**
+   * Requests per second, on average.
+   *
+   * @generated from field: uint32 per_second = 2;
+   */
+  perSecond: number;
+
+  /**
+   * Requests at once.
+   *
+   * @generated from field: uint32 burst = 3;
+   */
+  burst: number;
+};
+
+/**
+ * Describes the message florin.settings.v1.RequestRate.
+ * Use `create(RequestRateSchema)` to create a new message.
+ */
+export const RequestRateSchema: GenMessage<RequestRate> = /*@__PURE__*/
+  messageDesc(file_florin_settings_v1_settings, 23);
+
+/**
  * For operators and their tools; no merchant reaches it. A document is JSON; docs/settings.schema.json says what may stand in it.
  *
  * @generated from service florin.settings.v1.SettingsService
@@ -704,4 +809,23 @@ export const SettingsService: GenService<{
   },
 }> = /*@__PURE__*/
   serviceDesc(file_florin_settings_v1_settings, 0);
+
+/**
+ * For the edge: the limits that it keeps, as they are now. Reads only.
+ *
+ * @generated from service florin.settings.v1.EdgeSettingsService
+ */
+export const EdgeSettingsService: GenService<{
+  /**
+   * Answers the edge's limits, if they are not those that it knows.
+   *
+   * @generated from rpc florin.settings.v1.EdgeSettingsService.GetEdgeLimits
+   */
+  getEdgeLimits: {
+    methodKind: "unary";
+    input: typeof GetEdgeLimitsRequestSchema;
+    output: typeof GetEdgeLimitsResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_florin_settings_v1_settings, 1);
 
