@@ -175,6 +175,32 @@ describe("a new version", () => {
   });
 });
 
+describe("a processor that is taken out, and a rule that is made", () => {
+  test("hold for the next payment on every replica, whose decision names the version; one call takes both back", async () => {
+    const before = (await newest(first().settings)).version;
+    const version = await made(first().settings, (document) => {
+      const [simpay] = document.processors;
+      document.processors = [{ ...simpay, enabled: false }, { name: "third" }, { name: "other" }];
+      document.merchants["default"] = { strategy: { kind: "listed" }, rules: { priority: ["simpay", "other"] } };
+    });
+    expect(await appliedEverywhere(version)).toBeLessThan(appliedWithinMs);
+    for (const replica of replicas) {
+      const request = createRequest();
+      const { result } = await replica.payments.createPayment(request, within);
+      const paymentId = result?.payment?.id ?? "";
+      expect(result?.payment?.processorResponse?.connector).toBe("other");
+      const { decisions } = await replica.payments.getPaymentRouting({ caller: request.caller, paymentId }, within);
+      expect(decisions).toMatchObject([{ rulesVersion: version, rulePath: "rules" }]);
+    }
+    const { result } = await second().settings.rollBackSettings({ version: before, madeBy: "bob", note: "" }, within);
+    await appliedEverywhere(result.case === "made" ? result.value.version : 0);
+    for (const { payments } of replicas) {
+      const answer = await payments.createPayment(createRequest(), within);
+      expect(answer.result?.payment?.processorResponse?.connector).toBe("simpay");
+    }
+  });
+});
+
 describe("what does not hold together", () => {
   test("is refused whole, with every path, and changes nothing", async () => {
     const { version } = await newest(first().settings);
