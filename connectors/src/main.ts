@@ -1,10 +1,13 @@
 /** The connectors process: the only way to a processor, and beside the vault the only place where a card number exists. */
+import { randomUUID } from "node:crypto";
 import { VaultService } from "@florin/gen/vault/v1/vault";
 import { forgetSecrets, loadConfig } from "@florin/runtime/config";
 import { type Part, type PartState, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
 import { connectFramed, startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
+import { systemTiming } from "@florin/runtime/timing";
 import { watchTls } from "@florin/runtime/tls";
+import { createLinkGrants } from "./app/link-grants.ts";
 import { createOperations } from "./app/operations.ts";
 import { createCardOpener } from "./clients/vault.ts";
 import { connectorsConfig } from "./config.ts";
@@ -36,13 +39,20 @@ runProcess({
       telemetry,
       operationTimeoutMsMax: config.operationTimeoutMsMax,
     });
+    const grants = createLinkGrants({
+      registry,
+      processId: randomUUID(),
+      monotonicMs: systemTiming.monotonicMs,
+      metrics: telemetry.metrics,
+      logger,
+    });
     const links = watchLinks(registry, logger);
     const isReady = () => vault.isConnected() && !isDraining();
     const rpc = await startRpcServer({
       host: config.listenHost,
       port: config.grpcPort,
       tls,
-      services: [createConnectorService(operations)],
+      services: [createConnectorService(operations, grants)],
       policy: callerPolicy,
       allowInsecure: config.environment !== "production",
       metrics: telemetry.metrics,

@@ -35,6 +35,7 @@ function simiso(config: ConnectorsConfig, onLinkNotice: OnLinkNotice): Connector
     addresses: Array.from({ length: config.simisoLinks }, () => ({ host: hostname, port: Number(port), tls: undefined })),
     macKey: required(config.simisoMacKey, "FLORIN_SIMISO_MAC_KEY"),
     inFlightMax: config.simisoInFlightMax,
+    isGranted: true,
     onNotice: (notice) => onLinkNotice("simiso", notice),
   });
 }

@@ -8,6 +8,7 @@ import { createLogger, startTelemetry, type Telemetry } from "@florin/runtime/te
 import { freePort, temporaryFolder } from "@florin/runtime/testing";
 import { loadTls, makeCertificates } from "@florin/runtime/tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createLinkGrants } from "../src/app/link-grants.ts";
 import { createOperations } from "../src/app/operations.ts";
 import { createCardOpener } from "../src/clients/vault.ts";
 import type { Connector } from "../src/contract/connector.ts";
@@ -52,11 +53,19 @@ beforeAll(async () => {
   });
   const openCard = createCardOpener({ client: vaultClient, timeoutMs: 1_000, logger });
   const operations = createOperations({ registry: registryOf([simpay]), openCard, telemetry, operationTimeoutMsMax: 10_000 });
+  const { metrics } = telemetry;
+  const grants = createLinkGrants({
+    registry: registryOf([simpay]),
+    processId: "here",
+    monotonicMs: () => performance.now(),
+    metrics,
+    logger,
+  });
   server = await startRpcServer({
     host: "127.0.0.1",
     port: 0,
     tls,
-    services: [createConnectorService(operations)],
+    services: [createConnectorService(operations, grants)],
     policy: callerPolicy,
     allowInsecure: false,
     logger,

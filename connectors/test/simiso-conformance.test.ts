@@ -20,6 +20,7 @@ connectorConformance("simiso", async () => {
       addresses: Array.from({ length: linkCount }, () => ({ host: "127.0.0.1", port: toPort, tls: undefined })),
       macKey: new Secret(Buffer.from(macKeyHex, "hex")),
       inFlightMax: 256,
+      isGranted: false,
     });
   const connector = connectTo(port);
   const unreachable = connectTo(await freePort());

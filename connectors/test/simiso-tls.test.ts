@@ -66,6 +66,7 @@ function connectWith(tls: { ca: Buffer; cert?: Buffer; key?: Buffer }): Connecto
     addresses: [{ host: "127.0.0.1", port, tls }],
     macKey: new Secret(Buffer.from(macKeyHex, "hex")),
     inFlightMax: 16,
+    isGranted: false,
   });
   connectors.push(connector);
   return connector;

@@ -70,7 +70,10 @@ else await measureAll();
 async function serve(certificates: string): Promise<void> {
   const tls = loadTls(certificates, "vault");
   const unused = async () => ({});
-  const others = { capture: unused, void: unused, refund: unused, reverse: unused, query: unused, ping: unused, listConnectors: unused };
+  const others = {
+    ...{ capture: unused, void: unused, refund: unused, reverse: unused, query: unused, ping: unused },
+    ...{ listConnectors: unused, grantLinks: unused },
+  };
   const implementation = implement(ConnectorService, { authorize: async () => answer, ...others });
   const echo = {
     kind: "unary",

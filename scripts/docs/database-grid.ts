@@ -46,6 +46,11 @@ export const databaseGrid: Readonly<Record<DatabaseName, DatabaseRights>> = {
         why: "what the house decided: adds, and cannot say when",
       },
       settings_replicas: { select: "all", insert: "all", update: "all", delete: true, why: "who works by which version, no record" },
+      link_terms: {
+        ...addAndRead,
+        update: ["term", "holder"],
+        why: "who may hold live links to processors, under a number that only rises (a trigger sees to it)",
+      },
       expiry_postponed: { select: "all", insert: "all", update: "all", delete: true, why: "a to-do list, no record" },
       card_declines: { ...addAndRead, delete: true, why: "what the card networks count; forgotten after a month" },
     },
@@ -54,6 +59,7 @@ export const databaseGrid: Readonly<Record<DatabaseName, DatabaseRights>> = {
       ensure_log_partitions: "makes months ahead, as the owner",
       payment_id_at: "arithmetic",
       florin_abort_batch: "raises an error",
+      refuse_lower_link_term: "a trigger's: refuses when called",
     },
   },
   florin_edge: {

@@ -22,6 +22,7 @@ import { createSettingsDesk } from "./app/settings-desk.ts";
 import { createSightings } from "./app/sightings.ts";
 import { createConnectorGateway } from "./clients/connector-gateway.ts";
 import { createConnectorRegistry } from "./clients/connector-registry.ts";
+import { createLinkClient } from "./clients/link-client.ts";
 import { createProcessorCircuits } from "./clients/processor-circuits.ts";
 import { createTokenDirectory } from "./clients/token-directory.ts";
 import { circuitSettings, switchConfig } from "./config.ts";
@@ -111,7 +112,8 @@ runProcess({
       declines: createCardDeclines(pools.operations),
       settings: settings.current,
     };
-    const workers = await startWorkers({ parts, sql: pools.background, databaseUrl: config.databaseUrl, tail, bus, logger });
+    const links = createLinkClient(connectors);
+    const workers = await startWorkers({ parts, sql: pools.background, databaseUrl: config.databaseUrl, tail, bus, links, logger });
     await Promise.all([vault.untilConnected(peersWaitMs), connectors.untilConnected(peersWaitMs)]);
     const rpc = await startRpcServer({
       host: config.listenHost,

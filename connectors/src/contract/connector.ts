@@ -27,7 +27,21 @@ export type Capabilities = {
   readonly unknownStrategy: "repeat" | "query" | "reverse" | "file";
   /** How long a hold lasts, hours. */
   readonly authorizationHours: number;
+  /** It has live links, which one process may hold at a time. */
+  readonly liveLinks: boolean;
 };
+
+/** The right to hold the live links of a processor for a while (docs/decisions/0010). */
+export type LinkGrant = {
+  /** Rises with every change of who grants or who is granted to. */
+  readonly term: bigint;
+  /** On this process' clock that never jumps, ms; not in the future. */
+  readonly fromMs: number;
+  readonly validForMs: number;
+};
+export type LinkGrantResult = "held" | /** Over when it came. */ "expired" | "lower_term";
+/** Takes a grant; safe to repeat. `term`: the highest one so far. */
+export type TakeLinkGrant = (grant: LinkGrant) => { readonly result: LinkGrantResult; readonly term: bigint };
 
 /** An open card. A connector wipes it as soon as its digits are in the request; whoever opened it wipes it in any case when the call has ended. */
 export type Card = {
@@ -119,6 +133,8 @@ export interface Connector {
   ping(call: ConnectorCall): Promise<PingAnswer>;
   /** State of the link as last seen, without asking. */
   isUp(): boolean;
+  /** There exactly where `capabilities.liveLinks` holds. Without a grant that is valid there are no links. */
+  readonly takeLinkGrant?: TakeLinkGrant;
   /** Refuses new commands; waits for those in flight until their deadlines. */
   close(): Promise<void>;
 }

@@ -1,11 +1,20 @@
 /** The connectors over RPC: check, translate, call, translate back. */
 import { ConnectorService } from "@florin/gen/connectors/v1/connectors";
 import { implement, type ServiceImplementation } from "@florin/runtime/rpc";
+import type { LinkGrants } from "../app/link-grants.ts";
 import type { Operations } from "../app/operations.ts";
-import { connectorToWire, outcomeToWire, queryAnswerToWire } from "./outcome-mapping.ts";
-import { checkReference, toAuthorizeCommand, toCaptureCommand, toRefundCommand, toReverseCommand, toVoidCommand } from "./requests.ts";
+import { connectorToWire, grantToWire, outcomeToWire, queryAnswerToWire } from "./outcome-mapping.ts";
+import {
+  checkReference,
+  toAuthorizeCommand,
+  toCaptureCommand,
+  toGrantRequest,
+  toRefundCommand,
+  toReverseCommand,
+  toVoidCommand,
+} from "./requests.ts";
 
-export function createConnectorService(operations: Operations): ServiceImplementation {
+export function createConnectorService(operations: Operations, grants: LinkGrants): ServiceImplementation {
   return implement(ConnectorService, {
     async authorize(request, context) {
       const outcome = await operations.authorize(request.connector, toAuthorizeCommand(request), request.token, context);
@@ -33,6 +42,9 @@ export function createConnectorService(operations: Operations): ServiceImplement
     },
     async listConnectors() {
       return { connectors: operations.list().map(connectorToWire) };
+    },
+    async grantLinks(request) {
+      return grantToWire(grants.grant(toGrantRequest(request)));
     },
   });
 }

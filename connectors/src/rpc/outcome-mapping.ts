@@ -1,6 +1,14 @@
 /** Outcomes on the wire. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { type ConnectorInfoSchema, OutcomeKind, type OutcomeSchema, type QueryResponseSchema } from "@florin/gen/connectors/v1/connectors";
+import {
+  type ConnectorInfoSchema,
+  type GrantLinksResponseSchema,
+  GrantResult,
+  OutcomeKind,
+  type OutcomeSchema,
+  type QueryResponseSchema,
+} from "@florin/gen/connectors/v1/connectors";
+import type { GrantAnswer } from "../app/link-grants.ts";
 import type { Connector } from "../contract/connector.ts";
 import type { Outcome, QueryAnswer } from "../contract/outcome.ts";
 
@@ -28,6 +36,18 @@ export function outcomeToWire(outcome: Outcome): MessageInitShape<typeof Outcome
 /** `found` false means: the processor surely has no such operation. One that could not be asked is found, with an unknown outcome. */
 export function queryAnswerToWire(answer: QueryAnswer): MessageInitShape<typeof QueryResponseSchema> {
   return answer.kind === "found" ? { found: true, outcome: outcomeToWire(answer.outcome) } : { found: false };
+}
+
+const grantResults: Record<GrantAnswer["result"], GrantResult> = {
+  asked: GrantResult.UNSPECIFIED,
+  held: GrantResult.HELD,
+  expired: GrantResult.EXPIRED,
+  lower_term: GrantResult.LOWER_TERM,
+  other_process: GrantResult.OTHER_PROCESS,
+};
+
+export function grantToWire({ result, processId, clockMs, term }: GrantAnswer): MessageInitShape<typeof GrantLinksResponseSchema> {
+  return { result: grantResults[result], processId, clockMs: BigInt(clockMs), term };
 }
 
 export function connectorToWire({ name, capabilities }: Connector): MessageInitShape<typeof ConnectorInfoSchema> {

@@ -1,6 +1,14 @@
 /** Checks what comes in. A refusal here is `not_done`: nothing was opened and nothing was sent. */
-import type { AuthorizeRequest, CaptureRequest, RefundRequest, ReverseRequest, VoidRequest } from "@florin/gen/connectors/v1/connectors";
+import type {
+  AuthorizeRequest,
+  CaptureRequest,
+  GrantLinksRequest,
+  RefundRequest,
+  ReverseRequest,
+  VoidRequest,
+} from "@florin/gen/connectors/v1/connectors";
 import { amountMinorMax, type IdKind, invalid, isCurrency, isId } from "@florin/kernel";
+import type { GrantRequest } from "../app/link-grants.ts";
 import type {
   AuthorizationLink,
   AuthorizeCommand,
@@ -14,6 +22,7 @@ const tokenPattern = /^tok_[a-z0-9_]{1,64}$/;
 const processorReferencePattern = /^[\x21-\x7e]{0,64}$/;
 const merchantReferenceLengthMax = 255;
 const reasonLengthMax = 1_000;
+const grantMsMax = 60_000;
 const operationKinds: readonly IdKind[] = ["attempt", "capture", "void", "refund"];
 
 export function toAuthorizeCommand(request: AuthorizeRequest): AuthorizeCommand {
@@ -61,6 +70,15 @@ export function toReverseCommand(request: ReverseRequest): ReverseCommand {
   checkMoney(request);
   const { reference, originalReference, authorizationReference, merchantId, paymentId, amount, currency, isPurchase } = request;
   return { reference, originalReference, authorizationReference, merchantId, paymentId, amount, currency, isPurchase };
+}
+
+export function toGrantRequest(request: GrantLinksRequest): GrantRequest {
+  const { connector, term, validForMs, processId, clockMs } = request;
+  if (processId !== "") {
+    if (term < 1n) throw invalid("parameter_invalid", "term counts from 1", "term");
+    if (validForMs < 1 || validForMs > grantMsMax) throw invalid("parameter_invalid", `valid_for_ms is 1 to ${grantMsMax}`, "valid_for_ms");
+  }
+  return { connector, term, validForMs, processId, clockMs: Number(clockMs) };
 }
 
 /** The reference of any operation. */

@@ -3,6 +3,7 @@ import type { Secret } from "@florin/kernel";
 import { makeDialect } from "../iso8583/codec/dialect.ts";
 import { asciiBinary1987 } from "../iso8583/codec/dialects.ts";
 import { framings } from "../iso8583/framing/framing.ts";
+import type { LeaseSettings } from "../iso8583/link/lease.ts";
 import type { LinkSettings } from "../iso8583/link/link-state.ts";
 import type { LinkProfile } from "../iso8583/link/processor-links.ts";
 import { softwareMac } from "../iso8583/mac/seal.ts";
@@ -36,6 +37,9 @@ export const linkSettings: LinkSettings = {
   retryMsMin: 100,
   retryMsMax: 15_000,
 };
+
+/** A grant is renewed when it has 3 s left of 5: a renewal may fail before requests are refused. */
+export const leaseSettings: LeaseSettings = { endingMs: 1_000, signOffMs: 400 };
 
 const acceptorIdLength = 15;
 

@@ -7,16 +7,17 @@
  */
 import type { Secret } from "@florin/kernel";
 import { systemTiming } from "@florin/runtime/timing";
-import type { Connector, ConnectorCall, PingAnswer, ReverseCommand } from "../contract/connector.ts";
+import type { Connector, ConnectorCall, PingAnswer, ReverseCommand, TakeLinkGrant } from "../contract/connector.ts";
 import { notSent, type Outcome, unknown } from "../contract/outcome.ts";
 import type { IsoMessage } from "../iso8583/codec/message.ts";
 import { wipeMessage } from "../iso8583/codec/message.ts";
 import type { LaneAddress } from "../iso8583/link/lane.ts";
+import { noLease, takeGrant } from "../iso8583/link/lease.ts";
 import { createProcessorLinks, type LinkNotice, type ProcessorLinks } from "../iso8583/link/processor-links.ts";
 import { identityOf } from "../iso8583/payment/identity.ts";
 import { type Asked, readReply } from "../iso8583/payment/read-reply.ts";
 import { authorizeMessage, captureMessage, refundMessage, reversalMessage, voidMessage } from "../iso8583/payment/requests.ts";
-import { linkProfile, linkSettings, paymentProfile } from "./profile.ts";
+import { leaseSettings, linkProfile, linkSettings, paymentProfile } from "./profile.ts";
 import { RecentReferences } from "./recent-references.ts";
 
 export type SimisoOptions = {
@@ -26,6 +27,8 @@ export type SimisoOptions = {
   readonly macKey: Secret;
   /** Requests without an answer, over all links. */
   readonly inFlightMax: number;
+  /** False: this process has the links to itself and needs no grant. For tests and benches. */
+  readonly isGranted: boolean;
   readonly onNotice?: (notice: LinkNotice) => void;
 };
 
@@ -37,10 +40,20 @@ const backlogBytesMax = 1_048_576;
 const reversalsRememberedMax = 10_000;
 
 export function createSimiso(options: SimisoOptions): Connector {
-  const { addresses, macKey, inFlightMax, onNotice } = options;
+  const { addresses, macKey, inFlightMax, isGranted, onNotice } = options;
+  const lease = createLease();
   const links = createProcessorLinks({
     profile: linkProfile(macKey),
-    ...{ addresses, settings: linkSettings, inFlightMax, waitingMax, rememberedMs, rememberedMax, backlogBytesMax },
+    ...{
+      addresses,
+      settings: linkSettings,
+      lease: isGranted ? { ...leaseSettings, remainingMs: lease.remainingMs } : undefined,
+      inFlightMax,
+      waitingMax,
+      rememberedMs,
+      rememberedMax,
+      backlogBytesMax,
+    },
     ...{ timing: systemTiming, wallMs: Date.now, random: Math.random },
     ...(onNotice === undefined ? {} : { onNotice }),
   });
@@ -59,6 +72,7 @@ export function createSimiso(options: SimisoOptions): Connector {
       reversal: true,
       unknownStrategy: "reverse",
       authorizationHours: 168,
+      liveLinks: true,
     },
     authorize(command, card, call) {
       const message = authorizeMessage(paymentProfile, command, card);
@@ -79,7 +93,21 @@ export function createSimiso(options: SimisoOptions): Connector {
     query: async () => ({ kind: "found", outcome: unknown("not_reached") }),
     ping: (call) => ping(links, call),
     isUp: () => links.isUp(),
+    takeLinkGrant: lease.take,
     close: () => links.close(),
+  };
+}
+
+/** On the clock of the links. */
+function createLease(): { readonly take: TakeLinkGrant; readonly remainingMs: () => number } {
+  let lease = noLease;
+  return {
+    take(grant) {
+      const step = takeGrant(lease, grant, systemTiming.monotonicMs());
+      lease = step.lease;
+      return { result: step.result, term: lease.term };
+    },
+    remainingMs: () => lease.untilMs - systemTiming.monotonicMs(),
   };
 }
 

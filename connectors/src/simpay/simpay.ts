@@ -40,6 +40,7 @@ export function createSimpay(options: SimpayOptions): Connector {
       reversal: true,
       unknownStrategy: "query",
       authorizationHours: 168,
+      liveLinks: false,
     },
     authorize(command, card, call) {
       const expected: Expected = { ...command, operation: "authorization" };

@@ -190,6 +190,12 @@ export const metricTable = {
     help: "Circuits of processors that are open or being tried.",
     labels: {},
   },
+  switch_link_terms_total: {
+    kind: "counter",
+    unit: "{term}",
+    help: "Terms under which live links were granted: begun by a replica that took the lock, or because the links went to another process.",
+    labels: { connector: { valuesMax: 40 }, reason: ["lead", "hand_over"] },
+  },
   switch_expired_total: { kind: "counter", unit: "{payment}", help: "Authorizations that expired.", labels: {} },
 
   // Connectors.
@@ -208,6 +214,12 @@ export const metricTable = {
     unit: "{message}",
     help: "Messages on live links to processors that were nobody's answer.",
     labels: { connector: { valuesMax: 40 }, notice: ["late", "duplicate", "stray", "garbled", "mac_wrong", "unasked"] },
+  },
+  connectors_link_grants_total: {
+    kind: "counter",
+    unit: "{grant}",
+    help: "Grants of live links by what became of them. Links without a grant that is held are signed off.",
+    labels: { connector: { valuesMax: 40 }, result: ["held", "expired", "lower_term", "other_process"] },
   },
   connectors_request_duration_seconds: {
     kind: "histogram",

@@ -11,6 +11,7 @@ import { startPartitionMaker } from "./ensure-partitions.ts";
 import { expireAuthorizations } from "./expire-authorizations.ts";
 import { followUpOperations } from "./follow-up-operations.ts";
 import { startForgettingDeclines } from "./forget-declines.ts";
+import { type GrantLinksParts, startLinkGranting } from "./grant-links.ts";
 import { lead, lockKeys, type Worker } from "./lead.ts";
 import { relay } from "./relay.ts";
 
@@ -22,6 +23,7 @@ export type WorkerParts = {
   readonly tail: LogTail;
   /** Absent: nobody to relay to. */
   readonly bus: JetStreamBus | undefined;
+  readonly links: GrantLinksParts["client"];
   readonly logger: Logger;
 };
 
@@ -36,6 +38,7 @@ export async function startWorkers(o: WorkerParts): Promise<Worker> {
   const forgetting = startForgettingDeclines(o);
   const workers = [
     leadWith("expiry", (signal) => expireAuthorizations(sweep, signal)),
+    startLinkGranting({ client: o.links, sql, databaseUrl: o.databaseUrl, metrics: parts.metrics, logger }),
     leadWith("followUp", (signal) => followUpOperations(followUp, signal)),
   ];
   if (bus !== undefined) workers.push(leadWith("relay", (signal) => relay({ tail, bus, logger, metrics: parts.metrics }, signal)));

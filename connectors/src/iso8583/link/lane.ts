@@ -21,6 +21,8 @@ export type LaneOptions = {
   readonly messageBytesMax: number;
   readonly measure?: MeasureMessage;
   readonly settings: LinkSettings;
+  /** Undefined: nobody has to allow it. Otherwise it begins idle, and asks before every write. */
+  readonly mayWrite: (() => boolean) | undefined;
   /** A clock that never jumps. */
   readonly monotonicMs: () => number;
   readonly random: () => number;
@@ -34,12 +36,13 @@ export type LaneOptions = {
 
 export class Lane {
   readonly #options: LaneOptions;
-  #phase: LinkPhase = firstPhase;
+  #phase: LinkPhase;
   #socket: Socket | undefined;
   #lossCause: "connection_lost" | "garbage" = "connection_lost";
 
   constructor(options: LaneOptions) {
     this.#options = options;
+    this.#phase = options.mayWrite === undefined ? firstPhase : { kind: "idle" };
   }
 
   get phase(): LinkPhase["kind"] {
@@ -65,11 +68,11 @@ export class Lane {
   }
 
   /**
-   * Hands a framed message to the socket; false when there is none. From here on it counts as sent. `onWritten`: the operating system has the
+   * Hands a framed message to the socket; false when there is none, or when we may not write. From here on it counts as sent. `onWritten`: the operating system has the
    * bytes, or will never get them.
    */
   write(bytes: Uint8Array, onWritten: () => void): boolean {
-    if (this.#socket === undefined) return false;
+    if (this.#socket === undefined || this.#options.mayWrite?.() === false) return false;
     this.#socket.write(bytes, onWritten);
     return true;
   }

@@ -16,13 +16,15 @@ const now = 1_000_000;
 const at = (nowMs: number) => ({ nowMs, random: 0.5 });
 
 const phases = {
+  idle: { kind: "idle" },
   waiting: { kind: "waiting", attempts: 1, retryAtMs: now },
   connecting: { kind: "connecting", attempts: 1, untilMs: now },
   signing_on: { kind: "signing_on", attempts: 1, untilMs: now },
   up: { kind: "up", echoAtMs: now + 1, echoUntilMs: undefined, missedEchoes: 0 },
-  signing_off: { kind: "signing_off", untilMs: now },
+  signing_off: { kind: "signing_off", untilMs: now, next: "closed" },
+  giving_away: { kind: "signing_off", untilMs: now, next: "idle" },
   closed: { kind: "closed" },
-} as const satisfies { readonly [Kind in LinkPhase["kind"]]: Extract<LinkPhase, { kind: Kind }> };
+} as const satisfies { readonly [Kind in LinkPhase["kind"] | "giving_away"]: LinkPhase };
 
 const events = {
   tick: { kind: "tick" },
@@ -34,11 +36,29 @@ const events = {
   signed_off: { kind: "replied", to: "sign_off", isAccepted: true },
   heard: { kind: "heard" },
   dismissed: { kind: "dismissed" },
+  granted: { kind: "granted" },
+  revoked: { kind: "revoked" },
+  expired: { kind: "expired" },
   close: { kind: "close" },
 } as const satisfies Readonly<Record<string, LinkEvent>>;
 
 /** Next phase and effects for every phase and event; deadlines of the phases are `now`. "-" is no change. */
 const table: Readonly<Record<keyof typeof phases, Readonly<Record<keyof typeof events, string>>>> = {
+  idle: {
+    tick: "-",
+    connected: "-",
+    lost: "-",
+    signed_on: "-",
+    refused: "-",
+    echoed: "-",
+    signed_off: "-",
+    heard: "-",
+    dismissed: "-",
+    granted: "waiting",
+    revoked: "-",
+    expired: "-",
+    close: "closed",
+  },
   waiting: {
     tick: "connecting connect",
     connected: "-",
@@ -49,6 +69,9 @@ const table: Readonly<Record<keyof typeof phases, Readonly<Record<keyof typeof e
     signed_off: "-",
     heard: "-",
     dismissed: "-",
+    granted: "-",
+    revoked: "idle",
+    expired: "idle",
     close: "closed",
   },
   connecting: {
@@ -61,6 +84,9 @@ const table: Readonly<Record<keyof typeof phases, Readonly<Record<keyof typeof e
     signed_off: "-",
     heard: "-",
     dismissed: "-",
+    granted: "-",
+    revoked: "idle disconnect",
+    expired: "idle disconnect",
     close: "closed disconnect",
   },
   signing_on: {
@@ -73,6 +99,9 @@ const table: Readonly<Record<keyof typeof phases, Readonly<Record<keyof typeof e
     signed_off: "-",
     heard: "-",
     dismissed: "-",
+    granted: "-",
+    revoked: "idle disconnect",
+    expired: "idle disconnect",
     close: "closed disconnect",
   },
   up: {
@@ -85,6 +114,9 @@ const table: Readonly<Record<keyof typeof phases, Readonly<Record<keyof typeof e
     signed_off: "up",
     heard: "up",
     dismissed: "waiting disconnect",
+    granted: "-",
+    revoked: "signing_off sign_off",
+    expired: "idle disconnect",
     close: "signing_off sign_off",
   },
   signing_off: {
@@ -97,7 +129,25 @@ const table: Readonly<Record<keyof typeof phases, Readonly<Record<keyof typeof e
     signed_off: "closed disconnect",
     heard: "-",
     dismissed: "-",
+    granted: "-",
+    revoked: "-",
+    expired: "closed disconnect",
     close: "-",
+  },
+  giving_away: {
+    tick: "idle disconnect",
+    connected: "-",
+    lost: "idle disconnect",
+    signed_on: "-",
+    refused: "-",
+    echoed: "-",
+    signed_off: "idle disconnect",
+    heard: "-",
+    dismissed: "-",
+    granted: "-",
+    revoked: "-",
+    expired: "idle disconnect",
+    close: "signing_off",
   },
   closed: {
     tick: "-",
@@ -109,6 +159,9 @@ const table: Readonly<Record<keyof typeof phases, Readonly<Record<keyof typeof e
     signed_off: "-",
     heard: "-",
     dismissed: "-",
+    granted: "-",
+    revoked: "-",
+    expired: "-",
     close: "-",
   },
 };
@@ -174,9 +227,15 @@ describe("time", () => {
   });
 });
 
+test("a link that is given away and then ended stays closed", () => {
+  const ended = stepLink(settings, phases.giving_away, { kind: "close" }, at(now - 1)).phase;
+  expect(stepLink(settings, ended, events.signed_off, at(now)).phase.kind).toBe("closed");
+});
+
 test("without a sign-on a link is up when it is connected, and closes without a sign-off", () => {
   expect(stepLink(unsigned, phases.connecting, events.connected, at(now)).phase.kind).toBe("up");
   expect(stepLink(unsigned, phases.up, { kind: "close" }, at(now))).toEqual({ phase: { kind: "closed" }, effects: ["disconnect"] });
+  expect(stepLink(unsigned, phases.up, { kind: "revoked" }, at(now))).toEqual({ phase: { kind: "idle" }, effects: ["disconnect"] });
 });
 
 test("whatever happens in whatever order, payments flow only over a connection that was signed on, and never after the end", () => {
@@ -206,6 +265,8 @@ test("whatever happens in whatever order, payments flow only over a connection t
           if (effect === "sign_on") expect(isConnected).toBe(true);
         }
         if (phase.kind === "up") expect(isSignedOn).toBe(true);
+        if (phase.kind === "idle" || phase.kind === "closed") expect(isConnected).toBe(false);
+        if (name === "expired") expect(step.effects.filter((effect) => effect !== "disconnect")).toEqual([]);
         if (isClosing) expect(["signing_off", "closed"]).toContain(phase.kind);
       }
     }),
@@ -214,7 +275,7 @@ test("whatever happens in whatever order, payments flow only over a connection t
 
 /** A socket connects only while we connect; a processor speaks only over a connection. */
 function isPossible(name: keyof typeof events, phase: LinkPhase, isConnected: boolean): boolean {
-  if (name === "tick" || name === "close") return true;
+  if (["tick", "close", "granted", "revoked", "expired"].includes(name)) return true;
   if (name === "connected") return phase.kind === "connecting" && !isConnected;
   if (name === "lost") return isConnected || phase.kind === "connecting";
   return isConnected;

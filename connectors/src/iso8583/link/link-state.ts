@@ -4,16 +4,22 @@
  *
  * A link carries payments only in phase `up`, which it reaches by connecting and signing on. Silence is broken by an echo; echoes without
  * an answer end the connection, and the next attempt waits, longer each time and never in step with other links. Once `closed`, always closed.
+ *
+ * Where links are granted (lease.ts) one without a grant is `idle` and connects to nobody. A grant that runs out makes it sign off while that may
+ * still be written, and disconnect at the end in any case.
  */
 
 export type LinkPhase =
+  /** This process may not hold the link. */
+  | { readonly kind: "idle" }
   /** Down; the next attempt comes at `retryAtMs`. */
   | { readonly kind: "waiting"; readonly attempts: number; readonly retryAtMs: number }
   | { readonly kind: "connecting"; readonly attempts: number; readonly untilMs: number }
   | { readonly kind: "signing_on"; readonly attempts: number; readonly untilMs: number }
   /** `echoAtMs`: when silence has lasted long enough. `echoUntilMs`: when the answer to an echo is overdue. */
   | { readonly kind: "up"; readonly echoAtMs: number; readonly echoUntilMs: number | undefined; readonly missedEchoes: number }
-  | { readonly kind: "signing_off"; readonly untilMs: number }
+  /** `next`: whether we end, or only give the link away. */
+  | { readonly kind: "signing_off"; readonly untilMs: number; readonly next: "idle" | "closed" }
   | { readonly kind: "closed" };
 
 export type LinkEvent =
@@ -28,6 +34,12 @@ export type LinkEvent =
   | { readonly kind: "heard" }
   /** The processor signs us off. */
   | { readonly kind: "dismissed" }
+  /** This process may hold the link. */
+  | { readonly kind: "granted" }
+  /** It soon may not: there is still time for a sign-off. */
+  | { readonly kind: "revoked" }
+  /** It may not write any more. */
+  | { readonly kind: "expired" }
   /** We want to end it; nothing is under way any more. */
   | { readonly kind: "close" };
 
@@ -52,7 +64,7 @@ export type LinkSettings = {
 export type Moment = { readonly nowMs: number /** In [0, 1). */; readonly random: number };
 export type LinkStep = { readonly phase: LinkPhase; readonly effects: readonly LinkEffect[] };
 
-/** A new link connects at once. */
+/** A new link connects at once, where it needs no grant. */
 export const firstPhase: LinkPhase = { kind: "waiting", attempts: 0, retryAtMs: Number.NEGATIVE_INFINITY };
 
 const stay = (phase: LinkPhase): LinkStep => ({ phase, effects: [] });
@@ -60,8 +72,13 @@ const stay = (phase: LinkPhase): LinkStep => ({ phase, effects: [] });
 export function stepLink(settings: LinkSettings, phase: LinkPhase, event: LinkEvent, moment: Moment): LinkStep {
   if (phase.kind === "closed") return stay(phase);
   if (event.kind === "close") return close(settings, phase, moment);
-  if (event.kind === "lost") return phase.kind === "signing_off" ? closed(["disconnect"]) : down(settings, phase, moment);
+  if (event.kind === "revoked") return revoke(settings, phase, moment);
+  if (event.kind === "expired") return expire(phase);
+  if (event.kind === "lost" && phase.kind !== "idle")
+    return phase.kind === "signing_off" ? end(phase.next, ["disconnect"]) : down(settings, phase, moment);
   switch (phase.kind) {
+    case "idle":
+      return event.kind === "granted" ? stay(firstPhase) : stay(phase);
     case "waiting":
       return event.kind === "tick" && moment.nowMs >= phase.retryAtMs ? connect(settings, phase.attempts, moment) : stay(phase);
     case "connecting":
@@ -75,8 +92,8 @@ export function stepLink(settings: LinkSettings, phase: LinkPhase, event: LinkEv
     case "up":
       return whileUp(settings, phase, event, moment);
     case "signing_off":
-      if (event.kind === "replied" && event.to === "sign_off") return closed(["disconnect"]);
-      return isOverdue(event, phase.untilMs, moment) ? closed(["disconnect"]) : stay(phase);
+      if (event.kind === "replied" && event.to === "sign_off") return end(phase.next, ["disconnect"]);
+      return isOverdue(event, phase.untilMs, moment) ? end(phase.next, ["disconnect"]) : stay(phase);
   }
 }
 
@@ -133,12 +150,29 @@ function down(settings: LinkSettings, phase: LinkPhase, { nowMs, random }: Momen
   return { phase: { kind: "waiting", attempts, retryAtMs }, effects: ["disconnect"] };
 }
 
-function close(settings: LinkSettings, phase: LinkPhase, { nowMs }: Moment): LinkStep {
-  if (phase.kind === "signing_off") return stay(phase);
-  if (phase.kind !== "up" || !settings.signsOn) return closed(phase.kind === "waiting" ? [] : ["disconnect"]);
-  return { phase: { kind: "signing_off", untilMs: nowMs + settings.networkTimeoutMs }, effects: ["sign_off"] };
+function close(settings: LinkSettings, phase: LinkPhase, moment: Moment): LinkStep {
+  return phase.kind === "signing_off" ? stay({ ...phase, next: "closed" }) : leave(settings, phase, { ...moment, next: "closed" });
 }
 
-function closed(effects: readonly LinkEffect[]): LinkStep {
-  return { phase: { kind: "closed" }, effects };
+function revoke(settings: LinkSettings, phase: LinkPhase, moment: Moment): LinkStep {
+  return phase.kind === "signing_off" ? stay(phase) : leave(settings, phase, { ...moment, next: "idle" });
+}
+
+/** Without a word: nothing may be written any more. */
+function expire(phase: LinkPhase): LinkStep {
+  if (phase.kind === "signing_off") return end(phase.next, ["disconnect"]);
+  return end("idle", hasConnection(phase) ? ["disconnect"] : []);
+}
+
+function leave(settings: LinkSettings, phase: LinkPhase, { nowMs, next }: Moment & { readonly next: "idle" | "closed" }): LinkStep {
+  if (phase.kind !== "up" || !settings.signsOn) return end(next, hasConnection(phase) ? ["disconnect"] : []);
+  return { phase: { kind: "signing_off", untilMs: nowMs + settings.networkTimeoutMs, next }, effects: ["sign_off"] };
+}
+
+function hasConnection({ kind }: LinkPhase): boolean {
+  return kind !== "idle" && kind !== "waiting" && kind !== "closed";
+}
+
+function end(kind: "idle" | "closed", effects: readonly LinkEffect[]): LinkStep {
+  return { phase: { kind }, effects };
 }

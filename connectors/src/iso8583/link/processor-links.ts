@@ -6,7 +6,8 @@
  * - no request is ever sent twice;
  * - a request whose number is under way waits for its end, within its deadline;
  * - what was secret in a request is wiped when it is in the bytes, and the bytes when they have left;
- * - requests under way, waiting ones and bytes that the network does not take are bounded.
+ * - requests under way, waiting ones and bytes that the network does not take are bounded;
+ * - where links are granted, no byte is written and no connection is open without a grant that is valid at that moment.
  */
 import { assert } from "@florin/kernel";
 import type { Timing } from "@florin/runtime/timing";
@@ -20,7 +21,8 @@ import { type Framing, headerBytes, writeHeader } from "../framing/framing.ts";
 import { checkMac, encodeSealed, type MakeMac } from "../mac/seal.ts";
 import { InFlight, type Trace, traceOf } from "./in-flight.ts";
 import { Lane, type LaneAddress } from "./lane.ts";
-import type { LinkPhase, LinkSettings, NetworkRequest } from "./link-state.ts";
+import { type LeaseSettings, type LeaseStage, leaseStage } from "./lease.ts";
+import type { LinkEvent, LinkPhase, LinkSettings, NetworkRequest } from "./link-state.ts";
 import { askedByProcessor, isAccepted, isReply, type NetworkProfile, networkReply, networkRequest } from "./network-messages.ts";
 import { createTraceNumbers } from "./trace-numbers.ts";
 
@@ -43,6 +45,8 @@ export type ProcessorLinksOptions = {
   /** One link each. */
   readonly addresses: readonly LaneAddress[];
   readonly settings: LinkSettings;
+  /** Undefined: this process may hold the links without asking. */
+  readonly lease: (LeaseSettings & { /** ms on `timing`'s clock. */ readonly remainingMs: () => number }) | undefined;
   readonly inFlightMax: number;
   /** Requests that wait for their number to be free. */
   readonly waitingMax: number;
@@ -82,6 +86,13 @@ export type ProcessorLinks = {
 };
 
 export const sweepMs = 20;
+/** What a lease tells each link. While it only takes no more requests, links stay as they are. */
+const leaseEvents: Readonly<Record<LeaseStage, LinkEvent | undefined>> = {
+  held: { kind: "granted" },
+  ending: undefined,
+  last: { kind: "revoked" },
+  over: { kind: "expired" },
+};
 const bufferBytes = 4_096;
 
 type Request = {
@@ -113,19 +124,23 @@ class Links implements ProcessorLinks {
   /** Payments that have not ended, the waiting ones among them. */
   #payments = 0;
   #isClosing = false;
+  /** New requests are taken: there is a lease, or none is needed. */
+  #isTaking: boolean;
   #whenQuiet: (() => void)[] = [];
   #whenClosed: (() => void)[] = [];
   #stopTicking: () => void;
 
   constructor(options: ProcessorLinksOptions) {
     this.#options = options;
-    const { inFlightMax, rememberedMs, rememberedMax, profile, settings, timing, random } = options;
+    const { inFlightMax, rememberedMs, rememberedMax, profile, settings, lease, timing, random } = options;
+    this.#isTaking = lease === undefined;
+    const mayWrite = lease === undefined ? undefined : () => lease.remainingMs() > 0;
     this.#requests = new InFlight({ inFlightMax, rememberedMs, rememberedMax });
     this.#numbers = createTraceNumbers(1 + Math.floor(random() * 999_999));
     this.#lanes = options.addresses.map((address, index) => {
       const { framing, messageBytesMax } = profile;
       return new Lane({
-        ...{ address, framing, messageBytesMax, settings, random },
+        ...{ address, framing, messageBytesMax, settings, mayWrite, random },
         ...(framing.length === "none" ? { measure: measureWith(profile.dialect) } : {}),
         monotonicMs: () => timing.monotonicMs(),
         onMessage: (lane, bytes) => void this.#onMessage(lane, bytes),
@@ -142,7 +157,7 @@ class Links implements ProcessorLinks {
   }
 
   isUp(): boolean {
-    return this.#lanes.some((lane) => lane.phase === "up");
+    return this.#isTaking && this.#lanes.some((lane) => lane.phase === "up");
   }
 
   exchange(message: IsoMessage, deadlineAtMs: number): Promise<LinkAnswer> {
@@ -199,6 +214,7 @@ class Links implements ProcessorLinks {
 
   /** The link that is up and keeps back least. */
   #laneForNext(): Lane | undefined {
+    if (!this.#isTaking) return undefined;
     const up = this.#lanes.filter((lane) => lane.phase === "up");
     return up.toSorted((a, b) => a.backlogBytes - b.backlogBytes)[Math.floor(this.#options.random() * countOfLeast(up))];
   }
@@ -368,6 +384,15 @@ class Links implements ProcessorLinks {
     this.#options.onNotice?.(notice);
   }
 
+  #heedLease(): void {
+    const { lease } = this.#options;
+    if (lease === undefined) return;
+    const stage = leaseStage(lease, lease.remainingMs(), this.#payments === 0);
+    this.#isTaking = stage === "held";
+    const event = leaseEvents[stage];
+    if (event !== undefined) for (const lane of this.#lanes) lane.handle(event);
+  }
+
   #tick(): void {
     const nowMs = this.#nowMs();
     for (const request of this.#requests.expire(nowMs))
@@ -375,6 +400,7 @@ class Links implements ProcessorLinks {
     const overdue = this.#waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs);
     if (overdue.length > 0) this.#waiting = this.#waiting.filter((waiting) => !overdue.includes(waiting));
     for (const waiting of overdue) this.#refuse(waiting, "deadline_exceeded");
+    this.#heedLease();
     for (const lane of this.#lanes) lane.handle({ kind: "tick" });
     this.#stopTicking = this.#options.timing.after(sweepMs, () => this.#tick());
   }

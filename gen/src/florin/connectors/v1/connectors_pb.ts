@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file florin/connectors/v1/connectors.proto.
  */
 export const file_florin_connectors_v1_connectors: GenFile = /*@__PURE__*/
-  fileDesc("CiVmbG9yaW4vY29ubmVjdG9ycy92MS9jb25uZWN0b3JzLnByb3RvEhRmbG9yaW4uY29ubmVjdG9ycy52MSLUAQoHT3V0Y29tZRIvCgRraW5kGAEgASgOMiEuZmxvcmluLmNvbm5lY3RvcnMudjEuT3V0Y29tZUtpbmQSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgCIAEoCRIVCg1yZXNwb25zZV9jb2RlGAMgASgJEhEKCWF1dGhfY29kZRgEIAEoCRILCgNhdnMYBSABKAkSCwoDY3Z2GAYgASgJEhYKDmRlY2xpbmVfcmVhc29uGAcgASgJEg0KBWNhdXNlGAggASgJEhAKCGlzX2ZpbmFsGAkgASgIIr8BChBBdXRob3JpemVSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSEwoLbWVyY2hhbnRfaWQYAyABKAkSEgoKcGF5bWVudF9pZBgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSDQoFdG9rZW4YByABKAkSDwoHY2FwdHVyZRgIIAEoCBIaChJtZXJjaGFudF9yZWZlcmVuY2UYCSABKAkiQwoRQXV0aG9yaXplUmVzcG9uc2USLgoHb3V0Y29tZRgBIAEoCzIdLmZsb3Jpbi5jb25uZWN0b3JzLnYxLk91dGNvbWUiqwEKDkNhcHR1cmVSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSHwoXYXV0aG9yaXphdGlvbl9yZWZlcmVuY2UYAyABKAkSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSEwoLbWVyY2hhbnRfaWQYByABKAkiQQoPQ2FwdHVyZVJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lIoYBCgtWb2lkUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkSEQoJcmVmZXJlbmNlGAIgASgJEh8KF2F1dGhvcml6YXRpb25fcmVmZXJlbmNlGAMgASgJEhsKE3Byb2Nlc3Nvcl9yZWZlcmVuY2UYBCABKAkSEwoLbWVyY2hhbnRfaWQYBSABKAkiPgoMVm9pZFJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lIs8BCg1SZWZ1bmRSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSHwoXYXV0aG9yaXphdGlvbl9yZWZlcmVuY2UYAyABKAkSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSEwoLbWVyY2hhbnRfaWQYByABKAkSDgoGcmVhc29uGAggASgJEhMKC2lzX3B1cmNoYXNlGAkgASgIIkAKDlJlZnVuZFJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lItMBCg5SZXZlcnNlUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkSEQoJcmVmZXJlbmNlGAIgASgJEhoKEm9yaWdpbmFsX3JlZmVyZW5jZRgDIAEoCRIfChdhdXRob3JpemF0aW9uX3JlZmVyZW5jZRgEIAEoCRITCgttZXJjaGFudF9pZBgFIAEoCRISCgpwYXltZW50X2lkGAYgASgJEg4KBmFtb3VudBgHIAEoAxIQCghjdXJyZW5jeRgIIAEoCRITCgtpc19wdXJjaGFzZRgJIAEoCCJBCg9SZXZlcnNlUmVzcG9uc2USLgoHb3V0Y29tZRgBIAEoCzIdLmZsb3Jpbi5jb25uZWN0b3JzLnYxLk91dGNvbWUiNAoMUXVlcnlSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkiTgoNUXVlcnlSZXNwb25zZRINCgVmb3VuZBgBIAEoCBIuCgdvdXRjb21lGAIgASgLMh0uZmxvcmluLmNvbm5lY3RvcnMudjEuT3V0Y29tZSIgCgtQaW5nUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkiNAoMUGluZ1Jlc3BvbnNlEg0KBWlzX3VwGAEgASgIEhUKDXJvdW5kX3RyaXBfdXMYAiABKA0iFwoVTGlzdENvbm5lY3RvcnNSZXF1ZXN0IlEKFkxpc3RDb25uZWN0b3JzUmVzcG9uc2USNwoKY29ubmVjdG9ycxgBIAMoCzIjLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkNvbm5lY3RvckluZm8iVwoNQ29ubmVjdG9ySW5mbxIMCgRuYW1lGAEgASgJEjgKDGNhcGFiaWxpdGllcxgCIAEoCzIiLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkNhcGFiaWxpdGllcyLvAQoMQ2FwYWJpbGl0aWVzEhIKCmN1cnJlbmNpZXMYASADKAkSDgoGYnJhbmRzGAIgAygJEhkKEW11bHRpcGxlX2NhcHR1cmVzGAMgASgIEhoKEnZvaWRfYWZ0ZXJfY2FwdHVyZRgEIAEoCBIYChBtdWx0aXBsZV9yZWZ1bmRzGAUgASgIEhIKCmlkZW1wb3RlbnQYBiABKAgSDQoFcXVlcnkYByABKAgSGAoQdW5rbm93bl9zdHJhdGVneRgIIAEoCRIbChNhdXRob3JpemF0aW9uX2hvdXJzGAkgASgNEhAKCHJldmVyc2FsGAogASgIKpYBCgtPdXRjb21lS2luZBIcChhPVVRDT01FX0tJTkRfVU5TUEVDSUZJRUQQABIZChVPVVRDT01FX0tJTkRfQVBQUk9WRUQQARIZChVPVVRDT01FX0tJTkRfREVDTElORUQQAhIZChVPVVRDT01FX0tJTkRfTk9UX1NFTlQQAxIYChRPVVRDT01FX0tJTkRfVU5LTk9XThAEMtIFChBDb25uZWN0b3JTZXJ2aWNlElwKCUF1dGhvcml6ZRImLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkF1dGhvcml6ZVJlcXVlc3QaJy5mbG9yaW4uY29ubmVjdG9ycy52MS5BdXRob3JpemVSZXNwb25zZRJWCgdDYXB0dXJlEiQuZmxvcmluLmNvbm5lY3RvcnMudjEuQ2FwdHVyZVJlcXVlc3QaJS5mbG9yaW4uY29ubmVjdG9ycy52MS5DYXB0dXJlUmVzcG9uc2USTQoEVm9pZBIhLmZsb3Jpbi5jb25uZWN0b3JzLnYxLlZvaWRSZXF1ZXN0GiIuZmxvcmluLmNvbm5lY3RvcnMudjEuVm9pZFJlc3BvbnNlElMKBlJlZnVuZBIjLmZsb3Jpbi5jb25uZWN0b3JzLnYxLlJlZnVuZFJlcXVlc3QaJC5mbG9yaW4uY29ubmVjdG9ycy52MS5SZWZ1bmRSZXNwb25zZRJWCgdSZXZlcnNlEiQuZmxvcmluLmNvbm5lY3RvcnMudjEuUmV2ZXJzZVJlcXVlc3QaJS5mbG9yaW4uY29ubmVjdG9ycy52MS5SZXZlcnNlUmVzcG9uc2USUAoFUXVlcnkSIi5mbG9yaW4uY29ubmVjdG9ycy52MS5RdWVyeVJlcXVlc3QaIy5mbG9yaW4uY29ubmVjdG9ycy52MS5RdWVyeVJlc3BvbnNlEk0KBFBpbmcSIS5mbG9yaW4uY29ubmVjdG9ycy52MS5QaW5nUmVxdWVzdBoiLmZsb3Jpbi5jb25uZWN0b3JzLnYxLlBpbmdSZXNwb25zZRJrCg5MaXN0Q29ubmVjdG9ycxIrLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkxpc3RDb25uZWN0b3JzUmVxdWVzdBosLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkxpc3RDb25uZWN0b3JzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("CiVmbG9yaW4vY29ubmVjdG9ycy92MS9jb25uZWN0b3JzLnByb3RvEhRmbG9yaW4uY29ubmVjdG9ycy52MSLUAQoHT3V0Y29tZRIvCgRraW5kGAEgASgOMiEuZmxvcmluLmNvbm5lY3RvcnMudjEuT3V0Y29tZUtpbmQSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgCIAEoCRIVCg1yZXNwb25zZV9jb2RlGAMgASgJEhEKCWF1dGhfY29kZRgEIAEoCRILCgNhdnMYBSABKAkSCwoDY3Z2GAYgASgJEhYKDmRlY2xpbmVfcmVhc29uGAcgASgJEg0KBWNhdXNlGAggASgJEhAKCGlzX2ZpbmFsGAkgASgIIr8BChBBdXRob3JpemVSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSEwoLbWVyY2hhbnRfaWQYAyABKAkSEgoKcGF5bWVudF9pZBgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSDQoFdG9rZW4YByABKAkSDwoHY2FwdHVyZRgIIAEoCBIaChJtZXJjaGFudF9yZWZlcmVuY2UYCSABKAkiQwoRQXV0aG9yaXplUmVzcG9uc2USLgoHb3V0Y29tZRgBIAEoCzIdLmZsb3Jpbi5jb25uZWN0b3JzLnYxLk91dGNvbWUiqwEKDkNhcHR1cmVSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSHwoXYXV0aG9yaXphdGlvbl9yZWZlcmVuY2UYAyABKAkSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSEwoLbWVyY2hhbnRfaWQYByABKAkiQQoPQ2FwdHVyZVJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lIoYBCgtWb2lkUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkSEQoJcmVmZXJlbmNlGAIgASgJEh8KF2F1dGhvcml6YXRpb25fcmVmZXJlbmNlGAMgASgJEhsKE3Byb2Nlc3Nvcl9yZWZlcmVuY2UYBCABKAkSEwoLbWVyY2hhbnRfaWQYBSABKAkiPgoMVm9pZFJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lIs8BCg1SZWZ1bmRSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSHwoXYXV0aG9yaXphdGlvbl9yZWZlcmVuY2UYAyABKAkSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSEwoLbWVyY2hhbnRfaWQYByABKAkSDgoGcmVhc29uGAggASgJEhMKC2lzX3B1cmNoYXNlGAkgASgIIkAKDlJlZnVuZFJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lItMBCg5SZXZlcnNlUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkSEQoJcmVmZXJlbmNlGAIgASgJEhoKEm9yaWdpbmFsX3JlZmVyZW5jZRgDIAEoCRIfChdhdXRob3JpemF0aW9uX3JlZmVyZW5jZRgEIAEoCRITCgttZXJjaGFudF9pZBgFIAEoCRISCgpwYXltZW50X2lkGAYgASgJEg4KBmFtb3VudBgHIAEoAxIQCghjdXJyZW5jeRgIIAEoCRITCgtpc19wdXJjaGFzZRgJIAEoCCJBCg9SZXZlcnNlUmVzcG9uc2USLgoHb3V0Y29tZRgBIAEoCzIdLmZsb3Jpbi5jb25uZWN0b3JzLnYxLk91dGNvbWUiNAoMUXVlcnlSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkiTgoNUXVlcnlSZXNwb25zZRINCgVmb3VuZBgBIAEoCBIuCgdvdXRjb21lGAIgASgLMh0uZmxvcmluLmNvbm5lY3RvcnMudjEuT3V0Y29tZSIgCgtQaW5nUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkiNAoMUGluZ1Jlc3BvbnNlEg0KBWlzX3VwGAEgASgIEhUKDXJvdW5kX3RyaXBfdXMYAiABKA0iFwoVTGlzdENvbm5lY3RvcnNSZXF1ZXN0IlEKFkxpc3RDb25uZWN0b3JzUmVzcG9uc2USNwoKY29ubmVjdG9ycxgBIAMoCzIjLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkNvbm5lY3RvckluZm8iVwoNQ29ubmVjdG9ySW5mbxIMCgRuYW1lGAEgASgJEjgKDGNhcGFiaWxpdGllcxgCIAEoCzIiLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkNhcGFiaWxpdGllcyKDAgoMQ2FwYWJpbGl0aWVzEhIKCmN1cnJlbmNpZXMYASADKAkSDgoGYnJhbmRzGAIgAygJEhkKEW11bHRpcGxlX2NhcHR1cmVzGAMgASgIEhoKEnZvaWRfYWZ0ZXJfY2FwdHVyZRgEIAEoCBIYChBtdWx0aXBsZV9yZWZ1bmRzGAUgASgIEhIKCmlkZW1wb3RlbnQYBiABKAgSDQoFcXVlcnkYByABKAgSGAoQdW5rbm93bl9zdHJhdGVneRgIIAEoCRIbChNhdXRob3JpemF0aW9uX2hvdXJzGAkgASgNEhAKCHJldmVyc2FsGAogASgIEhIKCmxpdmVfbGlua3MYCyABKAgicAoRR3JhbnRMaW5rc1JlcXVlc3QSEQoJY29ubmVjdG9yGAEgASgJEgwKBHRlcm0YAiABKAQSFAoMdmFsaWRfZm9yX21zGAMgASgNEhIKCnByb2Nlc3NfaWQYBCABKAkSEAoIY2xvY2tfbXMYBSABKAQiewoSR3JhbnRMaW5rc1Jlc3BvbnNlEjEKBnJlc3VsdBgBIAEoDjIhLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkdyYW50UmVzdWx0EhIKCnByb2Nlc3NfaWQYAiABKAkSEAoIY2xvY2tfbXMYAyABKAQSDAoEdGVybRgEIAEoBCqWAQoLT3V0Y29tZUtpbmQSHAoYT1VUQ09NRV9LSU5EX1VOU1BFQ0lGSUVEEAASGQoVT1VUQ09NRV9LSU5EX0FQUFJPVkVEEAESGQoVT1VUQ09NRV9LSU5EX0RFQ0xJTkVEEAISGQoVT1VUQ09NRV9LSU5EX05PVF9TRU5UEAMSGAoUT1VUQ09NRV9LSU5EX1VOS05PV04QBCqZAQoLR3JhbnRSZXN1bHQSHAoYR1JBTlRfUkVTVUxUX1VOU1BFQ0lGSUVEEAASFQoRR1JBTlRfUkVTVUxUX0hFTEQQARIYChRHUkFOVF9SRVNVTFRfRVhQSVJFRBACEhsKF0dSQU5UX1JFU1VMVF9MT1dFUl9URVJNEAMSHgoaR1JBTlRfUkVTVUxUX09USEVSX1BST0NFU1MQBDKzBgoQQ29ubmVjdG9yU2VydmljZRJcCglBdXRob3JpemUSJi5mbG9yaW4uY29ubmVjdG9ycy52MS5BdXRob3JpemVSZXF1ZXN0GicuZmxvcmluLmNvbm5lY3RvcnMudjEuQXV0aG9yaXplUmVzcG9uc2USVgoHQ2FwdHVyZRIkLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkNhcHR1cmVSZXF1ZXN0GiUuZmxvcmluLmNvbm5lY3RvcnMudjEuQ2FwdHVyZVJlc3BvbnNlEk0KBFZvaWQSIS5mbG9yaW4uY29ubmVjdG9ycy52MS5Wb2lkUmVxdWVzdBoiLmZsb3Jpbi5jb25uZWN0b3JzLnYxLlZvaWRSZXNwb25zZRJTCgZSZWZ1bmQSIy5mbG9yaW4uY29ubmVjdG9ycy52MS5SZWZ1bmRSZXF1ZXN0GiQuZmxvcmluLmNvbm5lY3RvcnMudjEuUmVmdW5kUmVzcG9uc2USVgoHUmV2ZXJzZRIkLmZsb3Jpbi5jb25uZWN0b3JzLnYxLlJldmVyc2VSZXF1ZXN0GiUuZmxvcmluLmNvbm5lY3RvcnMudjEuUmV2ZXJzZVJlc3BvbnNlElAKBVF1ZXJ5EiIuZmxvcmluLmNvbm5lY3RvcnMudjEuUXVlcnlSZXF1ZXN0GiMuZmxvcmluLmNvbm5lY3RvcnMudjEuUXVlcnlSZXNwb25zZRJNCgRQaW5nEiEuZmxvcmluLmNvbm5lY3RvcnMudjEuUGluZ1JlcXVlc3QaIi5mbG9yaW4uY29ubmVjdG9ycy52MS5QaW5nUmVzcG9uc2USawoOTGlzdENvbm5lY3RvcnMSKy5mbG9yaW4uY29ubmVjdG9ycy52MS5MaXN0Q29ubmVjdG9yc1JlcXVlc3QaLC5mbG9yaW4uY29ubmVjdG9ycy52MS5MaXN0Q29ubmVjdG9yc1Jlc3BvbnNlEl8KCkdyYW50TGlua3MSJy5mbG9yaW4uY29ubmVjdG9ycy52MS5HcmFudExpbmtzUmVxdWVzdBooLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkdyYW50TGlua3NSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * What became of one operation.
@@ -783,6 +783,13 @@ export type Capabilities = Message<"florin.connectors.v1.Capabilities"> & {
    * @generated from field: bool reversal = 10;
    */
   reversal: boolean;
+
+  /**
+   * It has live links, which one process may hold at a time: GrantLinks says which.
+   *
+   * @generated from field: bool live_links = 11;
+   */
+  liveLinks: boolean;
 };
 
 /**
@@ -791,6 +798,97 @@ export type Capabilities = Message<"florin.connectors.v1.Capabilities"> & {
  */
 export const CapabilitiesSchema: GenMessage<Capabilities> = /*@__PURE__*/
   messageDesc(file_florin_connectors_v1_connectors, 18);
+
+/**
+ * Grants the live links of a processor, or, without `process_id`, only asks who answers here.
+ *
+ * @generated from message florin.connectors.v1.GrantLinksRequest
+ */
+export type GrantLinksRequest = Message<"florin.connectors.v1.GrantLinksRequest"> & {
+  /**
+   * Registry name. Required.
+   *
+   * @generated from field: string connector = 1;
+   */
+  connector: string;
+
+  /**
+   * Rises with every change of who grants or who is granted to. A lower one than the process has seen is refused. Required, from 1.
+   *
+   * @generated from field: uint64 term = 2;
+   */
+  term: bigint;
+
+  /**
+   * How long the grant is valid, counted from `clock_ms`. 1 to 60,000; 0 in a question.
+   *
+   * @generated from field: uint32 valid_for_ms = 3;
+   */
+  validForMs: number;
+
+  /**
+   * The process that is meant, as its answer told it. Empty: a question.
+   *
+   * @generated from field: string process_id = 4;
+   */
+  processId: string;
+
+  /**
+   * The clock of that process, as its latest answer told it: a grant that was long on its way is no longer valid when it arrives.
+   *
+   * @generated from field: uint64 clock_ms = 5;
+   */
+  clockMs: bigint;
+};
+
+/**
+ * Describes the message florin.connectors.v1.GrantLinksRequest.
+ * Use `create(GrantLinksRequestSchema)` to create a new message.
+ */
+export const GrantLinksRequestSchema: GenMessage<GrantLinksRequest> = /*@__PURE__*/
+  messageDesc(file_florin_connectors_v1_connectors, 19);
+
+/**
+ * Answers GrantLinks.
+ *
+ * @generated from message florin.connectors.v1.GrantLinksResponse
+ */
+export type GrantLinksResponse = Message<"florin.connectors.v1.GrantLinksResponse"> & {
+  /**
+   * What became of it.
+   *
+   * @generated from field: florin.connectors.v1.GrantResult result = 1;
+   */
+  result: GrantResult;
+
+  /**
+   * The process that answers, another one after each start.
+   *
+   * @generated from field: string process_id = 2;
+   */
+  processId: string;
+
+  /**
+   * Its clock, which never jumps, in milliseconds.
+   *
+   * @generated from field: uint64 clock_ms = 3;
+   */
+  clockMs: bigint;
+
+  /**
+   * The highest term that it has seen. 0: none.
+   *
+   * @generated from field: uint64 term = 4;
+   */
+  term: bigint;
+};
+
+/**
+ * Describes the message florin.connectors.v1.GrantLinksResponse.
+ * Use `create(GrantLinksResponseSchema)` to create a new message.
+ */
+export const GrantLinksResponseSchema: GenMessage<GrantLinksResponse> = /*@__PURE__*/
+  messageDesc(file_florin_connectors_v1_connectors, 20);
 
 /**
  * What is known about an operation at the processor.
@@ -846,6 +944,61 @@ export type OutcomeKind = (typeof OutcomeKind)[keyof typeof OutcomeKind] | Unkno
  */
 export const OutcomeKindSchema: GenEnum<OutcomeKind> = /*@__PURE__*/
   enumDesc(file_florin_connectors_v1_connectors, 0);
+
+/**
+ * What became of a grant.
+ *
+ * @generated from enum florin.connectors.v1.GrantResult
+ */
+export const GrantResult = {
+  /**
+   * Not set: it was a question.
+   *
+   * @generated from enum value: GRANT_RESULT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The process holds the links until the grant is over.
+   *
+   * @generated from enum value: GRANT_RESULT_HELD = 1;
+   */
+  HELD: 1,
+
+  /**
+   * Its time was over when it arrived.
+   *
+   * @generated from enum value: GRANT_RESULT_EXPIRED = 2;
+   */
+  EXPIRED: 2,
+
+  /**
+   * The process has seen a higher term.
+   *
+   * @generated from enum value: GRANT_RESULT_LOWER_TERM = 3;
+   */
+  LOWER_TERM: 3,
+
+  /**
+   * Another process answers here; nothing was granted.
+   *
+   * @generated from enum value: GRANT_RESULT_OTHER_PROCESS = 4;
+   */
+  OTHER_PROCESS: 4,
+} as const;
+
+/**
+ * What became of a grant.
+ *
+ * @generated from enum florin.connectors.v1.GrantResult
+ */
+export type GrantResult = (typeof GrantResult)[keyof typeof GrantResult] | UnknownEnum;
+
+/**
+ * Describes the enum florin.connectors.v1.GrantResult.
+ */
+export const GrantResultSchema: GenEnum<GrantResult> = /*@__PURE__*/
+  enumDesc(file_florin_connectors_v1_connectors, 1);
 
 /**
  * Sends one operation to one processor. A connector reports an outcome; it never decides what a payment's status is.
@@ -933,6 +1086,16 @@ export const ConnectorService: GenService<{
     methodKind: "unary";
     input: typeof ListConnectorsRequestSchema;
     output: typeof ListConnectorsResponseSchema;
+  },
+  /**
+   * Gives the live links of one processor to one connectors process for a short time. For the switch; repeated before the time is over.
+   *
+   * @generated from rpc florin.connectors.v1.ConnectorService.GrantLinks
+   */
+  grantLinks: {
+    methodKind: "unary";
+    input: typeof GrantLinksRequestSchema;
+    output: typeof GrantLinksResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_florin_connectors_v1_connectors, 0);
