@@ -65,6 +65,7 @@ function placeNames(): ReadonlyMap<string, string> {
     ["cache", stack.redisUrl],
     ["broker", stack.natsUrl],
     ["processor", stack.simulatorUrl],
+    ["processor", stack.simulatorIso8583Url],
     ["switch", `grpc://${addresses["switchAddress"]}`],
     ["connectors", `grpc://${addresses["connectorsAddress"]}`],
     ["vault", `grpc://${addresses["vaultAddress"]}`],

@@ -1,6 +1,6 @@
 /** Payments over live ISO 8583 links, from the merchant's REST call to the books of the host, on the real parts. */
-import { randomBytes } from "node:crypto";
-import { freePort } from "@florin/runtime/testing";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { authorizeBody, call, type Stack, startStack, untilTrue } from "./stack.ts";
 
@@ -10,16 +10,7 @@ const patienceMs = 2_000;
 const decisionMsMax = 90_000;
 
 beforeAll(async () => {
-  const port = String(await freePort());
-  const macKey = randomBytes(16).toString("hex");
-  const env = {
-    FLORIN_CONNECTOR: "simiso",
-    FLORIN_SIMULATOR_ISO8583_PORT: port,
-    FLORIN_SIMULATOR_ISO8583_MAC_KEY: macKey,
-    FLORIN_SIMISO_ADDRESS: `tcp://127.0.0.1:${port}`,
-    FLORIN_SIMISO_MAC_KEY: macKey,
-    FLORIN_OPERATION_TIMEOUT_MS_MAX: String(patienceMs),
-  };
+  const env = { FLORIN_CONNECTOR: "simiso", FLORIN_OPERATION_TIMEOUT_MS_MAX: String(patienceMs) };
   stack = await startStack({ profile: "embedded", env, restarts: true });
 });
 afterAll(async () => {
@@ -88,4 +79,13 @@ test("a time-out is reversed, not declined, and the reversal outlives kill -9 of
   expect(books).toMatchObject({ amount_authorized: 0, amount_captured: 0 });
   const of = (operation: string) => books.operations.filter((one) => one.operation === operation).map(({ status }) => status);
   expect([of("authorization"), of("reversal")]).toEqual([["reversed"], ["approved"]]);
+});
+
+test("after kill -9 of the switch that grants the links, payments go on", async () => {
+  const { processes } = JSON.parse(readFileSync(join(stack.directory, "up.json"), "utf8")) as Stack;
+  const granting = processes.find(({ name }) => name === "switch");
+  if (granting === undefined) throw new Error("a stack has a switch");
+  process.kill(granting.pid, "SIGKILL");
+  const paid = async () => (await call(stack, "POST", "/v1/payments/authorize", authorizeBody())).status === 201;
+  await untilTrue(() => paid().catch(() => false), decisionMsMax);
 });

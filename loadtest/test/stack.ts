@@ -19,6 +19,7 @@ export type UpFile = {
   readonly edgeUrl: string;
   readonly vaultUrl: string;
   readonly simulatorUrl: string;
+  readonly simulatorIso8583Url: string;
   readonly secretKey: string;
   readonly publishableKey: string;
   readonly databaseUrl: string;

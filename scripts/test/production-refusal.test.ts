@@ -46,10 +46,10 @@ const database = ["FLORIN_DATABASE_URL"];
 const refused: readonly (readonly [ServiceName, readonly string[]])[] = [
   ["edge", [...database, "FLORIN_TLS_DIR", "FLORIN_API_KEY_PEPPER"]],
   ["switch", [...database, "FLORIN_TLS_DIR", "FLORIN_REDIS_URL", "FLORIN_NATS_URL"]],
-  ["connectors", ["FLORIN_TLS_DIR", "FLORIN_SIMPAY_API_KEY", "FLORIN_SIMPAY_URL"]],
+  ["connectors", ["FLORIN_TLS_DIR", "FLORIN_SIMPAY_API_KEY", "FLORIN_SIMPAY_URL", "FLORIN_SIMISO_MAC_KEY"]],
   ["vault", [...database, "FLORIN_TLS_DIR", "FLORIN_API_KEY_PEPPER", "FLORIN_KEK", "FLORIN_HSM"]],
   ["ledger", [...database, "FLORIN_TLS_DIR", "FLORIN_NATS_URL"]],
-  ["simulator", [...database, "FLORIN_SIMPAY_API_KEY"]],
+  ["simulator", [...database, "FLORIN_SIMPAY_API_KEY", "FLORIN_SIMULATOR_ISO8583_MAC_KEY"]],
 ];
 
 test.each(refused)("%s does not start in production with what up gives it, and says so of %j", async (name, variables) => {

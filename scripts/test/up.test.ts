@@ -30,6 +30,7 @@ describe("a running stack", () => {
       "edgeUrl",
       "vaultUrl",
       "simulatorUrl",
+      "simulatorIso8583Url",
       "shopUrl",
       "secretKey",
       "publishableKey",

@@ -16,13 +16,14 @@ export type Report = {
 
 export function renderReport(report: Report): string {
   const { up } = report;
+  const iso8583 = new URL(up.simulatorIso8583Url).port;
   const lines = [
     "",
     `Florin is up (${(report.durationMs / 1_000).toFixed(1)} s).`,
     "",
     `  edge        ${up.edgeUrl}   (REST; OpenAPI at /openapi.json)`,
     `  vault       ${up.vaultUrl}   (POST /v1/tokens with the publishable key; card fields for pages)`,
-    `  simulator   ${up.simulatorUrl}   (the acquirer of the sandbox)`,
+    `  simulator   ${up.simulatorUrl}   (the acquirer of the sandbox; over ISO 8583 on port ${iso8583})`,
     `  shop        ${up.shopUrl}   (a page that takes a typed card: pay with 4242 4242 4242 4242)`,
     "",
     `  secret key       ${up.secretKey}`,

@@ -60,6 +60,8 @@ export function describeServices(stack: Stack): readonly Service[] {
       FLORIN_HTTP_PORT: String(ports.simulator),
       FLORIN_DATABASE_URL: databases.florin_simulator.appUrl,
       FLORIN_SIMPAY_API_KEY: secrets.simpayApiKey,
+      FLORIN_SIMULATOR_ISO8583_PORT: String(ports.simulatorIso8583),
+      FLORIN_SIMULATOR_ISO8583_MAC_KEY: secrets.simisoMacKey,
       ...(latency === undefined ? {} : { FLORIN_SIMULATOR_LATENCY: latency }),
     }),
     service("vault", "vault", ports.vaultAdmin, {
@@ -74,6 +76,8 @@ export function describeServices(stack: Stack): readonly Service[] {
       FLORIN_GRPC_PORT: String(ports.connectorsGrpc),
       FLORIN_SIMPAY_URL: `http://127.0.0.1:${ports.simulator}`,
       FLORIN_SIMPAY_API_KEY: secrets.simpayApiKey,
+      FLORIN_SIMISO_ADDRESS: `tcp://127.0.0.1:${ports.simulatorIso8583}`,
+      FLORIN_SIMISO_MAC_KEY: secrets.simisoMacKey,
       ...vaultAddress,
     }),
     service("switch", "switch", ports.switchAdmin, {

@@ -39,6 +39,7 @@ export async function startStack(o: StartOptions): Promise<string> {
     edgeUrl: `http://127.0.0.1:${ports.edge}`,
     vaultUrl: `http://127.0.0.1:${ports.vault}`,
     simulatorUrl: `http://127.0.0.1:${ports.simulator}`,
+    simulatorIso8583Url: `tcp://127.0.0.1:${ports.simulatorIso8583}`,
     shopUrl: `http://127.0.0.1:${ports.shop}`,
   };
   const first = await makeFirstPayment({ edgeUrl: urls.edgeUrl, secretKey: merchant.secretKey });

@@ -13,6 +13,8 @@ export type UpFile = {
   readonly edgeUrl: string;
   readonly vaultUrl: string;
   readonly simulatorUrl: string;
+  /** The same acquirer over ISO 8583: connector `simiso`. */
+  readonly simulatorIso8583Url: string;
   /** A merchant's page with card fields, docs/examples/shop. */
   readonly shopUrl: string;
   readonly secretKey: string;
