@@ -109,6 +109,14 @@ export const connectorsConfig = defineConfig("connectors", {
     max: 65_536,
     default: 4_096,
   }),
+  simisoTotalsMinutes: integer({
+    env: "FLORIN_SIMISO_TOTALS_MINUTES",
+    help: "length of the windows whose totals are compared with simiso's",
+    unit: "min",
+    min: 1,
+    max: 1_440,
+    default: 5,
+  }),
   otlpUrl: url({ env: "FLORIN_OTLP_URL", help: "collector of traces; empty: no export", protocols: ["http", "https"], default: "" }),
   traceRatio: ratio({ env: "FLORIN_TRACE_RATIO", help: "share of requests that is traced", default: 0 }),
 });

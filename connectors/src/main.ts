@@ -9,6 +9,7 @@ import { systemTiming } from "@florin/runtime/timing";
 import { watchTls } from "@florin/runtime/tls";
 import { createLinkGrants } from "./app/link-grants.ts";
 import { createOperations } from "./app/operations.ts";
+import { createTotalsReport } from "./app/totals-report.ts";
 import { createCardOpener } from "./clients/vault.ts";
 import { connectorsConfig } from "./config.ts";
 import { createRegistry } from "./registry.ts";
@@ -30,9 +31,10 @@ runProcess({
     const telemetry = startTelemetry({ service: "connectors", otlpUrl: config.otlpUrl, traceRatio: config.traceRatio });
     const { tls } = watchTls({ directoryOrOff: config.tlsDir, name: "connectors", logger });
     const vault = connectFramed(VaultService, { address: config.vaultAddress, tls, peerName: "vault", metrics: telemetry.metrics, logger });
-    const registry = createRegistry(config, (connector, notice) =>
-      telemetry.metrics.count("connectors_link_notices_total", { connector, notice }),
-    );
+    const registry = createRegistry(config, {
+      onLinkNotice: (connector, notice) => telemetry.metrics.count("connectors_link_notices_total", { connector, notice }),
+      onTotals: createTotalsReport({ metrics: telemetry.metrics, logger }),
+    });
     const operations = createOperations({
       registry,
       openCard: createCardOpener({ client: vault, timeoutMs: config.vaultTimeoutMs, logger }),

@@ -3,20 +3,25 @@ import { assert, required } from "@florin/kernel";
 import type { ConnectorsConfig } from "./config.ts";
 import type { Connector } from "./contract/connector.ts";
 import type { LinkNotice } from "./iso8583/link/processor-links.ts";
+import type { OnTotals } from "./iso8583/payment/totals-round.ts";
 import { createSimiso } from "./simiso/simiso.ts";
 import { createSimpay } from "./simpay/simpay.ts";
 
 /** A connector, or undefined where it is not configured. */
-type MakeConnector = (config: ConnectorsConfig, onLinkNotice: OnLinkNotice) => Connector | undefined;
-/** What happens on a live link beside answers. */
-export type OnLinkNotice = (connector: string, notice: LinkNotice) => void;
+type MakeConnector = (config: ConnectorsConfig, events: RegistryEvents) => Connector | undefined;
+/** What happens beside answers. */
+export type RegistryEvents = {
+  readonly onLinkNotice: (connector: string, notice: LinkNotice) => void;
+  /** What became of comparing a window's totals with the processor's. */
+  readonly onTotals: (connector: string, result: Parameters<OnTotals>[0]) => void;
+};
 
 const makers: readonly MakeConnector[] = [simiso, simpay];
 
 export type Registry = ReadonlyMap<string, Connector>;
 
-export function createRegistry(config: ConnectorsConfig, onLinkNotice: OnLinkNotice): Registry {
-  return registryOf(makers.map((make) => make(config, onLinkNotice)).filter((connector) => connector !== undefined));
+export function createRegistry(config: ConnectorsConfig, events: RegistryEvents): Registry {
+  return registryOf(makers.map((make) => make(config, events)).filter((connector) => connector !== undefined));
 }
 
 /** By name. */
@@ -26,7 +31,11 @@ export function registryOf(connectors: readonly Connector[]): Registry {
   return registry;
 }
 
-function simiso(config: ConnectorsConfig, onLinkNotice: OnLinkNotice): Connector | undefined {
+const minuteMs = 60_000;
+/** Longer than any operation waits for its answer. */
+const totalsSettleMs = 90_000;
+
+function simiso(config: ConnectorsConfig, { onLinkNotice, onTotals }: RegistryEvents): Connector | undefined {
   if (config.simisoAddress === "") return undefined;
   // The simulator's host: it has no certificate, and its keys are a sandbox's.
   assert(config.environment !== "production", "simiso is an acquirer of the sandbox");
@@ -36,6 +45,8 @@ function simiso(config: ConnectorsConfig, onLinkNotice: OnLinkNotice): Connector
     macKey: required(config.simisoMacKey, "FLORIN_SIMISO_MAC_KEY"),
     inFlightMax: config.simisoInFlightMax,
     isGranted: true,
+    totals: { windowMs: config.simisoTotalsMinutes * minuteMs, settleMs: totalsSettleMs },
+    onTotals: (result) => onTotals("simiso", result),
     onNotice: (notice) => onLinkNotice("simiso", notice),
   });
 }

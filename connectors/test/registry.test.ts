@@ -14,8 +14,10 @@ const everything = {
   FLORIN_SIMISO_MAC_KEY: "0123456789abcdeffedcba9876543210",
 };
 
+const events = { onLinkNotice: () => undefined, onTotals: () => undefined };
+
 test("every connector that can be registered has its name's conformance test", async () => {
-  const registry = createRegistry(loadConfig(connectorsConfig, everything), () => undefined);
+  const registry = createRegistry(loadConfig(connectorsConfig, everything), events);
   // One folder per processor, beside the rooms that all share: a new one has to be in the registry and in the settings above.
   const rooms = new Set(["app", "clients", "contract", "http1", "iso8583", "rpc", "workers"]);
   const folders = readdirSync(new URL("../src/", import.meta.url), { withFileTypes: true }).filter((entry) => entry.isDirectory());
@@ -29,5 +31,5 @@ test("every connector that can be registered has its name's conformance test", a
 
 test("what is not configured is not there", () => {
   const { FLORIN_SIMPAY_URL: _url, FLORIN_SIMISO_ADDRESS: _address, ...without } = everything;
-  expect(createRegistry(loadConfig(connectorsConfig, without), () => undefined).size).toBe(0);
+  expect(createRegistry(loadConfig(connectorsConfig, without), events).size).toBe(0);
 });

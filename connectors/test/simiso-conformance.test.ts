@@ -21,6 +21,8 @@ connectorConformance("simiso", async () => {
       macKey: new Secret(Buffer.from(macKeyHex, "hex")),
       inFlightMax: 256,
       isGranted: false,
+      totals: { windowMs: 300_000, settleMs: 90_000 },
+      onTotals: () => undefined,
     });
   const connector = connectTo(port);
   const unreachable = connectTo(await freePort());

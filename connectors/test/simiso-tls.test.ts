@@ -67,6 +67,8 @@ function connectWith(tls: { ca: Buffer; cert?: Buffer; key?: Buffer }): Connecto
     macKey: new Secret(Buffer.from(macKeyHex, "hex")),
     inFlightMax: 16,
     isGranted: false,
+    totals: { windowMs: 300_000, settleMs: 90_000 },
+    onTotals: () => undefined,
   });
   connectors.push(connector);
   return connector;

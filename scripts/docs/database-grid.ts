@@ -108,7 +108,10 @@ export const databaseGrid: Readonly<Record<DatabaseName, DatabaseRights>> = {
   },
   florin_simulator: {
     process: "simulator",
-    tables: { operations: { select: "all", insert: "all", update: "all", why: "an outside world's books, for the sandbox" } },
+    tables: {
+      operations: { select: "all", insert: "all", update: "all", why: "an outside world's books, for the sandbox" },
+      terminal_journal: { ...addAndRead, why: "what its ISO 8583 host approved, for totals" },
+    },
     sequences: {},
     functions: {
       settle_refunds: "as its caller",

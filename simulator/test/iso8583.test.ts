@@ -321,3 +321,56 @@ describe("faults", () => {
     expect((await client.next()).fields.get(11)).toBe("000001");
   });
 });
+
+describe("totals", () => {
+  const terminal = "TOTALS01";
+  const at = (transmission: string) => ({ 41: terminal, 7: transmission });
+  const none = { 74: "0".repeat(10), 75: "0".repeat(10), 76: "0".repeat(10), 77: "0".repeat(10), 81: "0".repeat(10) };
+  const noSums = { 86: "0".repeat(16), 87: "0".repeat(16), 88: "0".repeat(16), 89: "0".repeat(16) };
+  const window = (from: string, until: string, change: Readonly<Record<number, string>> = {}) => ({
+    ...{ 7: until, 11: "000077", 32: "99900000001", 41: terminal, 48: elements({ "05": from, "06": until }), 50: "978" },
+    ...none,
+    ...noSums,
+    ...change,
+  });
+
+  test("are what the host approved at a terminal in a window, each reference once", async () => {
+    const client = await signedOn();
+    const [hold, purchase, capture] = [newReference(), newReference(), newReference()];
+    await client.ask("0100", authorization(hold, at("0301120000")));
+    for (let times = 0; times < 2; times++) await client.ask("0200", authorization(purchase, at("0301120001")));
+    await client.ask("0220", about(hold, capture, at("0301120059")));
+    const names = elements({ "01": newReference(), "02": capture, "03": `pay-${hold}`, "04": hold });
+    await client.ask("0420", about(capture, "", { ...at("0301120059"), 48: names, 90: `0220${"0".repeat(38)}` }));
+    await client.ask("0200", about(purchase, newReference(), { ...at("0301120030"), 3: "200000", 90: `0200${"0".repeat(38)}` }));
+    // Declined, of another terminal, and of the next window.
+    await client.ask("0200", authorization(newReference(), { ...at("0301120002"), 2: "4000000000009995" }));
+    await client.ask("0200", authorization(newReference(), { ...at("0301120003"), 41: "TOTALS02" }));
+    await client.ask("0200", authorization(newReference(), at("0301120100")));
+    const ours = { 81: "0000000001", 76: "0000000002", 88: "0000000000001400", 74: "0000000001", 86: "0000000000000400" };
+    const reversed = { 77: "0000000001", 89: "0000000000000400" };
+    const same = await client.ask("0500", window("0301120000", "0301120100", { ...ours, ...reversed }));
+    expect([same.mti, codeOf(same), same.fields.get(66)]).toEqual(["0510", "00", "1"]);
+    for (const [field, text] of Object.entries({ ...ours, ...reversed }))
+      expect([field, same.fields.get(Number(field))]).toEqual([field, text]);
+    const told = await client.ask("0520", window("0301120000", "0301120100", ours));
+    expect([told.mti, told.fields.get(66), told.fields.get(77)]).toEqual(["0530", "2", "0000000001"]);
+    expect((await client.ask("0521", window("0301120000", "0301120100", ours))).mti).toBe("0530");
+  });
+
+  test("reach over New Year", async () => {
+    const client = await signedOn();
+    for (const transmission of ["1231235959", "0101000000", "0101000100"])
+      await client.ask("0100", authorization(newReference(), { ...at(transmission), 41: "TOTALS03" }));
+    const reply = await client.ask("0500", window("1231235900", "0101000100", { 41: "TOTALS03" }));
+    expect(reply.fields.get(81)).toBe("0000000002");
+  });
+
+  test.each([
+    ["without a window", { 48: "" }],
+    ["in a currency that there is not", { 50: "000" }],
+  ])("%s are a format error", async (_name, change) => {
+    const client = await signedOn();
+    expect(codeOf(await client.ask("0500", window("0301120000", "0301120100", change)))).toBe("30");
+  });
+});

@@ -17,6 +17,9 @@ import { createProcessorLinks, type LinkNotice, type ProcessorLinks } from "../i
 import { identityOf } from "../iso8583/payment/identity.ts";
 import { type Asked, readReply } from "../iso8583/payment/read-reply.ts";
 import { authorizeMessage, captureMessage, refundMessage, reversalMessage, voidMessage } from "../iso8583/payment/requests.ts";
+import { countedOf, TotalsBook } from "../iso8583/payment/totals.ts";
+import { type OnTotals, startTotals } from "../iso8583/payment/totals-round.ts";
+import { meaningOf } from "../iso8583/response-table.ts";
 import { leaseSettings, linkProfile, linkSettings, paymentProfile } from "./profile.ts";
 import { RecentReferences } from "./recent-references.ts";
 
@@ -29,6 +32,9 @@ export type SimisoOptions = {
   readonly inFlightMax: number;
   /** False: this process has the links to itself and needs no grant. For tests and benches. */
   readonly isGranted: boolean;
+  /** Length of the windows that totals are asked for, a multiple of 1,000 ms, and how long after its end operations of a window may have answers, ms. */
+  readonly totals: { readonly windowMs: number; readonly settleMs: number };
+  readonly onTotals: OnTotals;
   readonly onNotice?: (notice: LinkNotice) => void;
 };
 
@@ -38,10 +44,16 @@ const rememberedMs = 180_000;
 const rememberedMax = 100_000;
 const backlogBytesMax = 1_048_576;
 const reversalsRememberedMax = 10_000;
+const totalsOperationsMax = 200_000;
+const totalsLooksPerWindow = 10;
+const totalsTimeoutMs = 10_000;
 
 export function createSimiso(options: SimisoOptions): Connector {
-  const { addresses, macKey, inFlightMax, isGranted, onNotice } = options;
-  const lease = createLease();
+  const { addresses, macKey, inFlightMax, isGranted, onNotice, onTotals } = options;
+  const book = new TotalsBook({ ...options.totals, operationsMax: totalsOperationsMax });
+  const beginTotals = () => book.begin(Date.now());
+  const lease = createLease(beginTotals);
+  if (!isGranted) beginTotals();
   const links = createProcessorLinks({
     profile: linkProfile(macKey),
     ...{
@@ -58,7 +70,19 @@ export function createSimiso(options: SimisoOptions): Connector {
     ...(onNotice === undefined ? {} : { onNotice }),
   });
   const reversals = new RecentReferences(reversalsRememberedMax);
-  const operate = (message: IsoMessage, call: ConnectorCall) => exchange(links, message, { kind: "operation" }, call);
+  const stopTotals = startTotals({
+    ...{ book, links, onTotals, acquirerId: paymentProfile.acquirerId, timing: systemTiming, wallMs: Date.now },
+    periodMs: options.totals.windowMs / totalsLooksPerWindow,
+    answerTimeoutMs: totalsTimeoutMs,
+  });
+  const counting = async (message: IsoMessage, asked: Asked, call: ConnectorCall): Promise<Outcome> => {
+    const counted = countedOf(message, Date.now());
+    if (counted !== undefined) book.sent(counted);
+    const outcome = await exchange(links, message, asked, call);
+    if (counted !== undefined) book.ended(counted, carriedOut(outcome));
+    return outcome;
+  };
+  const operate = (message: IsoMessage, call: ConnectorCall) => counting(message, { kind: "operation" }, call);
   return {
     name: "simiso",
     capabilities: {
@@ -87,24 +111,30 @@ export function createSimiso(options: SimisoOptions): Connector {
       const isRepeat = reversals.add(command.reference);
       const message = reversalMessage(paymentProfile, command, { originalMti: originalTypeOf(command), isRepeat });
       const { atMs } = identityOf(command.originalReference, paymentProfile.terminals);
-      return exchange(links, message, { kind: "reversal", originalAgeMs: Date.now() - atMs }, call);
+      return counting(message, { kind: "reversal", originalAgeMs: Date.now() - atMs }, call);
     },
     // Nobody can be asked, which is not to say that there is nothing.
     query: async () => ({ kind: "found", outcome: unknown("not_reached") }),
     ping: (call) => ping(links, call),
     isUp: () => links.isUp(),
     takeLinkGrant: lease.take,
-    close: () => links.close(),
+    close: () => {
+      stopTotals();
+      return links.close();
+    },
   };
 }
 
 /** On the clock of the links. */
-function createLease(): { readonly take: TakeLinkGrant; readonly remainingMs: () => number } {
+function createLease(onBegin: () => void): { readonly take: TakeLinkGrant; readonly remainingMs: () => number } {
   let lease = noLease;
   return {
     take(grant) {
-      const step = takeGrant(lease, grant, systemTiming.monotonicMs());
+      const nowMs = systemTiming.monotonicMs();
+      const wasHeld = nowMs < lease.untilMs;
+      const step = takeGrant(lease, grant, nowMs);
       lease = step.lease;
+      if (step.result === "held" && !wasHeld) onBegin();
       return { result: step.result, term: lease.term };
     },
     remainingMs: () => lease.untilMs - systemTiming.monotonicMs(),
@@ -116,6 +146,14 @@ function originalTypeOf({ originalReference, isPurchase }: ReverseCommand): stri
   if (originalReference.startsWith("cap_")) return "0220";
   if (originalReference.startsWith("voi_")) return "0400";
   return originalReference.startsWith("ref_") || isPurchase ? "0200" : "0100";
+}
+
+/** What stands in the processor's books of it. */
+function carriedOut(outcome: Outcome): "approved" | "refused" | "unknown" {
+  if (outcome.kind === "unknown") return "unknown";
+  if (outcome.kind !== "approved") return "refused";
+  // A reversal of what the processor does not know succeeds, and changes nothing there.
+  return meaningOf("1987", outcome.words.responseCode).kind === "approved" ? "approved" : "refused";
 }
 
 async function exchange(links: ProcessorLinks, request: IsoMessage, asked: Asked, call: ConnectorCall): Promise<Outcome> {

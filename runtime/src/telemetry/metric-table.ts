@@ -215,6 +215,12 @@ export const metricTable = {
     help: "Messages on live links to processors that were nobody's answer.",
     labels: { connector: { valuesMax: 40 }, notice: ["late", "duplicate", "stray", "garbled", "mac_wrong", "unasked"] },
   },
+  connectors_totals_total: {
+    kind: "counter",
+    unit: "{window}",
+    help: "Windows of a terminal and a currency whose totals were compared with the processor's. explained: it has more, within what nobody has answered for. Page at different.",
+    labels: { connector: { valuesMax: 40 }, result: ["balanced", "explained", "different", "unanswered", "given_up"] },
+  },
   connectors_link_grants_total: {
     kind: "counter",
     unit: "{grant}",

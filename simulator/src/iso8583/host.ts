@@ -12,16 +12,19 @@ import type { Logger } from "@florin/runtime/telemetry";
 import type { Acquirer, AcquirerAnswer, QueryAnswer } from "../app/acquirer.ts";
 import type { FaultRules } from "../app/fault-rules.ts";
 import type { RequestMeter } from "../app/request-meter.ts";
+import type { TerminalJournal } from "../app/terminal-journal.ts";
 import type { Fault, RequestFacts } from "../domain/fault-rule.ts";
 import { drawLatencyMs, type Latency } from "../domain/latency.ts";
 import { createFrameReader, frameOf } from "./frames.ts";
 import { type HostRequest, readRequest } from "./read-request.ts";
 import { isSealed, seal } from "./retail-mac.ts";
+import { isAboutTotals, journalEntryOf, totalsReply, windowOf } from "./totals.ts";
 import { decode, encode, type HostMessage } from "./wire.ts";
 import { codes, garbled, replyTo, replyWith } from "./write-reply.ts";
 
 export type HostOptions = {
   readonly acquirer: Acquirer;
+  readonly journal: TerminalJournal;
   readonly rules: FaultRules;
   /** 16 bytes: both keys of the retail MAC. */
   readonly macKey: Secret;
@@ -120,8 +123,15 @@ function manage({ socket, session }: Peer, message: HostMessage): void {
   send(socket, encode(replyTo(message, isKnown ? codes.accepted : codes.formatError)));
 }
 
+async function tellTotals({ journal, macKey }: HostOptions, socket: Socket, message: HostMessage): Promise<void> {
+  const window = windowOf(message);
+  const reply = window === undefined ? replyTo(message, codes.formatError) : totalsReply(message, await journal.sums(window));
+  send(socket, seal(macKey, reply));
+}
+
 async function answer(options: HostOptions, socket: Socket, message: HostMessage): Promise<void> {
-  const { acquirer, rules, macKey, meter } = options;
+  const { rules, macKey, meter } = options;
+  if (isAboutTotals(message)) return tellTotals(options, socket, message);
   const request = readRequest(message);
   if (request === undefined) {
     send(socket, seal(macKey, replyTo(message, codes.formatError)));
@@ -138,12 +148,20 @@ async function answer(options: HostOptions, socket: Socket, message: HostMessage
   }
   const latencyMs = drawLatencyMs(options.latency(), Math.random()) + (rule?.fault === "delay" ? (rule.delayMs ?? delayMsDefault) : 0);
   const startedAtMs = performance.now();
-  const answered = await carryOut(acquirer, request);
+  const answered = await carryOut(options.acquirer, request);
+  await writeDown(options.journal, message, request, replyWith(message, answered));
   meter.request(facts.operation, resultOf(answered));
   const leftMs = latencyMs - (performance.now() - startedAtMs);
   if (leftMs >= 1) await sleep(leftMs, undefined, { ref: false });
   if (rule?.fault === "reset_after_approval") socket.resetAndDestroy();
   for (const bytes of messagesWith(rule?.fault, macKey, replyWith(message, answered))) send(socket, bytes);
+}
+
+/** Before it is said. A refusal moves nothing. */
+async function writeDown(journal: TerminalJournal, message: HostMessage, request: HostRequest, reply: HostMessage): Promise<void> {
+  if (reply.fields.get(39) !== codes.accepted) return;
+  const entry = journalEntryOf(message, request, request.kind === "reversal" ? request.original.mti : undefined);
+  if (entry !== undefined) await journal.write(entry);
 }
 
 async function carryOut(acquirer: Acquirer, asked: HostRequest): Promise<AcquirerAnswer> {

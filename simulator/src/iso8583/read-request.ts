@@ -25,7 +25,9 @@ export type Original = {
 const purchase = "000000";
 const refund = "200000";
 /** ISO 4217: letters by number. */
-const currencyByNumber: ReadonlyMap<string, string> = new Map(Object.entries(currencies).map(([code, { numeric }]) => [numeric, code]));
+export const currencyByNumber: ReadonlyMap<string, string> = new Map(
+  Object.entries(currencies).map(([code, { numeric }]) => [numeric, code]),
+);
 
 /** Undefined: a message that this host does not know, or that lacks something. */
 export function readRequest(message: HostMessage): HostRequest | undefined {
@@ -100,7 +102,7 @@ function moneyOf({ fields }: HostMessage): { amount: bigint; currency: string } 
   return amount === undefined || currency === undefined ? undefined : { amount: BigInt(amount), currency };
 }
 
-function readElements(data: string): ReadonlyMap<string, string> | undefined {
+export function readElements(data: string): ReadonlyMap<string, string> | undefined {
   const elements = new Map<string, string>();
   for (let at = 0; at < data.length; ) {
     const head = /^(\d\d)(\d\d)$/.exec(data.slice(at, at + 4));

@@ -8,6 +8,7 @@ import { type FastifyInstance, fastify } from "fastify";
 import { createAcquirer } from "../app/acquirer.ts";
 import { createFaultRules } from "../app/fault-rules.ts";
 import { createRequestMeter } from "../app/request-meter.ts";
+import { createTerminalJournal } from "../app/terminal-journal.ts";
 import type { PlayedAcquirer } from "../domain/acquirer-ways.ts";
 import type { IssuerModel } from "../domain/issuer-model.ts";
 import type { Latency } from "../domain/latency.ts";
@@ -96,8 +97,12 @@ export function buildSimulator(options: SimulatorOptions): FastifyInstance {
   return app;
 }
 
-function speakIso8583(app: FastifyInstance, options: Omit<HostOptions, "macKey">, iso8583: NonNullable<SimulatorOptions["iso8583"]>): void {
-  const host = createIso8583Host({ ...options, macKey: iso8583.macKey });
+type Iso8583Parts = Omit<HostOptions, "macKey" | "journal"> & Pick<SimulatorOptions, "sql">;
+
+function speakIso8583(app: FastifyInstance, options: Iso8583Parts, iso8583: NonNullable<SimulatorOptions["iso8583"]>): void {
+  const journal = createTerminalJournal(options.sql);
+  const host = createIso8583Host({ ...options, journal, macKey: iso8583.macKey });
+  app.addHook("onClose", () => journal.close());
   app.addHook("onReady", async () => {
     const port = await host.listen(iso8583.host, iso8583.port);
     options.logger.info({ iso8583_port: port }, "simulator speaks ISO 8583");
