@@ -4,6 +4,7 @@
  *
  * Databases are read as rows and, with everything else in the stack's folder, as files; Redis as values and as a dump.
  */
+import { randomBytes } from "node:crypto";
 import { createReadStream, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { createStreamFinder, type Finding, findCardNumbers } from "@florin/detector";
@@ -18,6 +19,8 @@ const canaries = ["5200828282828210", "6011000990139424", "3566002020360505", "4
 /** Files of a stack, and heaps of a hundred megabytes, at ten a second. */
 const searchTimeoutMs = 300_000;
 const canaryCode = "917";
+/** Encrypted PIN block, made up for this run. */
+const canaryPin = randomBytes(8);
 const canaryMasks = new Set(canaries.map((number) => `${number.slice(0, 6)}${"*".repeat(number.length - 10)}${number.slice(-4)}`));
 
 let stack: Stack;
@@ -30,7 +33,7 @@ beforeAll(async () => {
   stack = await startStack({ profile: "full", env: snapshots });
   let paymentId = "";
   for (const number of canaries) {
-    const token = await tokenize(stack, number, canaryCode);
+    const token = await tokenize(stack, number, { cvc: canaryCode, pin: { block: canaryPin.toString("hex") } });
     const answer = await call(stack, "POST", "/v1/payments/authorize", authorizeBody({ payment_method: { type: "card", token } }));
     expect([201, 402]).toContain(answer.status);
     if (answer.status !== 201) continue;
@@ -157,6 +160,20 @@ onStack(
   },
   searchTimeoutMs,
 );
+
+onStack("no file of the stack has the PIN block, those of its databases among them", async () => {
+  const spellings = [canaryPin.toString("hex"), canaryPin.toString("hex").toUpperCase(), canaryPin.toString("base64")].map((text) =>
+    Buffer.from(text),
+  );
+  const data = realpathSync(join(stack.directory, "postgres"));
+  const files = new Set([...filesBelow(stack.directory), ...filesBelow(data)]);
+  expect(files.size).toBeGreaterThan(100);
+  // Tables and the log that PostgreSQL writes ahead are among the files.
+  for (const file of files) {
+    const bytes = readFileSync(file);
+    expect([file, [...spellings, canaryPin].some((one) => bytes.includes(one))]).toEqual([file, false]);
+  }
+});
 
 onStack(
   "the heaps of edge, switch and ledger have no card number",

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { authorizeBody, call, type Stack, startStack, untilTrue } from "./stack.ts";
+import { authorizeBody, call, type Stack, startStack, tokenize, untilTrue } from "./stack.ts";
 
 let stack: Stack;
 /** Every operation's longest wait for the host, ms: silence is noticed soon. */
@@ -57,6 +57,16 @@ test("a purchase in one step is refunded as one, and a decline is a decline", as
   expect(refunded.body).toMatchObject({ status: "refunded", amount_refunded: 10_000 });
   const token = { type: "card", token: "tok_visa_9995" };
   expect((await call(stack, "POST", "/v1/payments/authorize", authorizeBody({ payment_method: token }))).status).toBe(402);
+});
+
+test("a PIN goes encrypted from the device through the vault to the host, which knows a wrong one", async () => {
+  const pay = async (block: string) => {
+    const token = await tokenize(stack, "4242424242424242", { cvc: "123", pin: { block } });
+    return call(stack, "POST", "/v1/payments/authorize", authorizeBody({ payment_method: { type: "card", token } }));
+  };
+  expect((await pay("0F1E2D3C4B5A6978")).status).toBe(201);
+  const declined = await pay("FFFFFFFFFFFFFFFF");
+  expect([declined.status, JSON.stringify(declined.body)]).toEqual([402, expect.stringContaining("55")]);
 });
 
 test("a time-out is reversed, not declined, and the reversal outlives kill -9 of the process that sends it", async () => {

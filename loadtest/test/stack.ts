@@ -101,11 +101,11 @@ export async function callUntilDecided(stack: UpFile, path: string, body: unknow
 }
 
 /** A token for a card number, made at the vault's own origin with the publishable key. */
-export async function tokenize(stack: UpFile, number: string, cvc = "123"): Promise<string> {
+export async function tokenize(stack: UpFile, number: string, card: Readonly<Record<string, unknown>> = { cvc: "123" }): Promise<string> {
   const response = await fetch(`${stack.vaultUrl}/v1/tokens`, {
     method: "POST",
     headers: { authorization: `Bearer ${stack.publishableKey}`, "content-type": "application/json" },
-    body: JSON.stringify({ card: { number, exp_month: 12, exp_year: 2035, cvc } }),
+    body: JSON.stringify({ card: { number, exp_month: 12, exp_year: 2035, ...card } }),
   });
   const body = (await response.json()) as { id?: string };
   if (response.status !== 201 || body.id === undefined) throw new Error(`the vault answered ${response.status}`);

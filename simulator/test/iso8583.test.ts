@@ -322,6 +322,13 @@ describe("faults", () => {
   });
 });
 
+test("a PIN block is a wrong PIN when it says so, and right otherwise", async () => {
+  const client = await signedOn();
+  const block = (byte: string) => ({ 22: "051", 52: byte.repeat(8) });
+  expect(codeOf(await client.ask("0200", authorization(newReference(), block("\u00ff"))))).toBe("55");
+  expect(codeOf(await client.ask("0200", authorization(newReference(), block("\u0012"))))).toBe("00");
+});
+
 describe("totals", () => {
   const terminal = "TOTALS01";
   const at = (transmission: string) => ({ 41: terminal, 7: transmission });

@@ -7,7 +7,7 @@ import { TokenState, type VaultService } from "@florin/gen/vault/v1/vault";
 import { assert, Secret } from "@florin/kernel";
 import type { Client } from "@florin/runtime/rpc";
 import type { Logger } from "@florin/runtime/telemetry";
-import type { Card, ConnectorCall } from "../contract/connector.ts";
+import type { Card, ConnectorCall, EncryptedPin } from "../contract/connector.ts";
 import type { NotSentCause } from "../contract/outcome.ts";
 
 export type OpenedCard =
@@ -44,11 +44,15 @@ const causes: Readonly<Record<number, NotSentCause>> = {
   [TokenState.DELETED]: "token_deleted",
 };
 
+const pinBlockBytes = 8;
+
 type Answer = {
   readonly number: Uint8Array;
   readonly expMonth: number;
   readonly expYear: number;
   readonly securityCode: Uint8Array;
+  readonly pinBlock: Uint8Array;
+  readonly pinKeySerialNumber: Uint8Array;
   readonly postalCode: string;
   readonly addressLine1: string;
 };
@@ -56,17 +60,25 @@ type Answer = {
 function opened(answer: Answer): OpenedCard {
   assert(answer.number.length >= 12 && answer.number.length <= 19 && areDigits(answer.number), "a card number is 12 to 19 digits");
   assert(answer.securityCode.length <= 4 && areDigits(answer.securityCode), "a security code is at most 4 digits");
+  assert([0, pinBlockBytes].includes(answer.pinBlock.length), "a PIN block has eight bytes");
   const number = new Secret(answer.number, "[card number]");
   const securityCode = answer.securityCode.length === 0 ? undefined : new Secret(answer.securityCode, "[security code]");
+  const pin = pinIn(answer);
   const { expMonth, expYear, postalCode, addressLine1 } = answer;
   return {
     kind: "opened",
-    card: { number, expMonth, expYear, securityCode, postalCode, addressLine1 },
+    card: { number, expMonth, expYear, securityCode, pin, postalCode, addressLine1 },
     wipe() {
       number.wipe();
       securityCode?.wipe();
+      pin?.block.wipe();
     },
   };
+}
+
+function pinIn({ pinBlock, pinKeySerialNumber }: Answer): EncryptedPin | undefined {
+  if (pinBlock.length === 0) return undefined;
+  return { block: new Secret(pinBlock, "[PIN block]"), keySerialNumber: Buffer.from(pinKeySerialNumber).toString("hex").toUpperCase() };
 }
 
 function areDigits(bytes: Uint8Array): boolean {

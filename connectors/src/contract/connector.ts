@@ -43,6 +43,14 @@ export type LinkGrantResult = "held" | /** Over when it came. */ "expired" | "lo
 /** Takes a grant; safe to repeat. `term`: the highest one so far. */
 export type TakeLinkGrant = (grant: LinkGrant) => { readonly result: LinkGrantResult; readonly term: bigint };
 
+/** As the device made it that took the PIN; nobody here has the key. */
+export type EncryptedPin = {
+  /** Eight bytes. */
+  readonly block: Secret;
+  /** Which key it was, 20 hexadecimal digits (ANSI X9.24); empty where that is agreed otherwise. */
+  readonly keySerialNumber: string;
+};
+
 /** An open card. A connector wipes it as soon as its digits are in the request; whoever opened it wipes it in any case when the call has ended. */
 export type Card = {
   /** ASCII digits. */
@@ -53,6 +61,8 @@ export type Card = {
   readonly expYear: number;
   /** ASCII digits; undefined when there is none (any more). */
   readonly securityCode: Secret | undefined;
+  /** A PIN, encrypted for the processor: passed on by connectors whose processor takes one, wiped by all. */
+  readonly pin?: EncryptedPin | undefined;
   /** Empty when not given. */
   readonly postalCode: string;
   readonly addressLine1: string;

@@ -99,6 +99,7 @@ function write(head: string, fields: string, card: Card | undefined): WrittenReq
     at = append(buffer, cardAfter, at);
     card?.number.wipe();
     card?.securityCode?.wipe();
+    card?.pin?.block.wipe();
   }
   assert(at === total, "a request is as long as its head says");
   return finished(buffer, total);

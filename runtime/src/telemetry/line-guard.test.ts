@@ -43,6 +43,12 @@ describe("guardLine", () => {
   });
 
   test("masks fields that are named like card data or a credential, at any depth and in any case", () => {
+    expect(masked({ pin: { block: "0F1E" }, pinBlock: "0F1E", pin_block: "0F1E", pinned: true })).toEqual({
+      pin: "[redacted]",
+      pinBlock: "[redacted]",
+      pin_block: "[redacted]",
+      pinned: true,
+    });
     expect(masked({ cvc: "123", deep: { headers: { Authorization: "Bearer x" } }, list: [{ api_key: "sk" }] })).toEqual({
       cvc: "[redacted]",
       deep: { headers: { Authorization: "[redacted]" } },

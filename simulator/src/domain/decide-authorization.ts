@@ -12,9 +12,13 @@ export type PresentedCard = {
   readonly expYear: number;
   readonly hasSecurityCode: boolean;
   readonly hasAddress: boolean;
+  /** The encrypted PIN block as hexadecimal digits; undefined where none came. */
+  readonly pinBlock?: string | undefined;
 };
 
 const binDigits = 6;
+/** No key of a sandbox opens a PIN block: this one is taken for a wrong PIN, every other for the right one. */
+const wrongPinBlock = "F".repeat(16);
 
 export type IssuerAnswer = {
   readonly code: ResponseCode;
@@ -37,7 +41,7 @@ export type World = {
 export function decideAuthorization(card: PresentedCard, now: Date, world?: World): IssuerAnswer {
   const known = findTestCard(card.number);
   const approvedOrNot: ResponseCode = known?.code ?? (isLuhnValid(Buffer.from(card.number, "latin1")) ? "00" : "14");
-  const documented: ResponseCode = approvedOrNot === "00" && hasExpired(card, now) ? "54" : approvedOrNot;
+  const documented: ResponseCode = approvedOrNot === "00" ? (refusalOf(card, now) ?? "00") : approvedOrNot;
   return {
     code: documented === "00" && world !== undefined ? codeInWorld(card, now, { ...world, isListed: known !== undefined }) : documented,
     avs: known?.avs ?? (card.hasAddress ? "match" : ""),
@@ -55,6 +59,11 @@ function codeInWorld({ number }: PresentedCard, now: Date, o: World & { readonly
   if (refusal !== undefined) return refusal;
   const brand = brandOf(Buffer.from(number, "latin1"));
   return issuers.answerOf({ acquirer, brand, region: issuers.regionOf(number.slice(0, binDigits)), atMs: now.getTime(), luck });
+}
+
+function refusalOf(card: PresentedCard, now: Date): ResponseCode | undefined {
+  if (hasExpired(card, now)) return "54";
+  return card.pinBlock === wrongPinBlock ? "55" : undefined;
 }
 
 function hasExpired(card: PresentedCard, now: Date): boolean {

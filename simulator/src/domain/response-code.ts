@@ -15,6 +15,7 @@ export const responseCodes = {
   "46": { status: "declined", declineCode: "invalid_account" },
   "51": { status: "declined", declineCode: "insufficient_funds" },
   "54": { status: "declined", declineCode: "expired_card" },
+  "55": { status: "declined", declineCode: "incorrect_pin" },
   "59": { status: "declined", declineCode: "fraudulent" },
   "91": { status: "declined", declineCode: "issuer_unavailable" },
   "96": { status: "declined", declineCode: "processing_error" },

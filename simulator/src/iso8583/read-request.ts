@@ -2,7 +2,8 @@
  * What a message asks the acquirer for. Pure.
  *
  * DE 48 is made of subelements, two digits of tag and two of length: 01 the caller's reference of this operation, 02 of the one that it is about, 03
- * the caller's payment, 04 of a reversal the authorization, 11 and 12 the address, 92 the security code. What is booked, it is booked by 01.
+ * the caller's payment, 04 of a reversal the authorization, 11 and 12 the address, 92 the security code, 93 which key a PIN block (DE 52) is under. What is
+ * booked, it is booked by 01.
  */
 import { currencies } from "@florin/kernel";
 import type { AuthorizationRequest } from "../app/acquirer.ts";
@@ -69,6 +70,7 @@ function readAuthorization(message: HostMessage, elements: ReadonlyMap<string, s
     expYear: 2_000 + Number(expiry[1]),
     hasSecurityCode: elements.has("92"),
     hasAddress: elements.has("11") || elements.has("12"),
+    pinBlock: hexOf(message.fields.get(52)),
   };
   const paymentId = elements.get("03") ?? who.reference;
   const isCaptured = message.mti.startsWith("02");
@@ -76,6 +78,10 @@ function readAuthorization(message: HostMessage, elements: ReadonlyMap<string, s
     kind: "authorization",
     request: { ...who, paymentId, merchantReference: undefined, isCaptured, card, acquirer: "simiso", ...money },
   };
+}
+
+function hexOf(binary: string | undefined): string | undefined {
+  return binary === undefined ? undefined : Buffer.from(binary, "latin1").toString("hex").toUpperCase();
 }
 
 function readReversal(message: HostMessage, elements: ReadonlyMap<string, string>, who: Who): HostRequest | undefined {

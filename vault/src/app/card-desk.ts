@@ -5,6 +5,7 @@ import { type Batcher, createBatcher } from "@florin/runtime/batch";
 import type { Metrics } from "@florin/runtime/telemetry";
 import { LRUCache } from "lru-cache";
 import { clearDigits, type DescribedCard } from "../domain/card.ts";
+import { limits } from "../domain/limits.ts";
 import { decodeCard } from "../domain/sealed-card.ts";
 import { type WellKnownCard, wellKnownCode, wellKnownExpiry, wellKnownTokens } from "../domain/test-cards.ts";
 import { isStoredToken } from "../domain/token.ts";
@@ -24,11 +25,16 @@ export type OpenedAnswer = {
   readonly expYear: number;
   /** Empty when there is none (any more). */
   readonly securityCode: Uint8Array;
+  /** Eight encrypted bytes; empty when there is none (any more). The caller wipes them, too. */
+  readonly pinBlock: Uint8Array;
+  /** Ten bytes, or empty. */
+  readonly pinKeySerialNumber: Uint8Array;
   readonly postalCode: string;
   readonly addressLine1: string;
 };
 
-type Opened = Omit<OpenedAnswer, "securityCode">;
+type ForOnePayment = Pick<OpenedAnswer, "securityCode" | "pinBlock" | "pinKeySerialNumber">;
+type Opened = Omit<OpenedAnswer, keyof ForOnePayment>;
 
 export type OpenRequest = {
   readonly merchantId: string;
@@ -67,8 +73,9 @@ export interface CardDesk {
   close(): Promise<void>;
 }
 
-const noCode = new Uint8Array();
-/** The only purpose for which a security code is given out (PCI DSS 3.3: it is for one authorization). */
+const nothing = new Uint8Array();
+const nothingMore: ForOnePayment = { securityCode: nothing, pinBlock: nothing, pinKeySerialNumber: nothing };
+/** The only purpose for which a security code or a PIN block is given out (PCI DSS 3.3: it is for one authorization). */
 const authorizePurpose = "authorize";
 const wellKnownDescribedMax = 10_000;
 const claimBatchMax = 256;
@@ -201,13 +208,15 @@ export function createCardDesk(o: {
     record(request, "opened");
     if (o.isRecordAwaited) await accessLog.settled();
     // Taken last: a card that stays closed must not cost its code.
-    return purpose === authorizePurpose ? { ...answer, securityCode: codeOf(entry, token) } : { ...answer, securityCode: noCode };
+    return { ...answer, ...(purpose === authorizePurpose ? forOnePayment(entry, token) : nothingMore) };
   };
 
-  /** Well-known tokens have a code for every authorization. */
-  const codeOf = (entry: DirectoryEntry, token: string): Uint8Array => {
-    if (entry.kind === "well_known") return secretDigits(wellKnownCode(entry.card.brand));
-    return codes.take(token)?.expose() ?? noCode;
+  /** Well-known tokens have a code for every authorization, and never a PIN. */
+  const forOnePayment = (entry: DirectoryEntry, token: string): ForOnePayment => {
+    if (entry.kind === "well_known") return { ...nothingMore, securityCode: secretDigits(wellKnownCode(entry.card.brand)) };
+    const securityCode = codes.take(token)?.expose() ?? nothing;
+    const pin = codes.takePin(token);
+    return pin === undefined ? { ...nothingMore, securityCode } : { securityCode, ...pinOf(pin.expose()) };
   };
 
   const describeWellKnown = (card: WellKnownCard, merchantId: string): DescribedCard => {
@@ -265,6 +274,15 @@ export function createCardDesk(o: {
 /** Only the expiry: well-known tokens have no billing address. */
 function openWellKnown({ number }: WellKnownCard): Opened {
   return { ...wellKnownExpiry, number: secretDigits(number), postalCode: "", addressLine1: "" };
+}
+
+/** The block's bytes are of their own, because only what is secret is wiped with the answer. */
+function pinOf(kept: Uint8Array): Pick<OpenedAnswer, "pinBlock" | "pinKeySerialNumber"> {
+  const pinBlock = makeSecretBytes(limits.pinBlockBytes);
+  pinBlock.set(kept.subarray(0, limits.pinBlockBytes));
+  const pinKeySerialNumber = Uint8Array.from(kept.subarray(limits.pinBlockBytes));
+  kept.fill(0);
+  return { pinBlock, pinKeySerialNumber };
 }
 
 /** Bytes of their own for every answer: whoever answers wipes them. */

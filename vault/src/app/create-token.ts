@@ -1,9 +1,9 @@
 /** A card becomes a token: examined, sealed, stored; its number is wiped whatever happens. */
 import { randomBytes } from "node:crypto";
-import type { AppError } from "@florin/kernel";
+import { type AppError, makeSecretBytes, Secret } from "@florin/kernel";
 import { type Batcher, createBatcher } from "@florin/runtime/batch";
 import type { Metrics } from "@florin/runtime/telemetry";
-import { type CardFacts, type CardInput, examineCard } from "../domain/card.ts";
+import { type CardFacts, type CardInput, type EncryptedPin, examineCard } from "../domain/card.ts";
 import type { PublishableKey } from "../domain/publishable-key.ts";
 import { bindingBytes, encodeCard } from "../domain/sealed-card.ts";
 import { type Mode, makeToken, tokenRandomBytes } from "../domain/token.ts";
@@ -34,7 +34,7 @@ type Order = Pick<StoredCard, "facts" | "usage" | "plannedExpiryMs" | "createdAt
 type Owner = Pick<PublishableKey, "merchantId" | "mode">;
 
 export interface TokenMaker {
-  /** Takes the card over: number and code are wiped when it settles. Rejects with AppError when a part is away; then there is no token. */
+  /** Takes the card over: number, code and PIN block are wiped when it settles. Rejects with AppError when a part is away; then there is no token. */
   create(key: Owner, card: CardInput, terms: TokenTerms): Promise<CreateTokenResult>;
   /** Waits for what is being stored. */
   close(): Promise<void>;
@@ -108,14 +108,26 @@ export function createTokenMaker(o: {
         const order = { facts, usage, plannedExpiryMs: plannedExpiryMs(terms, o.rules, nowMs), createdAtMs: nowMs };
         const stored = await sealAndStore(key, card, order);
         if (card.securityCode !== undefined) o.codes.keep(stored.token, card.securityCode);
+        if (card.pin !== undefined) keepPin(o.codes, stored.token, card.pin);
         created.add();
         const life = { createdAtMs: nowMs, expiresAtMs: expiresAtMs({ ...order, usedBy: undefined }, o.rules) };
         return { kind: "created", created: { token: stored.token, facts, mode: key.mode, usage, ...life } };
       } finally {
         card.number.wipe();
         card.securityCode?.wipe();
+        card.pin?.block.wipe();
       }
     },
     close: () => inserts.close(),
   };
+}
+
+/** Block and key serial number wait together, in one piece: without the other each is worth nothing. */
+function keepPin(codes: SecurityCodes, token: string, { block, keySerialNumber = new Uint8Array() }: EncryptedPin): void {
+  const bytes = makeSecretBytes(block.expose().length + keySerialNumber.length);
+  bytes.set(block.expose());
+  bytes.set(keySerialNumber, block.expose().length);
+  const whole = new Secret(bytes, "[PIN block]");
+  codes.keepPin(token, whole);
+  whole.wipe();
 }

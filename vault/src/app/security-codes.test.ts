@@ -45,3 +45,20 @@ test("closing forgets everything, and what is taken prints masked", () => {
   codes.close();
   expect(codes.size).toBe(0);
 });
+
+test("a PIN block is kept beside the code of its token, given out once, and forgotten with it", () => {
+  let nowMs = 0;
+  const codes = createSecurityCodes({ now: () => nowMs });
+  codes.keep("tok_a", code("123"));
+  codes.keepPin("tok_a", code("block"));
+  expect([text(codes.takePin("tok_a")), text(codes.take("tok_a"))]).toEqual(["block", "123"]);
+  expect([codes.takePin("tok_a"), codes.takePin("tok_b")]).toEqual([undefined, undefined]);
+  codes.keep("tok_a", code("123"));
+  codes.keepPin("tok_a", code("block"));
+  codes.forget("tok_a");
+  expect(codes.size).toBe(0);
+  codes.keepPin("tok_a", code("block"));
+  nowMs = 900_000;
+  expect(codes.takePin("tok_a")).toBeUndefined();
+  codes.close();
+});

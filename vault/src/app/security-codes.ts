@@ -1,7 +1,9 @@
 /**
- * Security codes between tokenization and the first authorization: in memory only, given out once.
+ * Security codes and PIN blocks between tokenization and the first authorization: in memory only, given out once.
  *
- * PCI DSS 3.3.1 and 3.3.2: never on disk, strongly encrypted while it waits, gone when it was used. Each code is sealed under a key that this
+ * A PIN block is encrypted already, by the device that took the PIN under a key of the processor's; here it is bytes that nobody looks into.
+ *
+ * PCI DSS 3.3.1 and 3.3.2 (3.3.1.3 for PIN blocks, encrypted or not): never on disk, strongly encrypted while it waits, gone when it was used. Each code is sealed under a key that this
  * process made at its start and that nobody else has, waits at most 15 minutes, and is wiped when it is given out, expires or is pushed
  * out by newer ones. So a restart forgets all codes, and a code is known only to the process that took the card: a payment without its
  * code is still a payment.
@@ -16,6 +18,8 @@ const algorithm = "aes-256-gcm";
 const nonceBytes = 12;
 const options = { authTagLength: 16 } as const;
 
+const kinds = { code: "[security code]", pin: "[PIN block]" } as const;
+type Kind = keyof typeof kinds;
 type SealedCode = { readonly bytes: Buffer; readonly tag: Buffer; readonly nonce: Buffer; readonly expiresAtMs: number };
 
 export interface SecurityCodes {
@@ -23,7 +27,10 @@ export interface SecurityCodes {
   keep(token: string, code: Secret): void;
   /** The code, once; undefined when there is none (any more). Synchronous, so two callers never get the same code. */
   take(token: string): Secret | undefined;
-  /** Wipes the code of a token that is no more. */
+  /** The same for a PIN block. */
+  keepPin(token: string, pin: Secret): void;
+  takePin(token: string): Secret | undefined;
+  /** Wipes what is kept for a token that is no more. */
   forget(token: string): void;
   readonly size: number;
   /** Wipes everything. */
@@ -38,45 +45,56 @@ export function createSecurityCodes(o: { now: () => number; codesMax?: number })
   const codes = new Map<string, SealedCode>();
   let sealCount = 0n;
 
-  const forget = (token: string, { bytes, tag }: SealedCode): void => {
+  const forget = (name: string, { bytes, tag }: SealedCode): void => {
     bytes.fill(0);
     tag.fill(0);
-    codes.delete(token);
+    codes.delete(name);
   };
+  const nameOf = (kind: Kind, token: string): string => `${kind} ${token}`;
   const sweep = (): void => {
     const nowMs = now();
-    for (const [token, code] of codes) {
+    for (const [name, code] of codes) {
       if (code.expiresAtMs > nowMs) return;
-      forget(token, code);
+      forget(name, code);
     }
   };
   const sweeper = setInterval(sweep, sweepPeriodMs).unref();
 
+  const keep = (kind: Kind, token: string, secret: Secret): void => {
+    const name = nameOf(kind, token);
+    const old = codes.get(name);
+    if (old !== undefined) forget(name, old);
+    const [oldest] = codes;
+    if (codes.size >= codesMax && oldest !== undefined) forget(...oldest);
+    // The key dies with this process, so a counter never repeats.
+    const nonce = Buffer.alloc(nonceBytes);
+    nonce.writeBigUInt64BE(++sealCount, nonceBytes - 8);
+    const cipher = createCipheriv(algorithm, key, nonce, options).setAAD(Buffer.from(name, "latin1"));
+    const bytes = cipher.update(secret.expose());
+    cipher.final();
+    codes.set(name, { bytes, tag: cipher.getAuthTag(), nonce, expiresAtMs: now() + lifeMs });
+  };
+  const take = (kind: Kind, token: string): Secret | undefined => {
+    const name = nameOf(kind, token);
+    const code = codes.get(name);
+    if (code === undefined) return undefined;
+    const isFresh = code.expiresAtMs > now();
+    const opened = isFresh ? openCode(key, { name, kind }, code) : undefined;
+    forget(name, code);
+    return opened;
+  };
+
   return {
-    keep(token, code) {
-      const old = codes.get(token);
-      if (old !== undefined) forget(token, old);
-      const [oldest] = codes;
-      if (codes.size >= codesMax && oldest !== undefined) forget(...oldest);
-      // The key dies with this process, so a counter never repeats.
-      const nonce = Buffer.alloc(nonceBytes);
-      nonce.writeBigUInt64BE(++sealCount, nonceBytes - 8);
-      const cipher = createCipheriv(algorithm, key, nonce, options).setAAD(Buffer.from(token, "latin1"));
-      const bytes = cipher.update(code.expose());
-      cipher.final();
-      codes.set(token, { bytes, tag: cipher.getAuthTag(), nonce, expiresAtMs: now() + lifeMs });
-    },
-    take(token) {
-      const code = codes.get(token);
-      if (code === undefined) return undefined;
-      const isFresh = code.expiresAtMs > now();
-      const opened = isFresh ? openCode(key, token, code) : undefined;
-      forget(token, code);
-      return opened;
-    },
+    keep: (token, code) => keep("code", token, code),
+    take: (token) => take("code", token),
+    keepPin: (token, pin) => keep("pin", token, pin),
+    takePin: (token) => take("pin", token),
     forget(token) {
-      const code = codes.get(token);
-      if (code !== undefined) forget(token, code);
+      for (const kind of Object.keys(kinds) as Kind[]) {
+        const name = nameOf(kind, token);
+        const code = codes.get(name);
+        if (code !== undefined) forget(name, code);
+      }
     },
     get size() {
       return codes.size;
@@ -88,9 +106,9 @@ export function createSecurityCodes(o: { now: () => number; codesMax?: number })
   };
 }
 
-function openCode(key: KeyObject, token: string, { bytes, tag, nonce }: SealedCode): Secret {
-  const decipher = createDecipheriv(algorithm, key, nonce, options).setAAD(Buffer.from(token, "latin1")).setAuthTag(tag);
+function openCode(key: KeyObject, { name, kind }: { name: string; kind: Kind }, { bytes, tag, nonce }: SealedCode): Secret {
+  const decipher = createDecipheriv(algorithm, key, nonce, options).setAAD(Buffer.from(name, "latin1")).setAuthTag(tag);
   const plain = decipher.update(bytes);
   decipher.final();
-  return new Secret(plain, "[security code]");
+  return new Secret(plain, kinds[kind]);
 }

@@ -10,6 +10,14 @@ import type { Mode } from "./token.ts";
 
 export type Funding = "credit" | "debit" | "prepaid" | "unknown";
 
+/** A PIN as the device that took it encrypted it, under a key that the processor has and nobody here: bytes to be passed on. */
+export type EncryptedPin = {
+  /** Eight bytes, ISO 9564-1 format 0, 1 or 3, encrypted. */
+  readonly block: Secret;
+  /** Ten bytes that tell the processor which key it was (ANSI X9.24); undefined where the key is agreed otherwise. */
+  readonly keySerialNumber: Uint8Array | undefined;
+};
+
 /** A card as its holder handed it in. Whoever holds it wipes it. */
 export type CardInput = {
   /** ASCII digits. */
@@ -18,6 +26,7 @@ export type CardInput = {
   readonly expYear: number;
   /** ASCII digits; undefined when none was given. */
   readonly securityCode: Secret | undefined;
+  readonly pin?: EncryptedPin | undefined;
   readonly name: string;
   readonly postalCode: string;
   readonly addressLine1: string;

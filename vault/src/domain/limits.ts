@@ -4,6 +4,8 @@ export const limits = {
   headerBytesMax: 8_192,
   numberLengthMin: 12,
   numberLengthMax: 19,
+  pinBlockBytes: 8,
+  keySerialNumberBytes: 10,
   nameLengthMax: 100,
   postalCodeLengthMax: 16,
   addressLine1LengthMax: 100,

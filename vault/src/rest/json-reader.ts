@@ -114,6 +114,25 @@ export class JsonReader {
     return digits;
   }
 
+  /** The same for `count` bytes as hexadecimal digits. */
+  secretHex(path: string, count: number): Uint8Array | undefined {
+    if (!this.#isStringNext()) throw this.#notA("hexadecimal digits in quotes", path);
+    const start = this.#at + 1;
+    const end = this.#stringEnd(start);
+    this.#at = end + 1;
+    if (end - start !== 2 * count) return undefined;
+    const bytes = makeSecretBytes(count);
+    for (let index = 0; index < count; index++) {
+      const [high, low] = [hexValue(this.#bytes[start + 2 * index]), hexValue(this.#bytes[start + 2 * index + 1])];
+      if (high === undefined || low === undefined) {
+        bytes.fill(0);
+        return undefined;
+      }
+      bytes[index] = high * 16 + low;
+    }
+    return bytes;
+  }
+
   /** Reads a string as text, escapes resolved. */
   #text(): string {
     this.#skipSpace();
@@ -175,6 +194,13 @@ export class JsonReader {
   #notA(kind: string, path: string): AppError {
     return this.#isValueNext() ? invalid("parameter_invalid", `${path} is ${kind}`, path) : malformed();
   }
+}
+
+function hexValue(byte = 0): number | undefined {
+  if (byte >= zero && byte <= nine) return byte - zero;
+  // Letters of both cases differ in one bit.
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x61 + 10 : undefined;
 }
 
 function isDigit(byte: number | undefined): boolean {

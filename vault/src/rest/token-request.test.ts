@@ -44,6 +44,39 @@ test("usage and time to live are read, and a token is reusable unless it is said
   expect(read(body(good, { usage: "reusable", expires_in: 3_600 })).terms).toEqual({ usage: "reusable", expiresInS: 3_600 });
 });
 
+describe("an encrypted PIN", () => {
+  const block = "0f1E2d3C4b5A6978";
+  const keySerialNumber = "FFFF9876543210E00008";
+  const pinIn = (pin: object) => read(body({ ...good, pin })).card.pin;
+
+  test("is read as bytes, with or without its key's serial number, and does not print", () => {
+    const pin = pinIn({ block, key_serial_number: keySerialNumber });
+    expect(Buffer.from(pin?.block.expose() ?? []).toString("hex")).toBe(block.toLowerCase());
+    expect(Buffer.from(pin?.keySerialNumber ?? []).toString("hex")).toBe(keySerialNumber.toLowerCase());
+    expect(JSON.stringify(pin?.block)).toBe('"[PIN block]"');
+    expect(pinIn({ block })?.keySerialNumber).toBeUndefined();
+    expect(read(body(good)).card.pin).toBeUndefined();
+  });
+
+  test.each<[string, object, string, string]>([
+    ["without a block", { key_serial_number: keySerialNumber }, "parameter_missing", "card.pin.block"],
+    ["of seven bytes", { block: block.slice(2) }, "parameter_invalid", "card.pin.block"],
+    ["of nine bytes", { block: `${block}00` }, "parameter_invalid", "card.pin.block"],
+    ["that is not hexadecimal", { block: `${block.slice(1)}g` }, "parameter_invalid", "card.pin.block"],
+    [
+      "with a serial number of nine bytes",
+      { block, key_serial_number: keySerialNumber.slice(2) },
+      "parameter_invalid",
+      "card.pin.key_serial_number",
+    ],
+    ["in clear", { block, pin: "1234" }, "parameter_unknown", "card.pin"],
+  ])("%s is refused, and not quoted", (_name, pin, code, param) => {
+    const fault = refusal(body({ ...good, pin }));
+    expect([fault.code, fault.param]).toEqual([code, param]);
+    expect(fault.message.toLowerCase()).not.toContain(block.toLowerCase().slice(2, 14));
+  });
+});
+
 describe("refused", () => {
   test.each<[string, string, string | undefined, string]>([
     ["an empty body", "invalid_json", undefined, ""],
@@ -76,7 +109,7 @@ describe("refused", () => {
     ["a month with an exponent", "parameter_invalid", "card.exp_month", `{"card":{"exp_month":1e1}}`],
     ["a month with a leading zero", "parameter_invalid", "card.exp_month", `{"card":{"exp_month":01}}`],
     ["an unknown field", "parameter_unknown", undefined, body(good, { amount: 1 })],
-    ["an unknown field of the card", "parameter_unknown", "card", body({ ...good, pin: "1234" })],
+    ["an unknown field of the card", "parameter_unknown", "card", body({ ...good, track2: "1234" })],
     ["an unknown field of billing", "parameter_unknown", "billing", body(good, { billing: { city: "Wien" } })],
     ["__proto__", "parameter_unknown", "card", `{"card":{"__proto__":{}}}`],
     ["a card number as the name of a field", "parameter_unknown", "card", body({ ...good, [number]: "x" })],

@@ -1,7 +1,7 @@
 /**
- * The body of `POST /v1/tokens`: `{card: {number, exp_month, exp_year, cvc?, name?}, billing?: {postal_code?, address_line1?}, usage?, expires_in?}`.
+ * The body of `POST /v1/tokens`: `{card: {number, exp_month, exp_year, cvc?, pin?: {block, key_serial_number?}, name?}, billing?: {postal_code?, address_line1?}, usage?, expires_in?}`.
  *
- * Number and code go from the body's bytes into Secrets. Whatever fails, what was read of them is wiped before the fault leaves.
+ * Number, code and PIN block go from the body's bytes into Secrets. Whatever fails, what was read of them is wiped before the fault leaves.
  */
 import { invalid, maskCardNumber, Secret } from "@florin/kernel";
 import { type CardInput, holdsCardNumber } from "../domain/card.ts";
@@ -15,6 +15,8 @@ const codeLengthMax = 4;
 type Draft = {
   number: Secret | undefined;
   securityCode: Secret | undefined;
+  pinBlock: Secret | undefined;
+  keySerialNumber: Uint8Array | undefined;
   expMonth: number;
   expYear: number;
   name: string;
@@ -34,6 +36,8 @@ export function readTokenRequest(bytes: Buffer): TokenRequest {
   const draft: Draft = {
     number: undefined,
     securityCode: undefined,
+    pinBlock: undefined,
+    keySerialNumber: undefined,
     expMonth: 0,
     expYear: 0,
     name: "",
@@ -47,12 +51,14 @@ export function readTokenRequest(bytes: Buffer): TokenRequest {
     const present = reader.object("", fieldsOfBody(draft));
     reader.end();
     if (!present.has("card")) throw missing("card");
-    const { number, usage, expiresInS, ...card } = draft;
+    const { number, usage, expiresInS, pinBlock, keySerialNumber, ...card } = draft;
     if (number === undefined) throw missing("card.number");
-    return { card: { ...card, number }, terms: { usage, expiresInS } };
+    const pin = pinBlock === undefined ? undefined : { block: pinBlock, keySerialNumber };
+    return { card: { ...card, number, pin }, terms: { usage, expiresInS } };
   } catch (thrown) {
     draft.number?.wipe();
     draft.securityCode?.wipe();
+    draft.pinBlock?.wipe();
     throw thrown;
   }
 }
@@ -101,6 +107,7 @@ function fieldsOfCard(draft: Draft): ReadonlyMap<string, ReadField> {
         draft.securityCode = new Secret(digits, "[security code]");
       },
     ],
+    ["pin", (reader, path) => requireFields(path, reader.object(path, fieldsOfPin(draft)), ["block"])],
     [
       "exp_month",
       (reader, path) => {
@@ -114,6 +121,28 @@ function fieldsOfCard(draft: Draft): ReadonlyMap<string, ReadField> {
       },
     ],
     ["name", textField(limits.nameLengthMax, (text) => (draft.name = text))],
+  ]);
+}
+
+function fieldsOfPin(draft: Draft): ReadonlyMap<string, ReadField> {
+  const hex = (reader: JsonReader, path: string, count: number): Uint8Array => {
+    const bytes = reader.secretHex(path, count);
+    if (bytes === undefined) throw invalid("parameter_invalid", `${path} is ${2 * count} hexadecimal digits`, path);
+    return bytes;
+  };
+  return new Map<string, ReadField>([
+    [
+      "block",
+      (reader, path) => {
+        draft.pinBlock = new Secret(hex(reader, path, limits.pinBlockBytes), "[PIN block]");
+      },
+    ],
+    [
+      "key_serial_number",
+      (reader, path) => {
+        draft.keySerialNumber = hex(reader, path, limits.keySerialNumberBytes);
+      },
+    ],
   ]);
 }
 

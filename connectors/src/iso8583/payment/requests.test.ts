@@ -8,7 +8,7 @@ import { makeDialect } from "../codec/dialect.ts";
 import { dialects } from "../codec/dialects.ts";
 import { encodeMessage } from "../codec/encode.ts";
 import { describeFault } from "../codec/fault.ts";
-import type { IsoMessage } from "../codec/message.ts";
+import { type IsoMessage, wipeMessage } from "../codec/message.ts";
 import { identityOf } from "./identity.ts";
 import { textInPrivateData, writePrivateData } from "./private-data.ts";
 import {
@@ -150,5 +150,46 @@ describe("subelements", () => {
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => textInPrivateData(new Secret(new Uint8Array(bytes)), "92").length <= 99),
     );
     for (const odd of ["92", "9299123", "92-1123", "92:0"]) expect(textInPrivateData(new Secret(Buffer.from(odd)), "92")).toBe("");
+  });
+});
+
+describe("a PIN block", () => {
+  const block = Buffer.from("0F1E2D3C4B5A6978", "hex");
+  const pin = (keySerialNumber: string) => ({ block: new Secret(Buffer.from(block), "[PIN block]"), keySerialNumber });
+  const decoded = (message: IsoMessage) => {
+    const dialect = makeDialect(dialects.find(({ name }) => name === "ascii-binary-1987") ?? required());
+    const bytes = Buffer.alloc(2_048);
+    const encoded = encodeMessage(dialect, message, bytes);
+    if (encoded.kind === "refused") throw new Error(describeFault(encoded.fault));
+    const read = decodeMessage(dialect, bytes.subarray(0, encoded.length));
+    if (read.kind === "refused") throw new Error(describeFault(read.fault));
+    return read.message.fields;
+  };
+  const required = (): never => {
+    throw new Error("the dialect is there");
+  };
+
+  test("goes on as it came, with its key's serial number, and the entry mode says that there was a PIN", () => {
+    const message = authorizeMessage(profile, command, card({ pin: pin("FFFF9876543210E00008") }));
+    const fields = decoded(message);
+    const [got, data] = [fields.get(52), fields.get(48)];
+    expect(got instanceof Secret && Buffer.from(got.expose()).equals(block)).toBe(true);
+    expect(data instanceof Secret && textInPrivateData(data, "93")).toBe("FFFF9876543210E00008");
+    expect(fields.get(22)).toBe("811");
+  });
+
+  test("without a serial number has none, and a card without one is as before", () => {
+    const data = decoded(authorizeMessage(profile, command, card({ pin: pin("") }))).get(48);
+    expect(data instanceof Secret && textInPrivateData(data, "93")).toBe("");
+    const plain = decoded(authorizeMessage(profile, command, card()));
+    expect([plain.has(52), plain.get(22)]).toEqual([false, "812"]);
+  });
+
+  test("is wiped with its message, and prints as nothing of it", () => {
+    const message = authorizeMessage(profile, command, card({ pin: pin("") }));
+    const held = message.fields.get(52) as Secret;
+    expect(String(held)).toBe("[PIN block]");
+    wipeMessage(message);
+    expect(held.expose().every((byte) => byte === 0)).toBe(true);
   });
 });

@@ -6,7 +6,8 @@
  * names it by DE 90 (type, trace number, time, institutions) and our reference: no card is opened for it.
  *
  * DE 48 carries our reference (01), for later operations the one that they are about (02), with an authorization and a reversal the payment (03), with
- * a reversal the authorization (04), and with a card: security code (92), postal code (11) and street (12) for the address check.
+ * a reversal the authorization (04), and with a card: security code (92), postal code (11) and street (12) for the address check. A PIN goes as it came,
+ * encrypted, in DE 52; which key it was stands in DE 48 (93).
  */
 import { assert, currencies, isCurrency, type Secret } from "@florin/kernel";
 import type { AuthorizeCommand, CaptureCommand, Card, RefundCommand, ReverseCommand, VoidCommand } from "../../contract/connector.ts";
@@ -33,6 +34,8 @@ export type PaymentProfile = {
 
 const purchase = "000000";
 const refundOfPurchase = "200000";
+/** Third digit of DE 22: where the card was read a PIN could be entered. */
+const pinEntered = "1";
 const postalCodeMax = 9;
 const streetMax = 20;
 
@@ -42,6 +45,7 @@ export function authorizeMessage(profile: PaymentProfile, command: AuthorizeComm
   fields.set(2, card.number).set(14, `${String(card.expYear).slice(-2)}${month}`);
   fields.set(18, profile.merchantCategory).set(22, profile.entryMode).set(25, profile.conditionCode).set(43, profile.acceptorName);
   fields.set(42, profile.acceptorIdOf(command.merchantId)).set(48, authorizeData(command, card));
+  if (card.pin !== undefined) fields.set(52, card.pin.block).set(22, `${profile.entryMode.slice(0, 2)}${pinEntered}`);
   return { mti: command.capture ? "0200" : "0100", fields };
 }
 
@@ -55,6 +59,7 @@ function authorizeData({ reference, paymentId }: AuthorizeCommand, card: Card): 
   if (postalCode !== "") elements.push({ tag: "11", value: postalCode });
   if (street !== "") elements.push({ tag: "12", value: street });
   if (card.securityCode !== undefined) elements.push({ tag: "92", value: card.securityCode });
+  if (card.pin !== undefined && card.pin.keySerialNumber !== "") elements.push({ tag: "93", value: card.pin.keySerialNumber });
   return writePrivateData(elements);
 }
 
