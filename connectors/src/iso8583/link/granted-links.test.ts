@@ -44,7 +44,7 @@ describe("links that are granted", () => {
     grant(150);
     await expect.poll(() => started.phases.at(-1), { interval: 5 }).toBe("0 idle");
     expect(codesOf(host)).toEqual(["0800 001", "0800 002"]);
-    expect(host.sockets.size).toBe(0);
+    await expect.poll(() => host.sockets.size, { interval: 5 }).toBe(0);
     expect(await started.links.exchange(request(), soon())).toEqual({ kind: "not_sent", cause: "not_connected" });
     grant(60_000);
     await isUp(started);

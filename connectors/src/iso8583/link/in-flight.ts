@@ -29,10 +29,11 @@ export type Trace = {
 
 /** The trace of a request, from its own fields. `echoed`: fields that this processor repeats in its replies. */
 export function traceOf(message: IsoMessage, echoed: readonly number[]): Trace {
-  const echoes = echoed.flatMap((field) => {
+  const echoes: (readonly [number, string])[] = [];
+  for (const field of echoed) {
     const text = textIn(message, field);
-    return text === "" ? [] : [[field, text] as const];
-  });
+    if (text !== "") echoes.push([field, text]);
+  }
   return { messageClass: message.mti.charAt(1), stan: textIn(message, stanField), terminal: textIn(message, terminalField), echoes };
 }
 
@@ -49,23 +50,32 @@ export type InFlightOptions = {
   readonly inFlightMax: number;
   /** How long a request is remembered after its end, ms. */
   readonly rememberedMs: number;
+  /** Of those without an answer; of answered ones the latest 2,048 at most. */
   readonly rememberedMax: number;
 };
 
 type Entry<Request> = { readonly trace: Trace; readonly request: Request; readonly deadlineMs: number };
-type Past<Request> = { readonly trace: Trace; readonly request: Request; readonly wasAnswered: boolean; readonly untilMs: number };
+/** `request` only while a late reply may come: what was answered is let go, with all that it holds. */
+type Past<Request> = { readonly trace: Trace; unanswered: { readonly request: Request } | undefined; readonly untilMs: number };
+
+/** Of answered requests. */
+const answeredMax = 2_048;
 
 export class InFlight<Request> {
   readonly #options: InFlightOptions;
   /** By class and number; nearly always one entry. */
   readonly #entries = new Map<string, Entry<Request>[]>();
   #size = 0;
-  /** Oldest first. */
-  readonly #past = new Map<string, Past<Request>[]>();
-  readonly #pastOrder = new Set<Past<Request>>();
+  /** Requests that nobody waits for any more: their replies may come late. */
+  readonly #overdue: Memory<Past<Request>>;
+  /** Requests that were answered: another reply is a duplicate. Copies come soon or never, and what lives shortly costs nothing. */
+  readonly #answered: Memory<Past<Request>>;
 
   constructor(options: InFlightOptions) {
     this.#options = options;
+    const { rememberedMax, rememberedMs } = options;
+    this.#overdue = new Memory(rememberedMax, rememberedMs);
+    this.#answered = new Memory(Math.min(rememberedMax, answeredMax), rememberedMs);
   }
 
   get size(): number {
@@ -90,24 +100,21 @@ export class InFlight<Request> {
     const entry = fitting(this.#entries.get(key), message);
     if (entry !== undefined) {
       this.#remove(entry);
-      this.#remember(entry, true, nowMs);
+      this.#remember(this.#answered, { trace: entry.trace, unanswered: undefined }, nowMs);
       return { kind: "answer", request: entry.request };
     }
-    const past = fitting(this.#past.get(key), message);
-    if (past === undefined) return { kind: "stray" };
-    if (past.wasAnswered) return { kind: "duplicate" };
+    const past = this.#overdue.find(key, message) ?? this.#answered.find(key, message);
+    if (past === undefined || past.untilMs <= nowMs) return { kind: "stray" };
+    const { unanswered } = past;
+    if (unanswered === undefined) return { kind: "duplicate" };
     // The next copy of a late reply is a duplicate.
-    this.#forget(past);
-    this.#remember(past, true, nowMs);
-    return { kind: "late", request: past.request };
+    past.unanswered = undefined;
+    return { kind: "late", request: unanswered.request };
   }
 
   /** Ends what is past its deadline, and forgets what was remembered for long enough. */
   expire(nowMs: number): readonly Request[] {
-    for (const oldest of this.#pastOrder) {
-      if (oldest.untilMs > nowMs) break;
-      this.#forget(oldest);
-    }
+    for (const memory of [this.#overdue, this.#answered]) memory.expire(nowMs);
     return this.#end((entry) => entry.deadlineMs <= nowMs, nowMs);
   }
 
@@ -126,7 +133,7 @@ export class InFlight<Request> {
     const over = [...this.#entries.values()].flat().filter(isOver);
     for (const entry of over) {
       this.#remove(entry);
-      this.#remember(entry, false, nowMs);
+      this.#remember(this.#overdue, { trace: entry.trace, unanswered: { request: entry.request } }, nowMs);
     }
     return over.map(({ request }) => request);
   }
@@ -136,21 +143,53 @@ export class InFlight<Request> {
     this.#size -= 1;
   }
 
-  #remember({ trace, request }: { readonly trace: Trace; readonly request: Request }, wasAnswered: boolean, nowMs: number): void {
-    const oldest = this.#pastOrder.values().next().value;
-    if (oldest !== undefined && this.#pastOrder.size >= this.#options.rememberedMax) this.#forget(oldest);
-    const past = { trace, request, wasAnswered, untilMs: nowMs + this.#options.rememberedMs };
-    const key = keyOf(trace);
-    const same = this.#past.get(key);
-    if (same === undefined) this.#past.set(key, [past]);
-    else same.push(past);
-    this.#pastOrder.add(past);
+  #remember(memory: Memory<Past<Request>>, past: Omit<Past<Request>, "untilMs">, nowMs: number): void {
+    memory.add({ ...past, untilMs: nowMs + this.#options.rememberedMs }, nowMs);
+  }
+}
+
+/** The latest requests, in two halves: the younger is written, the older only read, and forgetting is letting go of it. */
+class Memory<One extends { readonly trace: Trace }> {
+  readonly #halfMax: number;
+  readonly #halfMs: number;
+  #young = new Map<string, One[]>();
+  #old = new Map<string, One[]>();
+  #youngCount = 0;
+  #youngSinceMs = Number.NEGATIVE_INFINITY;
+
+  constructor(countMax: number, rememberedMs: number) {
+    this.#halfMax = Math.max(1, countMax >> 1);
+    this.#halfMs = rememberedMs;
   }
 
-  #forget(past: Past<Request>): void {
-    removeFrom(this.#past, past);
-    this.#pastOrder.delete(past);
+  add(one: One, nowMs: number): void {
+    if (this.#youngCount >= this.#halfMax) this.#letGo(nowMs);
+    addTo(this.#young, one);
+    this.#youngCount += 1;
   }
+
+  find(key: string, message: IsoMessage): One | undefined {
+    return fitting(this.#young.get(key), message) ?? fitting(this.#old.get(key), message);
+  }
+
+  /** Whatever is older than both halves are meant to reach back. */
+  expire(nowMs: number): void {
+    if (nowMs - this.#youngSinceMs >= this.#halfMs) this.#letGo(nowMs);
+  }
+
+  #letGo(nowMs: number): void {
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#youngCount = 0;
+    this.#youngSinceMs = nowMs;
+  }
+}
+
+function addTo<One extends { readonly trace: Trace }>(map: Map<string, One[]>, one: One): void {
+  const key = keyOf(one.trace);
+  const same = map.get(key);
+  if (same === undefined) map.set(key, [one]);
+  else same.push(one);
 }
 
 function keyOf({ messageClass, stan }: Trace): string {
@@ -159,23 +198,33 @@ function keyOf({ messageClass, stan }: Trace): string {
 
 function removeFrom<One extends { readonly trace: Trace }>(map: Map<string, One[]>, one: One): void {
   const key = keyOf(one.trace);
-  const rest = (map.get(key) ?? []).filter((other) => other !== one);
-  if (rest.length === 0) map.delete(key);
-  else map.set(key, rest);
+  const same = map.get(key) ?? [];
+  const index = same.indexOf(one);
+  if (index < 0) return;
+  if (same.length === 1) map.delete(key);
+  else same.splice(index, 1);
 }
 
 /** The one that `message` replies to; undefined when none fits, or two do. */
 function fitting<One extends { readonly trace: Trace }>(candidates: readonly One[] | undefined, message: IsoMessage): One | undefined {
   if (candidates === undefined) return undefined;
   const terminal = textIn(message, terminalField);
-  const fits = candidates.filter(({ trace }) => {
-    if (terminal !== "" && trace.terminal !== "" && trace.terminal !== terminal) return false;
-    return trace.echoes.every(([field, sent]) => {
-      const text = textIn(message, field);
-      return text === "" || text === sent;
-    });
-  });
-  return fits.length === 1 ? fits[0] : undefined;
+  let only: One | undefined;
+  for (const candidate of candidates) {
+    if (!fits(candidate.trace, terminal, message)) continue;
+    if (only !== undefined) return undefined;
+    only = candidate;
+  }
+  return only;
+}
+
+function fits(trace: Trace, terminal: string, message: IsoMessage): boolean {
+  if (terminal !== "" && trace.terminal !== "" && trace.terminal !== terminal) return false;
+  for (const [field, sent] of trace.echoes) {
+    const text = textIn(message, field);
+    if (text !== "" && text !== sent) return false;
+  }
+  return true;
 }
 
 function textIn({ fields }: IsoMessage, field: number): string {

@@ -14,7 +14,7 @@ import type { Timing } from "@florin/runtime/timing";
 import { giveBack, takeBuffer } from "../../http1/request-buffer.ts";
 import { decodeMessage } from "../codec/decode.ts";
 import type { Dialect } from "../codec/dialect.ts";
-import { encodeMessage } from "../codec/encode.ts";
+import { type Encoded, encodeMessage } from "../codec/encode.ts";
 import { describeFault } from "../codec/fault.ts";
 import { type IsoMessage, wipeMessage } from "../codec/message.ts";
 import { type Framing, headerBytes, writeHeader } from "../framing/framing.ts";
@@ -142,9 +142,9 @@ class Links implements ProcessorLinks {
       return new Lane({
         ...{ address, framing, messageBytesMax, settings, mayWrite, random },
         ...(framing.length === "none" ? { measure: measureWith(profile.dialect) } : {}),
-        monotonicMs: () => timing.monotonicMs(),
-        onMessage: (lane, bytes) => void this.#onMessage(lane, bytes),
-        onNetworkRequest: (lane, request) => void this.#sendNetwork(lane, request, undefined, this.#nowMs() + settings.networkTimeoutMs),
+        timing,
+        onMessage: (lane, bytes) => this.#onMessage(lane, bytes),
+        onNetworkRequest: (lane, request) => this.#sendNetwork(lane, request, undefined, this.#nowMs() + settings.networkTimeoutMs),
         onLost: (lane, cause) => this.#onLost(lane, cause),
         onPhase: (_lane, phase) => this.#onPhase(index, phase),
       });
@@ -166,24 +166,24 @@ class Links implements ProcessorLinks {
     if (deadlineMs <= this.#nowMs()) return refuse(message, "deadline_exceeded");
     return new Promise((resolve, reject) => {
       this.#payments += 1;
-      const settle = (answer: LinkAnswer) => {
-        this.#ended();
-        resolve(answer);
-      };
-      const fail = (bug: unknown) => {
-        this.#ended();
-        reject(bug);
-      };
       const trace = traceOf(message, this.#options.profile.echoed);
-      const request: Request = { trace, settle, fail, network: undefined, lane: undefined, isSent: false, isSettled: false };
-      void this.#place({ message, request, deadlineMs });
+      const request: Request = {
+        trace,
+        settle: resolve,
+        fail: reject,
+        network: undefined,
+        lane: undefined,
+        isSent: false,
+        isSettled: false,
+      };
+      this.#place({ message, request, deadlineMs });
     });
   }
 
   echo(deadlineAtMs: number): Promise<LinkAnswer> {
     const lane = this.#laneForNext();
     if (lane === undefined) return Promise.resolve({ kind: "not_sent", cause: "not_connected" });
-    return new Promise((resolve) => void this.#sendNetwork(lane, "echo", resolve, this.#deadlineOf(deadlineAtMs)));
+    return new Promise((resolve) => this.#sendNetwork(lane, "echo", resolve, this.#deadlineOf(deadlineAtMs)));
   }
 
   async close(): Promise<void> {
@@ -212,28 +212,37 @@ class Links implements ProcessorLinks {
     if (this.#payments === 0) for (const quiet of this.#whenQuiet.splice(0)) quiet();
   }
 
-  /** The link that is up and keeps back least. */
+  /** A link that writes in this turn anyway, else the one that keeps back least. */
   #laneForNext(): Lane | undefined {
     if (!this.#isTaking) return undefined;
-    const up = this.#lanes.filter((lane) => lane.phase === "up");
-    return up.toSorted((a, b) => a.backlogBytes - b.backlogBytes)[Math.floor(this.#options.random() * countOfLeast(up))];
+    const company = this.#lanes.find((lane) => lane.hasCompany && lane.phase === "up");
+    if (company !== undefined) return company;
+    let best: Lane | undefined;
+    // From a link by chance on, so that equals share.
+    const start = Math.floor(this.#options.random() * this.#lanes.length);
+    for (let step = 0; step < this.#lanes.length; step++) {
+      const lane = this.#lanes[(start + step) % this.#lanes.length] as Lane;
+      if (lane.phase === "up" && (best === undefined || lane.backlogBytes < best.backlogBytes)) best = lane;
+    }
+    return best;
   }
 
   /** Sends it, lets it wait for its number, or refuses it. */
-  async #place(waiting: Waiting): Promise<void> {
-    const { message, request, deadlineMs } = waiting;
+  #place(waiting: Waiting): void {
     const lane = this.#laneForNext();
-    if (lane === undefined) return this.#refuse(waiting, "not_connected");
-    if (lane.backlogBytes > this.#options.backlogBytesMax) return this.#refuse(waiting, "overloaded");
+    if (lane === undefined) this.#refuse(waiting, "not_connected");
+    else if (lane.backlogBytes > this.#options.backlogBytesMax) this.#refuse(waiting, "overloaded");
+    else this.#admit(lane, waiting);
+  }
+
+  #admit(lane: Lane, waiting: Waiting): void {
+    const { message, request, deadlineMs } = waiting;
     const added = this.#requests.add(request.trace, request, deadlineMs);
-    if (added === "full") return this.#refuse(waiting, "overloaded");
-    if (added === "clash") {
-      if (this.#waiting.length >= this.#options.waitingMax) return this.#refuse(waiting, "overloaded");
-      this.#waiting.push(waiting);
-      return;
-    }
-    request.lane = lane;
-    await this.#send(lane, message, request);
+    if (added === "added") {
+      request.lane = lane;
+      this.#send(lane, message, request);
+    } else if (added === "clash" && this.#waiting.length < this.#options.waitingMax) this.#waiting.push(waiting);
+    else this.#refuse(waiting, "overloaded");
   }
 
   #refuse({ message, request }: Waiting, cause: "not_connected" | "overloaded" | "deadline_exceeded"): void {
@@ -245,7 +254,8 @@ class Links implements ProcessorLinks {
   #end(request: Request, answer: LinkAnswer): void {
     if (request.isSettled) return;
     request.isSettled = true;
-    if (request.network !== undefined) this.#ownNumbers.delete(request.trace.stan);
+    if (request.network === undefined) this.#ended();
+    else this.#ownNumbers.delete(request.trace.stan);
     request.settle?.(answer);
     this.#wake(request.trace);
   }
@@ -257,29 +267,56 @@ class Links implements ProcessorLinks {
     );
     if (index < 0) return;
     const [next] = this.#waiting.splice(index, 1);
-    if (next !== undefined) void this.#place(next);
+    if (next !== undefined) this.#place(next);
   }
 
-  async #send(lane: Lane, message: IsoMessage, request: Request): Promise<void> {
-    const { framing } = this.#options.profile;
+  #send(lane: Lane, message: IsoMessage, request: Request): void {
+    const { framing, dialect } = this.#options.profile;
     const buffer = takeBuffer(bufferBytes);
-    const at = headerBytes(framing);
-    let length = 0;
-    try {
-      length = await this.#encode(message, buffer.subarray(at));
-      writeHeader(framing, length, buffer);
-    } catch (thrown) {
-      giveBack(buffer, buffer.length);
-      this.#requests.withdraw(request.trace);
-      if (!request.isSettled) request.fail(thrown);
-      request.isSettled = true;
+    const target = buffer.subarray(headerBytes(framing));
+    // Who needs no code need not wait for one.
+    if (this.#isSealed(message)) {
+      void this.#sendSealed({ lane, message, request, buffer, target });
       return;
-    } finally {
-      wipeMessage(message);
     }
-    const used = at + length;
+    const encoded = encodeMessage(dialect, message, target);
+    wipeMessage(message);
+    if (encoded.kind === "encoded") this.#hand(lane, buffer, encoded.length, request);
+    else this.#giveUp(buffer, request, new Error(describeFault(encoded.fault)));
+  }
+
+  async #sendSealed(o: { lane: Lane; message: IsoMessage; request: Request; buffer: Buffer; target: Uint8Array }): Promise<void> {
+    let length: number;
+    try {
+      length = await this.#encode(o.message, o.target);
+    } catch (thrown) {
+      return this.#giveUp(o.buffer, o.request, thrown);
+    } finally {
+      wipeMessage(o.message);
+    }
+    this.#hand(o.lane, o.buffer, length, o.request);
+  }
+
+  /** A message that cannot be made is a bug of whoever asked for it. */
+  #giveUp(buffer: Buffer, request: Request, bug: unknown): void {
+    giveBack(buffer, buffer.length);
+    this.#requests.withdraw(request.trace);
+    if (request.isSettled) return;
+    request.isSettled = true;
+    if (request.network === undefined) this.#ended();
+    request.fail(bug);
+  }
+
+  /** `length`: of the message in `buffer`, after the room for its header. */
+  #hand(lane: Lane, buffer: Buffer, length: number, request: Request): void {
+    const { framing } = this.#options.profile;
+    writeHeader(framing, length, buffer);
+    const used = headerBytes(framing) + length;
     // While the code was made the deadline may have passed, or the link may be gone.
-    if (request.isSettled) return giveBack(buffer, used);
+    if (request.isSettled) {
+      giveBack(buffer, used);
+      return;
+    }
     request.isSent = lane.write(buffer.subarray(0, used), () => giveBack(buffer, used));
     if (request.isSent) return;
     giveBack(buffer, used);
@@ -287,15 +324,17 @@ class Links implements ProcessorLinks {
     this.#end(request, { kind: "not_sent", cause: "not_connected" });
   }
 
-  async #encode(message: IsoMessage, target: Uint8Array): Promise<number> {
-    const { dialect, mac } = this.#options.profile;
-    const isSealed = mac?.classes.includes(message.mti.charAt(1)) === true;
-    const encoded = isSealed ? await encodeSealed(dialect, mac.makeMac, message, target) : encodeMessage(dialect, message, target);
-    assert(encoded.kind === "encoded", encoded.kind === "refused" ? describeFault(encoded.fault) : "");
-    return encoded.length;
+  #isSealed({ mti }: IsoMessage): boolean {
+    return this.#options.profile.mac?.classes.includes(mti.charAt(1)) === true;
   }
 
-  async #sendNetwork(lane: Lane, network: NetworkRequest, settle: Request["settle"], deadlineMs: number): Promise<void> {
+  async #encode(message: IsoMessage, target: Uint8Array): Promise<number> {
+    const { dialect, mac } = this.#options.profile;
+    const isSealed = mac !== undefined && this.#isSealed(message);
+    return lengthOf(isSealed ? await encodeSealed(dialect, mac.makeMac, message, target) : encodeMessage(dialect, message, target));
+  }
+
+  #sendNetwork(lane: Lane, network: NetworkRequest, settle: Request["settle"], deadlineMs: number): void {
     const { profile, wallMs } = this.#options;
     const stan = this.#numbers.next((number) => this.#ownNumbers.has(number));
     assert(stan !== undefined, "fewer messages about links are under way than there are numbers");
@@ -306,13 +345,16 @@ class Links implements ProcessorLinks {
     };
     const request: Request = { trace, settle, fail, network, lane, isSent: false, isSettled: false };
     // No room for an echo: whatever is under way shows that the link lives, or runs into its own deadline.
-    if (this.#requests.add(trace, request, deadlineMs) !== "added") return this.#end(request, { kind: "not_sent", cause: "overloaded" });
+    if (this.#requests.add(trace, request, deadlineMs) !== "added") {
+      this.#end(request, { kind: "not_sent", cause: "overloaded" });
+      return;
+    }
     this.#ownNumbers.add(stan);
-    await this.#send(lane, message, request);
+    this.#send(lane, message, request);
   }
 
-  async #onMessage(lane: Lane, bytes: Uint8Array): Promise<void> {
-    const { dialect, mac, network } = this.#options.profile;
+  #onMessage(lane: Lane, bytes: Uint8Array): void {
+    const { dialect } = this.#options.profile;
     const decoded = decodeMessage(dialect, bytes);
     if (decoded.kind === "refused") {
       this.#notice("garbled");
@@ -321,26 +363,43 @@ class Links implements ProcessorLinks {
       return;
     }
     const { message } = decoded;
-    if (mac?.classes.includes(message.mti.charAt(1)) === true) {
-      // A copy: these bytes are overwritten as soon as we wait.
-      const own = Buffer.allocUnsafeSlow(bytes.length);
-      own.set(bytes);
-      const check = await checkMac(dialect, mac.makeMac, own, message);
-      own.fill(0);
-      if (check !== "right") {
-        this.#notice("mac_wrong");
-        wipeMessage(message);
-        if (isReply(message)) this.#answer(message, { kind: "unknown", cause: "mac_mismatch" });
-        return;
-      }
+    if (!this.#isSealed(message)) {
+      this.#heard(lane, message);
+      return;
     }
+    // A copy: these bytes are overwritten as soon as we wait.
+    const own = takeBuffer(bufferBytes);
+    own.set(bytes);
+    void this.#checked(lane, message, { buffer: own, length: bytes.length });
+  }
+
+  async #checked(lane: Lane, message: IsoMessage, { buffer, length }: { readonly buffer: Buffer; readonly length: number }): Promise<void> {
+    const { dialect, mac } = this.#options.profile;
+    assert(mac !== undefined, "a message that is checked has a code");
+    const check = await checkMac(dialect, mac.makeMac, buffer.subarray(0, length), message);
+    giveBack(buffer, length);
+    if (check === "right") return this.#heard(lane, message);
+    this.#notice("mac_wrong");
+    wipeMessage(message);
+    if (isReply(message)) this.#answer(message, { kind: "unknown", cause: "mac_mismatch" });
+  }
+
+  #heard(lane: Lane, message: IsoMessage): void {
+    const { network } = this.#options.profile;
     lane.handle({ kind: "heard" });
-    if (isReply(message)) return this.#answer(message, { kind: "answered", message });
+    if (isReply(message)) {
+      this.#answer(message, { kind: "answered", message });
+      return;
+    }
     const asked = askedByProcessor(network, message);
     wipeMessage(message);
-    if (asked === undefined) return this.#notice("unasked");
-    await this.#reply(lane, networkReply(network, message));
-    if (asked === "sign_off") lane.handle({ kind: "dismissed" });
+    if (asked === undefined) {
+      this.#notice("unasked");
+      return;
+    }
+    void this.#reply(lane, networkReply(network, message)).then(() => {
+      if (asked === "sign_off") lane.handle({ kind: "dismissed" });
+    });
   }
 
   /** Hands `answer` to the request that `message` replies to. */
@@ -406,15 +465,14 @@ class Links implements ProcessorLinks {
   }
 }
 
+function lengthOf(encoded: Encoded): number {
+  assert(encoded.kind === "encoded", encoded.kind === "refused" ? describeFault(encoded.fault) : "");
+  return encoded.length;
+}
+
 function refuse(message: IsoMessage, cause: "closing" | "deadline_exceeded"): Promise<LinkAnswer> {
   wipeMessage(message);
   return Promise.resolve({ kind: "not_sent", cause });
-}
-
-/** How many of these keep back as little as the least. */
-function countOfLeast(lanes: readonly Lane[]): number {
-  const least = Math.min(...lanes.map((lane) => lane.backlogBytes));
-  return lanes.filter((lane) => lane.backlogBytes === least).length;
 }
 
 /** Where no length stands before a message: it ends where its last field does. */

@@ -9,7 +9,7 @@ import { assert, type Secret } from "@florin/kernel";
 import type { Dialect } from "../codec/dialect.ts";
 import { type Encoded, encodeMessage } from "../codec/encode.ts";
 import type { FieldValue, IsoMessage } from "../codec/message.ts";
-import { computeMac, type MacAlgorithm } from "./algorithms.ts";
+import { createMac, type MacAlgorithm } from "./algorithms.ts";
 
 /** The code of these bytes, at least `macBytes`. They must not be kept, and do not change until it is there. */
 export type MakeMac = (sealed: Uint8Array) => Promise<Uint8Array>;
@@ -17,7 +17,8 @@ export type MakeMac = (sealed: Uint8Array) => Promise<Uint8Array>;
 export const macBytes = 8;
 
 export function softwareMac(algorithm: MacAlgorithm, key: Secret): MakeMac {
-  return async (sealed) => computeMac(algorithm, key, sealed);
+  const compute = createMac(algorithm, key);
+  return async (sealed) => compute(sealed);
 }
 
 /** The number of a message's MAC field. */
