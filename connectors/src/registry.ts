@@ -4,6 +4,7 @@ import type { ConnectorsConfig } from "./config.ts";
 import type { Connector } from "./contract/connector.ts";
 import type { LinkNotice } from "./iso8583/link/processor-links.ts";
 import { createSimiso } from "./simiso/simiso.ts";
+import { createSimlater } from "./simlater/simlater.ts";
 import { createSimpay } from "./simpay/simpay.ts";
 
 /** A connector, or undefined where it is not configured. */
@@ -11,7 +12,7 @@ type MakeConnector = (config: ConnectorsConfig, onLinkNotice: OnLinkNotice) => C
 /** What happens on a live link beside answers. */
 export type OnLinkNotice = (connector: string, notice: LinkNotice) => void;
 
-const makers: readonly MakeConnector[] = [simiso, simpay];
+const makers: readonly MakeConnector[] = [simiso, simlater, simpay];
 
 export type Registry = ReadonlyMap<string, Connector>;
 
@@ -36,6 +37,20 @@ function simiso(config: ConnectorsConfig, onLinkNotice: OnLinkNotice): Connector
     macKey: required(config.simisoMacKey, "FLORIN_SIMISO_MAC_KEY"),
     inFlightMax: config.simisoInFlightMax,
     onNotice: (notice) => onLinkNotice("simiso", notice),
+  });
+}
+
+function simlater(config: ConnectorsConfig): Connector | undefined {
+  if (config.simlaterUrl === "") return undefined;
+  return createSimlater({
+    url: new URL(config.simlaterUrl),
+    apiKey: required(config.simlaterApiKey, "FLORIN_SIMLATER_API_KEY"),
+    callbackKeys: new Map([[config.simlaterCallbackKeyId, required(config.simlaterCallbackKey, "FLORIN_SIMLATER_CALLBACK_KEY")]]),
+    callbackToleranceMs: config.callbackToleranceS * 1_000,
+    askAfterMs: config.simlaterAskAfterMs,
+    connectionsMax: config.simlaterConnectionsMax,
+    waitingMax: config.simlaterWaitingMax,
+    connectTimeoutMs: config.simlaterConnectTimeoutMs,
   });
 }
 

@@ -9,6 +9,7 @@ import { freePort, temporaryFolder } from "@florin/runtime/testing";
 import { loadTls, makeCertificates } from "@florin/runtime/tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createOperations } from "../src/app/operations.ts";
+import { createNews } from "../src/callbacks/news.ts";
 import { createCardOpener } from "../src/clients/vault.ts";
 import type { Connector } from "../src/contract/connector.ts";
 import { registryOf } from "../src/registry.ts";
@@ -56,7 +57,7 @@ beforeAll(async () => {
     host: "127.0.0.1",
     port: 0,
     tls,
-    services: [createConnectorService(operations)],
+    services: [createConnectorService(operations, createNews(16))],
     policy: callerPolicy,
     allowInsecure: false,
     logger,

@@ -71,7 +71,7 @@ async function serve(certificates: string): Promise<void> {
   const tls = loadTls(certificates, "vault");
   const unused = async () => ({});
   const others = { capture: unused, void: unused, refund: unused, reverse: unused, query: unused, ping: unused, listConnectors: unused };
-  const implementation = implement(ConnectorService, { authorize: async () => answer, ...others });
+  const implementation = implement(ConnectorService, { authorize: async () => answer, watchNews: async function* () {}, ...others });
   const echo = {
     kind: "unary",
     name: echoPath.slice(1),

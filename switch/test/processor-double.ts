@@ -87,6 +87,8 @@ export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Pr
       return booked === undefined ? { found: false } : { found: true, outcome: booked.outcome };
     },
     ping: async () => ({ isUp: true, roundTripUs: 1 }),
+    // It never calls back.
+    async *watchNews() {},
     listConnectors: async () => ({
       connectors: connectorNames.map((name) => ({ name, capabilities: processor.abilities })),
     }),

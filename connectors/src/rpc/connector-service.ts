@@ -2,10 +2,11 @@
 import { ConnectorService } from "@florin/gen/connectors/v1/connectors";
 import { implement, type ServiceImplementation } from "@florin/runtime/rpc";
 import type { Operations } from "../app/operations.ts";
+import type { News } from "../callbacks/news.ts";
 import { connectorToWire, outcomeToWire, queryAnswerToWire } from "./outcome-mapping.ts";
 import { checkReference, toAuthorizeCommand, toCaptureCommand, toRefundCommand, toReverseCommand, toVoidCommand } from "./requests.ts";
 
-export function createConnectorService(operations: Operations): ServiceImplementation {
+export function createConnectorService(operations: Operations, news: Pick<News, "follow">): ServiceImplementation {
   return implement(ConnectorService, {
     async authorize(request, context) {
       const outcome = await operations.authorize(request.connector, toAuthorizeCommand(request), request.token, context);
@@ -30,6 +31,9 @@ export function createConnectorService(operations: Operations): ServiceImplement
     async ping(request, context) {
       const answer = await operations.ping(request.connector, context);
       return answer.kind === "up" ? { isUp: true, roundTripUs: answer.roundTripUs } : { isUp: false };
+    },
+    async *watchNews(_request, { signal }) {
+      for await (const items of news.follow(signal)) yield { items: items.map(({ connector, reference }) => ({ connector, reference })) };
     },
     async listConnectors() {
       return { connectors: operations.list().map(connectorToWire) };
