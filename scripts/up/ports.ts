@@ -10,6 +10,7 @@ export const portDistances = {
   vault: 1,
   simulator: 2,
   shop: 3,
+  callbacks: 4,
   switchGrpc: 10,
   connectorsGrpc: 11,
   vaultGrpc: 12,

@@ -15,6 +15,8 @@ export type StackSecrets = {
   readonly apiKeyPepper: string;
   readonly keyEncryptionKey: string;
   readonly simpayApiKey: string;
+  readonly simlaterApiKey: string;
+  readonly simlaterCallbackKey: string;
   readonly redisPassword: string;
   readonly databasePasswords: Readonly<Record<DatabaseName, { readonly owner: string; readonly app: string }>>;
   /** The test merchant of each PostgreSQL that this stack has run on: its own, and those of DATABASE_URL. */
@@ -35,6 +37,7 @@ export function loadSecrets(directory: string): StackSecrets {
     apiKeyPepper: sandboxKey(),
     keyEncryptionKey: sandboxKey(),
     simpayApiKey: `simpay_${sandboxPassword()}`,
+    ...drawSimlater(),
     redisPassword: sandboxPassword(),
     databasePasswords: passwords as StackSecrets["databasePasswords"],
     merchants: [],
@@ -43,10 +46,15 @@ export function loadSecrets(directory: string): StackSecrets {
   return secrets;
 }
 
+/** Nothing that is kept hangs on these: a stack that is older than they are draws them at each start. */
+function drawSimlater(): Pick<StackSecrets, "simlaterApiKey" | "simlaterCallbackKey"> {
+  return { simlaterApiKey: `simlater_${sandboxPassword()}`, simlaterCallbackKey: sandboxKey() };
+}
+
 /** New keys in the place of a damaged file would make the data unreadable for good. */
 function readSecrets(file: string): StackSecrets {
   try {
-    return { merchants: [], ...(JSON.parse(readFileSync(file, "utf8")) as Omit<StackSecrets, "merchants">) };
+    return { merchants: [], ...drawSimlater(), ...(JSON.parse(readFileSync(file, "utf8")) as Omit<StackSecrets, "merchants">) };
   } catch {
     // Not the error itself: it quotes what it could not read.
     throw new Error(`${file} cannot be read: mend it, or start over with --fresh`);
