@@ -31,6 +31,7 @@ test("every connector that can be registered has its name's conformance test", a
 });
 
 test("what is not configured is not there", () => {
-  const { FLORIN_SIMPAY_URL: _url, FLORIN_SIMISO_ADDRESS: _address, FLORIN_SIMLATER_URL: _later, ...without } = everything;
+  const isPlace = (name: string) => /_(URL|ADDRESS)$/.test(name) && name !== "FLORIN_VAULT_ADDRESS";
+  const without = Object.fromEntries(Object.entries(everything).filter(([name]) => !isPlace(name)));
   expect(createRegistry(loadConfig(connectorsConfig, without), () => undefined).size).toBe(0);
 });
