@@ -104,5 +104,6 @@ async function receiveCallbacks(
     eventsRememberedMax,
     onUnawaited: (item) => o.news.publish(item),
     onResult: (connector, result) => o.telemetry.metrics.count("connectors_callbacks_total", { connector, result }),
+    onFault: (err) => logger.error({ err }, "a callback could not be handled"),
   });
 }

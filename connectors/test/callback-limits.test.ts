@@ -10,6 +10,7 @@ afterEach(() => receiver?.close());
 
 async function receive(reading: (body: string) => CallbackReading, limits: { refusedPerSecondMax: number; eventsRememberedMax: number }) {
   const results: CallbackResult[] = [];
+  const faults: unknown[] = [];
   const base = createSimlater({
     url: new URL("http://127.0.0.1:1"),
     apiKey: new Secret(Buffer.from("k")),
@@ -29,10 +30,11 @@ async function receive(reading: (body: string) => CallbackReading, limits: { ref
     requestTimeoutMs: 1_000,
     onUnawaited: () => undefined,
     onResult: (_connector, result) => results.push(result),
+    onFault: (thrown) => faults.push(thrown),
     ...limits,
   });
   const url = `http://127.0.0.1:${receiver.port}/callbacks/simlater`;
-  return { results, post: async (body: string) => (await fetch(url, { method: "POST", body })).status };
+  return { results, faults, post: async (body: string) => (await fetch(url, { method: "POST", body })).status };
 }
 
 const event = (eventId: string): CallbackReading => ({ kind: "event", eventId, reference: "att_1", take: () => true });
@@ -51,4 +53,20 @@ test("events are remembered up to a bound, the latest ones", async () => {
   const { post, results } = await receive(event, { refusedPerSecondMax: 100, eventsRememberedMax: 3 });
   for (const id of ["a", "b", "c", "a", "d", "c", "a"]) expect(await post(id)).toBe(200);
   expect(results).toEqual(["taken", "taken", "taken", "repeated", "taken", "repeated", "taken"]);
+});
+
+test("many signed callbacks at once never look like an attack", async () => {
+  const { post } = await receive(event, { refusedPerSecondMax: 2, eventsRememberedMax: 1_000 });
+  const answers = await Promise.all(Array.from({ length: 100 }, (_, number) => post(`e${number}`)));
+  expect(new Set(answers)).toEqual(new Set([200]));
+});
+
+test("a bug is told, and not answered as if the event had been handled", async () => {
+  const bug = new Error("a bug");
+  const limits = { refusedPerSecondMax: 100, eventsRememberedMax: 10 };
+  const { post, faults } = await receive(() => {
+    throw bug;
+  }, limits);
+  await expect(post("x")).rejects.toThrow();
+  expect(faults).toEqual([bug]);
 });

@@ -205,6 +205,8 @@ describe("the receiver", () => {
     const attempts: readonly Record<string, string>[] = [
       signed(body, { key: "00".repeat(32) }),
       signed(body, { keyId: "simlater-0" }),
+      signed(body, { keyId: "simlater-0", key: "00".repeat(32) }),
+      signed(body, { keyId: "", key: "" }),
       signed(body, { over: body.replace("10.00", "99.00") }),
       signed(body, { time: String(nowS() - 301) }),
       signed(body, { time: String(nowS() + 301) }),

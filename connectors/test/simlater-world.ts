@@ -76,6 +76,9 @@ export async function startSimlaterWorld(askAfterMs: number): Promise<SimlaterWo
         news.publish(item);
       },
       onResult: (_connector, result) => results.push(result),
+      onFault: (thrown) => {
+        throw thrown;
+      },
     });
   let connector = connectTo(simulator.url);
   let receiver = await receive(connector);

@@ -28,6 +28,8 @@ export type ReceiverOptions = {
   readonly eventsRememberedMax: number;
   readonly onUnawaited: (item: { readonly connector: string; readonly reference: string }) => void;
   readonly onResult: (connector: string, result: CallbackResult) => void;
+  /** A bug: the processor is not answered and sends the event again. */
+  readonly onFault: (thrown: unknown) => void;
 };
 
 export type Receiver = { readonly port: number /** Answers what is in flight, then closes. */; close(): Promise<void> };
@@ -69,19 +71,23 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
         return;
       }
       const address = networkOf(request.socket.remoteAddress ?? "");
-      receive(options, {
-        connector,
-        request,
-        handled,
-        mayBeRefused: () => buckets.take(address) === 0,
-        isRight: () => buckets.giveBack(address),
-      }).then(
+      const isRefusedTooOften = () => {
+        const waitMs = buckets.take(address);
+        if (waitMs === 0) buckets.giveBack(address);
+        return waitMs > 0;
+      };
+      receive(options, { connector, request, handled, isRefusedTooOften }).then(
         (result) => {
+          // Counted when it is refused, so that many signed ones at once never look like an attack.
+          if (statuses[result] >= 400) buckets.take(address);
           options.onResult(connector.name, result);
           end(request, response, statuses[result]);
         },
-        // The sender is gone, or too slow: there is nobody to answer.
-        () => response.destroy(),
+        (thrown: unknown) => {
+          // The sender is gone, or was too slow: there is nobody to answer. Anything else is a bug of ours, and comes again.
+          if (request.complete) options.onFault(thrown);
+          response.destroy();
+        },
       );
     },
   );
@@ -109,18 +115,16 @@ type Incoming = {
   readonly connector: Connector;
   readonly request: IncomingMessage;
   readonly handled: RecentEvents;
-  readonly mayBeRefused: () => boolean;
-  readonly isRight: () => void;
+  readonly isRefusedTooOften: () => boolean;
 };
 
 async function receive(options: ReceiverOptions, incoming: Incoming): Promise<CallbackResult> {
   const { connector, request, handled } = incoming;
-  if (!incoming.mayBeRefused()) return "too_many";
+  if (incoming.isRefusedTooOften()) return "too_many";
   const body = await readBody(request, options.bodySizeBytesMax);
   if (body === undefined) return "too_large";
   const reading = connector.readCallback?.({ headers: singleHeaders(request), body, nowMs: Date.now() });
   if (reading === undefined || reading.kind === "refused") return reading?.why ?? "malformed";
-  incoming.isRight();
   const { eventId, reference, take } = reading;
   if (!handled.add(`${connector.name} ${eventId}`)) return "repeated";
   if (take()) return "taken";

@@ -4,7 +4,7 @@
  * The time is under the signature, so a callback that somebody kept cannot be played again later; within the tolerance the event's id tells
  * repetitions. A wrong signature takes the same time whatever is wrong with it, and a key that nobody has is a wrong signature.
  */
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Secret } from "@florin/kernel";
 
 export type Signed = {
@@ -20,8 +20,8 @@ export type SignatureCheck = (signed: Signed, nowMs: number) => "right" | "signa
 
 const timePattern = /^\d{1,12}$/;
 const hmacBytes = 32;
-/** In place of a key that nobody has: the work is the same. */
-const nobodysKey = Buffer.alloc(hmacBytes);
+/** In place of a key that is not there: the work is the same, and nobody can sign with it. */
+const nobodysKey = randomBytes(hmacBytes);
 
 /** `keys` by their names; several while one is being replaced. */
 export function createSignatureCheck(o: { readonly keys: ReadonlyMap<string, Secret>; readonly toleranceMs: number }): SignatureCheck {
