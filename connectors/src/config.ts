@@ -128,6 +128,17 @@ export const connectorsConfig = defineConfig("connectors", {
     bytes: 32,
     optional: true,
   }),
+  simlaterCallbackKeyIdPrevious: text({
+    env: "FLORIN_SIMLATER_CALLBACK_KEY_ID_PREVIOUS",
+    help: "name of the key that the one above replaces",
+    default: "simlater-0",
+  }),
+  simlaterCallbackKeyPrevious: secretHex({
+    env: "FLORIN_SIMLATER_CALLBACK_KEY_PREVIOUS",
+    help: "the key that is being replaced: callbacks that it signs are believed too; empty: none",
+    bytes: 32,
+    optional: true,
+  }),
   simlaterAskAfterMs: integer({
     env: "FLORIN_SIMLATER_ASK_AFTER_MS",
     help: "silence after which simlater is asked what became of an order; the pauses double",

@@ -1,5 +1,5 @@
 /** All connectors of this process, one line each. */
-import { assert, required } from "@florin/kernel";
+import { assert, required, type Secret } from "@florin/kernel";
 import type { ConnectorsConfig } from "./config.ts";
 import type { Connector } from "./contract/connector.ts";
 import type { LinkNotice } from "./iso8583/link/processor-links.ts";
@@ -45,13 +45,21 @@ function simlater(config: ConnectorsConfig): Connector | undefined {
   return createSimlater({
     url: new URL(config.simlaterUrl),
     apiKey: required(config.simlaterApiKey, "FLORIN_SIMLATER_API_KEY"),
-    callbackKeys: new Map([[config.simlaterCallbackKeyId, required(config.simlaterCallbackKey, "FLORIN_SIMLATER_CALLBACK_KEY")]]),
+    callbackKeys: simlaterKeys(config),
     callbackToleranceMs: config.callbackToleranceS * 1_000,
     askAfterMs: config.simlaterAskAfterMs,
     connectionsMax: config.simlaterConnectionsMax,
     waitingMax: config.simlaterWaitingMax,
     connectTimeoutMs: config.simlaterConnectTimeoutMs,
   });
+}
+
+function simlaterKeys(config: ConnectorsConfig): ReadonlyMap<string, Secret> {
+  const keys = new Map([[config.simlaterCallbackKeyId, required(config.simlaterCallbackKey, "FLORIN_SIMLATER_CALLBACK_KEY")]]);
+  const { simlaterCallbackKeyIdPrevious: id, simlaterCallbackKeyPrevious: previous } = config;
+  if (previous === undefined) return keys;
+  assert(!keys.has(id), "the key that is replaced has a name of its own");
+  return keys.set(id, previous);
 }
 
 function simpay(config: ConnectorsConfig): Connector | undefined {

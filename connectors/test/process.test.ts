@@ -21,6 +21,7 @@ let connectors: ChildProcess;
 let grpcPort: number;
 let callbackPort: number;
 const callbackKey = randomBytes(32);
+const previousKey = randomBytes(32);
 let adminUrl: string;
 let certificates: string;
 
@@ -46,6 +47,7 @@ beforeAll(async () => {
       FLORIN_SIMLATER_URL: simulator.url,
       FLORIN_SIMLATER_API_KEY: "simlater_test",
       FLORIN_SIMLATER_CALLBACK_KEY: callbackKey.toString("hex"),
+      FLORIN_SIMLATER_CALLBACK_KEY_PREVIOUS: previousKey.toString("hex"),
       FLORIN_CALLBACK_PORT: String(callbackPort),
       FLORIN_LOG_LEVEL: "error",
       FLORIN_DIE_WITH_PARENT: "1",
@@ -73,17 +75,21 @@ test("it is ready once the vault is connected, and shows each processor's link",
 });
 
 test("callbacks have a port of their own, and are counted by what became of them", async () => {
-  const body = JSON.stringify({ eventId: "e1", report: reportOf(newId("attempt")) });
-  const time = String(Math.floor(Date.now() / 1_000));
-  const signature = createHmac("sha256", callbackKey).update(`${time}.${body}`).digest("hex");
-  const post = async (headers: Record<string, string>) =>
-    (await fetch(`http://127.0.0.1:${callbackPort}/callbacks/simlater`, { method: "POST", headers, body })).status;
-  expect(await post({})).toBe(401);
-  for (let times = 0; times < 2; times++)
-    expect(await post({ "x-later-key": "simlater-1", "x-later-time": time, "x-later-signature": signature })).toBe(200);
+  const post = async (eventId: string, keyId: string, key: Buffer) => {
+    const body = JSON.stringify({ eventId, report: reportOf(newId("attempt")) });
+    const time = String(Math.floor(Date.now() / 1_000));
+    const signature = createHmac("sha256", key).update(`${time}.${body}`).digest("hex");
+    const headers = { "x-later-key": keyId, "x-later-time": time, "x-later-signature": signature };
+    return (await fetch(`http://127.0.0.1:${callbackPort}/callbacks/simlater`, { method: "POST", headers, body })).status;
+  };
+  expect(await post("e1", "simlater-1", randomBytes(32))).toBe(401);
+  expect(await post("e1", "simlater-1", callbackKey)).toBe(200);
+  // While the processor goes over from one key to the next, both are believed, each under its name.
+  expect(await post("e1", "simlater-0", previousKey)).toBe(200);
+  expect(await post("e2", "simlater-0", callbackKey)).toBe(401);
   const metrics = await (await fetch(`${adminUrl}/metrics`)).text();
-  for (const result of ["signature_wrong", "unawaited", "repeated"])
-    expect(metrics).toMatch(new RegExp(`connectors_callbacks_total\\{connector="simlater",result="${result}"\\} 1\\b`));
+  for (const [result, count] of Object.entries({ signature_wrong: 2, unawaited: 1, repeated: 1 }))
+    expect(metrics).toMatch(new RegExp(`connectors_callbacks_total\\{connector="simlater",result="${result}"\\} ${count}\\b`));
 });
 
 function reportOf(orderRef: string) {
