@@ -33,6 +33,7 @@ const commands = {
   gen: "scripts/gen.ts",
   docs: "scripts/docs.ts",
   bench: "loadtest/src/bench.ts",
+  "new:connector": "scripts/new-connector.ts",
   report: "scripts/report.ts",
   vault: "vault/src/keys.ts",
   scan: "detector/src/scan.ts",

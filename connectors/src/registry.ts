@@ -1,10 +1,11 @@
 /** All connectors of this process, one line each. */
-import { assert, required } from "@florin/kernel";
+import { assert, required, type Secret } from "@florin/kernel";
 import type { ConnectorsConfig } from "./config.ts";
 import type { Connector } from "./contract/connector.ts";
 import type { LinkNotice } from "./iso8583/link/processor-links.ts";
 import type { OnTotals } from "./iso8583/payment/totals-round.ts";
 import { createSimiso } from "./simiso/simiso.ts";
+import { createSimlater } from "./simlater/simlater.ts";
 import { createSimpay } from "./simpay/simpay.ts";
 
 /** A connector, or undefined where it is not configured. */
@@ -16,7 +17,7 @@ export type RegistryEvents = {
   readonly onTotals: (connector: string, result: Parameters<OnTotals>[0]) => void;
 };
 
-const makers: readonly MakeConnector[] = [simiso, simpay];
+const makers: readonly MakeConnector[] = [simiso, simlater, simpay];
 
 export type Registry = ReadonlyMap<string, Connector>;
 
@@ -49,6 +50,28 @@ function simiso(config: ConnectorsConfig, { onLinkNotice, onTotals }: RegistryEv
     onTotals: (result) => onTotals("simiso", result),
     onNotice: (notice) => onLinkNotice("simiso", notice),
   });
+}
+
+function simlater(config: ConnectorsConfig): Connector | undefined {
+  if (config.simlaterUrl === "") return undefined;
+  return createSimlater({
+    url: new URL(config.simlaterUrl),
+    apiKey: required(config.simlaterApiKey, "FLORIN_SIMLATER_API_KEY"),
+    callbackKeys: simlaterKeys(config),
+    callbackToleranceMs: config.callbackToleranceS * 1_000,
+    askAfterMs: config.simlaterAskAfterMs,
+    connectionsMax: config.simlaterConnectionsMax,
+    waitingMax: config.simlaterWaitingMax,
+    connectTimeoutMs: config.simlaterConnectTimeoutMs,
+  });
+}
+
+function simlaterKeys(config: ConnectorsConfig): ReadonlyMap<string, Secret> {
+  const keys = new Map([[config.simlaterCallbackKeyId, required(config.simlaterCallbackKey, "FLORIN_SIMLATER_CALLBACK_KEY")]]);
+  const { simlaterCallbackKeyIdPrevious: id, simlaterCallbackKeyPrevious: previous } = config;
+  if (previous === undefined) return keys;
+  assert(!keys.has(id), "the key that is replaced has a name of its own");
+  return keys.set(id, previous);
 }
 
 function simpay(config: ConnectorsConfig): Connector | undefined {

@@ -10,6 +10,7 @@ import { loadTls, makeCertificates } from "@florin/runtime/tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLinkGrants } from "../src/app/link-grants.ts";
 import { createOperations } from "../src/app/operations.ts";
+import { createNews } from "../src/callbacks/news.ts";
 import { createCardOpener } from "../src/clients/vault.ts";
 import type { Connector } from "../src/contract/connector.ts";
 import { registryOf } from "../src/registry.ts";
@@ -25,6 +26,7 @@ const newId = (kind: Parameters<typeof makeId>[0]) => makeId(kind, Date.now(), r
 const merchantId = newId("merchant");
 const options = { timeoutMs: 5_000 };
 
+const news = createNews(16);
 let isVaultFailing = false;
 let simulator: SimulatorProcess;
 let telemetry: Telemetry;
@@ -65,7 +67,7 @@ beforeAll(async () => {
     host: "127.0.0.1",
     port: 0,
     tls,
-    services: [createConnectorService(operations, grants)],
+    services: [createConnectorService({ operations, grants, news })],
     policy: callerPolicy,
     allowInsecure: false,
     logger,
@@ -195,6 +197,24 @@ describe("the other operations", () => {
     await expect(edge.ping({ connector: "simpay" }, options)).rejects.toMatchObject({ code: "caller_not_allowed" });
     await edge.close();
   });
+});
+
+test("the switch follows what processors call back about; tools do not", async () => {
+  const item = { connector: "simpay", reference: newId("attempt") };
+  news.publish(item);
+  const ending = new AbortController();
+  const heard: string[] = [];
+  const later = { connector: "simpay", reference: newId("refund") };
+  for await (const { items } of connectors.watchNews({}, { signal: ending.signal })) {
+    heard.push(...items.map(({ reference }) => reference));
+    if (heard.length === 1) news.publish(later);
+    if (heard.length === 2) break;
+  }
+  expect(heard).toEqual([item.reference, later.reference]);
+  const client = connectUnary(ConnectorService, { address, tls: loadTls(certificates, "client"), logger });
+  const following = client.watchNews({}, { signal: ending.signal })[Symbol.asyncIterator]();
+  await expect(following.next()).rejects.toMatchObject({ code: "caller_not_allowed" });
+  await client.close();
 });
 
 test("requests are counted by outcome", async () => {

@@ -42,9 +42,10 @@ connectorConformance("simpay", async () => {
   };
 });
 
-test("every fault that the simulator can make is in the suite", async () => {
+test("every fault that the simulator can make is in the suite; those of callbacks have tests of their own", async () => {
   const simulator = await startSimulator();
   const { faults } = await simulator.call("GET", "/admin/faults");
   await simulator.stop();
-  expect(Object.keys(faults as object).toSorted()).toEqual(conformanceFaults.toSorted());
+  const ofAnswers = Object.keys(faults as object).filter((fault) => !fault.startsWith("callback_"));
+  expect(ofAnswers.toSorted()).toEqual(conformanceFaults.toSorted());
 });

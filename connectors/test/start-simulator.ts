@@ -10,6 +10,7 @@ const root = new URL("../../", import.meta.url).pathname;
 const startTimeoutMs = 20_000;
 
 export const simpayApiKey = "simpay_test";
+export const simlaterApiKey = "simlater_test";
 export const refundDelayMs = 60;
 
 export type SimulatorProcess = {
@@ -20,7 +21,11 @@ export type SimulatorProcess = {
 };
 
 export async function startSimulator(
-  options: { latency?: string; iso8583?: { port: number; macKeyHex: string } } = {},
+  options: {
+    latency?: string;
+    iso8583?: { port: number; macKeyHex: string };
+    simlater?: { callbackUrl: string; callbackKeyHex: string };
+  } = {},
 ): Promise<SimulatorProcess> {
   const server = await testPostgres();
   const { ownerUrl, appUrl } = await createServiceDatabase({
@@ -43,6 +48,13 @@ export async function startSimulator(
       : {
           FLORIN_SIMULATOR_ISO8583_PORT: String(options.iso8583.port),
           FLORIN_SIMULATOR_ISO8583_MAC_KEY: options.iso8583.macKeyHex,
+        }),
+    ...(options.simlater === undefined
+      ? {}
+      : {
+          FLORIN_SIMLATER_API_KEY: simlaterApiKey,
+          FLORIN_SIMLATER_CALLBACK_KEY: options.simlater.callbackKeyHex,
+          FLORIN_SIMULATOR_CALLBACK_URL: options.simlater.callbackUrl,
         }),
     FLORIN_LOG_LEVEL: "warn",
     FLORIN_DIE_WITH_PARENT: "1",

@@ -20,6 +20,7 @@ export const declineReasons = {
   issuer_unavailable: later("The issuer could not be reached."),
   authentication_required: later("The issuer asks for authentication of the payer."),
   incorrect_cvc: later("The security code is wrong."),
+  incorrect_pin: later("The PIN is wrong, or was wrong too often."),
   incorrect_number: never("The card number is wrong."),
   expired_card: never("The card has expired."),
   card_not_supported: never("The card does not support this kind of payment."),

@@ -74,7 +74,7 @@ async function serve(certificates: string): Promise<void> {
     ...{ capture: unused, void: unused, refund: unused, reverse: unused, query: unused, ping: unused },
     ...{ listConnectors: unused, grantLinks: unused },
   };
-  const implementation = implement(ConnectorService, { authorize: async () => answer, ...others });
+  const implementation = implement(ConnectorService, { authorize: async () => answer, watchNews: async function* () {}, ...others });
   const echo = {
     kind: "unary",
     name: echoPath.slice(1),

@@ -43,13 +43,17 @@ beforeAll(async () => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const database = ["FLORIN_DATABASE_URL"];
+const simlater = ["FLORIN_SIMLATER_API_KEY", "FLORIN_SIMLATER_CALLBACK_KEY"];
 const refused: readonly (readonly [ServiceName, readonly string[]])[] = [
   ["edge", [...database, "FLORIN_TLS_DIR", "FLORIN_API_KEY_PEPPER"]],
   ["switch", [...database, "FLORIN_TLS_DIR", "FLORIN_REDIS_URL", "FLORIN_NATS_URL"]],
-  ["connectors", ["FLORIN_TLS_DIR", "FLORIN_SIMPAY_API_KEY", "FLORIN_SIMPAY_URL", "FLORIN_SIMISO_MAC_KEY"]],
+  [
+    "connectors",
+    ["FLORIN_TLS_DIR", "FLORIN_SIMPAY_API_KEY", "FLORIN_SIMPAY_URL", "FLORIN_SIMISO_MAC_KEY", "FLORIN_SIMLATER_URL", ...simlater],
+  ],
   ["vault", [...database, "FLORIN_TLS_DIR", "FLORIN_API_KEY_PEPPER", "FLORIN_KEK", "FLORIN_HSM"]],
   ["ledger", [...database, "FLORIN_TLS_DIR", "FLORIN_NATS_URL"]],
-  ["simulator", [...database, "FLORIN_SIMPAY_API_KEY", "FLORIN_SIMULATOR_ISO8583_MAC_KEY"]],
+  ["simulator", [...database, "FLORIN_SIMPAY_API_KEY", "FLORIN_SIMULATOR_ISO8583_MAC_KEY", ...simlater]],
 ];
 
 test.each(refused)("%s does not start in production with what up gives it, and says so of %j", async (name, variables) => {
@@ -100,6 +104,8 @@ function leakedInto(text: string): readonly string[] {
     ["pepper", secrets.apiKeyPepper],
     ["kek", secrets.keyEncryptionKey],
     ["simpay", secrets.simpayApiKey],
+    ["simlater", secrets.simlaterApiKey],
+    ["callbacks", secrets.simlaterCallbackKey],
     ["redis", secrets.redisPassword],
     ...passwords,
   ] as const;

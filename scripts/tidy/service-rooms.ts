@@ -36,12 +36,22 @@ export const serviceRooms: Readonly<Record<string, Readonly<Record<string, Room>
       packages: true,
       instead: "a transport knows bytes and connections, no payments",
     },
+    // Processors that answer later: who waits, who may speak, what nobody waited for.
+    callbacks: {
+      own: ["contract"],
+      kernel: true,
+      runtime: true,
+      gen: false,
+      packages: true,
+      instead: "callbacks knows references and outcomes; what a processor's words mean is its connector's affair",
+    },
+    simlater: { ...connector, own: [...connector.own, "callbacks"] },
     simpay: connector,
     simiso: { ...connector, own: [...connector.own, "iso8583"] },
     // Codec, framing, link and multiplexer have one room: they speak of the same messages.
     iso8583: connector,
     "registry.ts": {
-      own: ["contract", "type:config.ts", "type:iso8583", "simiso", "simpay"],
+      own: ["contract", "type:config.ts", "type:iso8583", "simiso", "simlater", "simpay"],
       kernel: true,
       runtime: true,
       gen: false,
@@ -50,7 +60,7 @@ export const serviceRooms: Readonly<Record<string, Readonly<Record<string, Room>
     },
     app: also("app", "contract", "registry.ts"),
     clients: also("clients", "contract"),
-    rpc: also("rpc", "contract"),
+    rpc: also("rpc", "contract", "type:callbacks"),
     workers: also("workers", "registry.ts"),
   },
   switch: {

@@ -17,6 +17,8 @@ export type StackSecrets = {
   readonly simpayApiKey: string;
   /** Both keys of the retail MAC between simiso and the simulator's host. */
   readonly simisoMacKey: string;
+  readonly simlaterApiKey: string;
+  readonly simlaterCallbackKey: string;
   readonly redisPassword: string;
   readonly databasePasswords: Readonly<Record<DatabaseName, { readonly owner: string; readonly app: string }>>;
   /** The test merchant of each PostgreSQL that this stack has run on: its own, and those of DATABASE_URL. */
@@ -40,6 +42,7 @@ export function loadSecrets(directory: string): StackSecrets {
     keyEncryptionKey: sandboxKey(),
     simpayApiKey: `simpay_${sandboxPassword()}`,
     simisoMacKey: sandboxMacKey(),
+    ...drawSimlater(),
     redisPassword: sandboxPassword(),
     databasePasswords: passwords as StackSecrets["databasePasswords"],
     merchants: [],
@@ -57,10 +60,15 @@ function withLaterSecrets(directory: string, secrets: Omit<StackSecrets, "simiso
   return completed;
 }
 
+/** Nothing that is kept hangs on these: a stack that is older than they are draws them at each start. */
+function drawSimlater(): Pick<StackSecrets, "simlaterApiKey" | "simlaterCallbackKey"> {
+  return { simlaterApiKey: `simlater_${sandboxPassword()}`, simlaterCallbackKey: sandboxKey() };
+}
+
 /** New keys in the place of a damaged file would make the data unreadable for good. */
 function readSecrets(file: string): Omit<StackSecrets, "simisoMacKey"> & Partial<StackSecrets> {
   try {
-    return { merchants: [], ...(JSON.parse(readFileSync(file, "utf8")) as Omit<StackSecrets, "merchants" | "simisoMacKey">) };
+    return { merchants: [], ...drawSimlater(), ...(JSON.parse(readFileSync(file, "utf8")) as Omit<StackSecrets, "merchants" | "simisoMacKey">) };
   } catch {
     // Not the error itself: it quotes what it could not read.
     throw new Error(`${file} cannot be read: mend it, or start over with --fresh`);

@@ -55,6 +55,7 @@ export function describeServices(stack: Stack): readonly Service[] {
   const switchAddress = { FLORIN_SWITCH_ADDRESS: at(ports.switchGrpc) };
   const vaultAddress = { FLORIN_VAULT_ADDRESS: at(ports.vaultGrpc) };
   const latency = stack.options.simulatorLatency;
+  const simlater = { FLORIN_SIMLATER_API_KEY: secrets.simlaterApiKey, FLORIN_SIMLATER_CALLBACK_KEY: secrets.simlaterCallbackKey };
   return [
     service("simulator", "simulator", ports.simulatorAdmin, {
       FLORIN_HTTP_PORT: String(ports.simulator),
@@ -62,6 +63,8 @@ export function describeServices(stack: Stack): readonly Service[] {
       FLORIN_SIMPAY_API_KEY: secrets.simpayApiKey,
       FLORIN_SIMULATOR_ISO8583_PORT: String(ports.simulatorIso8583),
       FLORIN_SIMULATOR_ISO8583_MAC_KEY: secrets.simisoMacKey,
+      FLORIN_SIMULATOR_CALLBACK_URL: `http://127.0.0.1:${ports.callbacks}/callbacks/simlater`,
+      ...simlater,
       ...(latency === undefined ? {} : { FLORIN_SIMULATOR_LATENCY: latency }),
     }),
     service("vault", "vault", ports.vaultAdmin, {
@@ -78,6 +81,9 @@ export function describeServices(stack: Stack): readonly Service[] {
       FLORIN_SIMPAY_API_KEY: secrets.simpayApiKey,
       FLORIN_SIMISO_ADDRESS: `tcp://127.0.0.1:${ports.simulatorIso8583}`,
       FLORIN_SIMISO_MAC_KEY: secrets.simisoMacKey,
+      FLORIN_SIMLATER_URL: `http://127.0.0.1:${ports.simulator}`,
+      FLORIN_CALLBACK_PORT: String(ports.callbacks),
+      ...simlater,
       ...vaultAddress,
     }),
     service("switch", "switch", ports.switchAdmin, {

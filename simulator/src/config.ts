@@ -70,6 +70,36 @@ export const simulatorConfig = defineConfig("simulator", {
     bytes: 16,
     optional: true,
   }),
+  simlaterApiKey: secretText({
+    env: "FLORIN_SIMLATER_API_KEY",
+    help: "key that callers of the acquirer that answers later must send; empty: there is no such acquirer",
+    optional: true,
+  }),
+  simlaterCallbackUrl: url({
+    env: "FLORIN_SIMULATOR_CALLBACK_URL",
+    help: "where the acquirer that answers later calls back; required with its key",
+    protocols: ["http", "https"],
+    default: "",
+  }),
+  simlaterCallbackKeyId: text({
+    env: "FLORIN_SIMLATER_CALLBACK_KEY_ID",
+    help: "name of the key that callbacks are signed with",
+    default: "simlater-1",
+  }),
+  simlaterCallbackKey: secretHex({
+    env: "FLORIN_SIMLATER_CALLBACK_KEY",
+    help: "key of the callbacks' HMAC-SHA256; required with the acquirer's key",
+    bytes: 32,
+    optional: true,
+  }),
+  simlaterCallbackDelayMs: integer({
+    env: "FLORIN_SIMULATOR_CALLBACK_DELAY_MS",
+    help: "time from an order to its callback",
+    unit: "ms",
+    min: 0,
+    max: 60_000,
+    default: 20,
+  }),
   otlpUrl: url({ env: "FLORIN_OTLP_URL", help: "collector of traces; empty: no export", protocols: ["http", "https"], default: "" }),
   traceRatio: ratio({ env: "FLORIN_TRACE_RATIO", help: "share of requests that is traced", default: 0 }),
 });

@@ -3,11 +3,11 @@ import { forgetSecrets, loadConfig } from "@florin/runtime/config";
 import { type Part, runProcess, startAdminServer } from "@florin/runtime/lifecycle";
 import { connectPostgres, endPostgres } from "@florin/runtime/postgres";
 import { createLogger, startTelemetry } from "@florin/runtime/telemetry";
-import { simulatorConfig } from "./config.ts";
+import { type SimulatorConfig, simulatorConfig } from "./config.ts";
 import { acquirerWays } from "./domain/acquirer-ways.ts";
 import { createIssuerModel } from "./domain/issuer-model.ts";
 import { formatLatency, parseLatency } from "./domain/latency.ts";
-import { buildSimulator } from "./rest/app.ts";
+import { buildSimulator, type SimulatorOptions } from "./rest/app.ts";
 
 const config = loadConfig(simulatorConfig, process.env);
 forgetSecrets(simulatorConfig, process.env);
@@ -25,7 +25,7 @@ runProcess({
     const { apiKey, refundDelayMs, iso8583MacKey: macKey } = config;
     const iso8583 = macKey === undefined ? undefined : { host: config.listenHost, port: config.iso8583Port, macKey };
     const issuers = config.issuerSeed === 0 ? undefined : createIssuerModel({ seed: config.issuerSeed, ways: acquirerWays });
-    const app = buildSimulator({ sql, apiKey, latency, refundDelayMs, issuers, iso8583, logger, telemetry });
+    const app = buildSimulator({ sql, apiKey, latency, refundDelayMs, issuers, iso8583, simlater: simlaterOf(config), logger, telemetry });
     await app.listen({ host: config.listenHost, port: config.httpPort });
     const admin = await startAdminServer({
       host: config.listenHost,
@@ -50,3 +50,11 @@ runProcess({
     return { drain };
   },
 });
+
+function simlaterOf(settings: SimulatorConfig): SimulatorOptions["simlater"] {
+  const { simlaterApiKey: apiKey, simlaterCallbackKey: key, simlaterCallbackUrl: callbackUrl } = settings;
+  if (apiKey === undefined) return undefined;
+  if (key === undefined || callbackUrl === "")
+    throw new Error("FLORIN_SIMLATER_API_KEY needs FLORIN_SIMLATER_CALLBACK_KEY and FLORIN_SIMULATOR_CALLBACK_URL");
+  return { apiKey, key, url: callbackUrl, keyId: settings.simlaterCallbackKeyId, callbackDelayMs: settings.simlaterCallbackDelayMs };
+}

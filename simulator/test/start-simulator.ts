@@ -6,11 +6,16 @@ import { testPostgres } from "@florin/runtime/testing";
 import type { IssuerModel } from "../src/domain/issuer-model.ts";
 import { parseLatency } from "../src/domain/latency.ts";
 import { migrate } from "../src/migrate.ts";
-import { buildSimulator } from "../src/rest/app.ts";
+import { buildSimulator, type SimulatorOptions } from "../src/rest/app.ts";
 
 export type Reply = { readonly status: number; readonly body: Record<string, unknown> };
 
-type StartOptions = { latency?: string; iso8583?: { port: number; macKey: Secret }; issuers?: IssuerModel };
+type StartOptions = {
+  latency?: string;
+  iso8583?: { port: number; macKey: Secret };
+  issuers?: IssuerModel;
+  simlater?: SimulatorOptions["simlater"];
+};
 
 export async function startSimulator(options: StartOptions = {}) {
   const server = await testPostgres();
@@ -30,6 +35,7 @@ export async function startSimulator(options: StartOptions = {}) {
     latency,
     refundDelayMs: 50,
     issuers: options.issuers,
+    simlater: options.simlater,
     iso8583: options.iso8583 === undefined ? undefined : { host: "127.0.0.1", ...options.iso8583 },
     logger: createLogger({ service: "simulator", level: "error" }),
     telemetry: startTelemetry({ service: "simulator", otlpUrl: "", traceRatio: 0 }),

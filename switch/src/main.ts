@@ -24,6 +24,7 @@ import { createConnectorGateway } from "./clients/connector-gateway.ts";
 import { createConnectorRegistry } from "./clients/connector-registry.ts";
 import { createLinkClient } from "./clients/link-client.ts";
 import { createProcessorCircuits } from "./clients/processor-circuits.ts";
+import { followNews } from "./clients/processor-news.ts";
 import { createTokenDirectory } from "./clients/token-directory.ts";
 import { circuitSettings, switchConfig } from "./config.ts";
 import { listsAndVelocity } from "./domain/fraud/index.ts";
@@ -113,7 +114,8 @@ runProcess({
       settings: settings.current,
     };
     const links = createLinkClient(connectors);
-    const workers = await startWorkers({ parts, sql: pools.background, databaseUrl: config.databaseUrl, tail, bus, links, logger });
+    const news = followNews({ client: connectors, timing: systemTiming, logger });
+    const workers = await startWorkers({ parts, sql: pools.background, databaseUrl: config.databaseUrl, tail, bus, links, news, logger });
     await Promise.all([vault.untilConnected(peersWaitMs), connectors.untilConnected(peersWaitMs)]);
     const rpc = await startRpcServer({
       host: config.listenHost,
@@ -172,7 +174,7 @@ runProcess({
     );
     const drain: Part[] = [
       { name: "rpc", stop: () => rpc.drain(drainTimeoutMs) },
-      { name: "workers", stop: () => workers.stop() },
+      { name: "workers", stop: () => Promise.all([workers.stop(), news.stop()]) },
       { name: "log", stop: () => log.close() },
       { name: "settings", stop: () => settings.stop() },
       { name: "block_list", stop: () => blockList.stop() },

@@ -88,6 +88,8 @@ export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Pr
     },
     ping: async () => ({ isUp: true, roundTripUs: 1 }),
     grantLinks: async () => ({}),
+    // It never calls back.
+    async *watchNews() {},
     listConnectors: async () => ({
       connectors: connectorNames.map((name) => ({ name, capabilities: processor.abilities })),
     }),

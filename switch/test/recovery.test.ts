@@ -1,7 +1,8 @@
 /** Outcomes that nobody knew, by the strategy that a connector declares, and approvals that come too late. */
-import { required } from "@florin/kernel";
+import { idToHex, required } from "@florin/kernel";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { authorizeExisting, createOrAuthorize } from "../src/app/authorize-payment.ts";
+import type { News } from "../src/app/follow-up.ts";
 import { capturePayment, voidPayment } from "../src/app/move-money.ts";
 import { reportOpen } from "../src/app/open-report.ts";
 import type { Parts } from "../src/app/parts.ts";
@@ -34,9 +35,10 @@ async function recovering(unknownStrategy: Strategy, o: { readonly reversal: boo
   return { parts, rounds };
 }
 
-const openRounds = (parts: Parts) =>
+const openRounds = (parts: Parts, news?: News) =>
   startRounds({
     parts,
+    ...(news === undefined ? {} : { news }),
     tail: createLogTail(stage.sql),
     operations: createOpenOperations(stage.sql),
     checkpoints: createWorkerCheckpoints(stage.sql),
@@ -94,6 +96,27 @@ describe("by asking", () => {
     expect(stage.processor.calls.reverse).toBe(0);
     await rounds.keep();
   });
+});
+
+test("an operation that its processor has called back about is asked about at once, not at its next turn", async () => {
+  const parts = await stage.replica();
+  stage.processor.behave = () => ({ told: outcomes.unknown, booked: outcomes.approved });
+  const known = new Set<string>();
+  const rounds = await openRounds(parts, {
+    offer(isTaken) {
+      for (const uuid of known) if (isTaken(uuid)) known.delete(uuid);
+    },
+  });
+  const payment = paymentOf(await createOrAuthorize(parts, createCommand()));
+  await rounds.next();
+  await rounds.next();
+  // Its first turn is a second away.
+  expect((await newest(payment)).status).toBe("processing");
+  known.add(idToHex(payment.authorizationId));
+  await rounds.next();
+  expect((await newest(payment)).status).toBe("authorized");
+  expect(known.size).toBe(0);
+  await rounds.keep();
 });
 
 test("a wall clock that is an hour ahead makes nobody believe that an operation is old", async () => {

@@ -124,6 +124,27 @@ export type ConnectorCall = {
 
 export type PingAnswer = { readonly kind: "up"; readonly roundTripUs: number } | { readonly kind: "down" };
 
+/** What a processor sent by itself. Nothing of it is to be believed before its signature was looked at. */
+export type CallbackRequest = {
+  /** By name in lower case; a header that came twice is not here. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: Buffer;
+  /** Unix milliseconds. */
+  readonly nowMs: number;
+};
+
+export type CallbackReading =
+  | {
+      readonly kind: "event";
+      /** The processor's id of the event: the same when it sends it again. */
+      readonly eventId: string;
+      /** Our reference of the operation that it is about. */
+      readonly reference: string;
+      /** Hands it to the call that waits for it. False: nobody does. */
+      readonly take: () => boolean;
+    }
+  | { readonly kind: "refused"; readonly why: "malformed" | "signature_wrong" | "time_wrong" };
+
 export interface Connector {
   /** Registry name: lower case letters, digits and underscores. Stored with payments, so it stays for ever. */
   readonly name: string;
@@ -141,6 +162,8 @@ export interface Connector {
   /** What became of an earlier operation. `found` with an unknown outcome when the processor could not be asked or is still at work. */
   query(reference: string, call: ConnectorCall): Promise<QueryAnswer>;
   ping(call: ConnectorCall): Promise<PingAnswer>;
+  /** Of processors that call back (src/callbacks). Checks who speaks, and reads. */
+  readCallback?(request: CallbackRequest): CallbackReading;
   /** State of the link as last seen, without asking. */
   isUp(): boolean;
   /** There exactly where `capabilities.liveLinks` holds. Without a grant that is valid there are no links. */

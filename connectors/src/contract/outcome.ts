@@ -44,6 +44,7 @@ export const unknownCauses = {
   key_reused: "the processor has seen this reference with other parameters",
   in_progress: "the processor is still at work on this reference",
   not_reached: "the processor could not be asked what became of the operation",
+  not_repeated: "it was sent once, the processor does not have it yet, and it is not sent twice",
 } as const;
 export type UnknownCause = keyof typeof unknownCauses;
 

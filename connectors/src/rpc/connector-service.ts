@@ -3,6 +3,7 @@ import { ConnectorService } from "@florin/gen/connectors/v1/connectors";
 import { implement, type ServiceImplementation } from "@florin/runtime/rpc";
 import type { LinkGrants } from "../app/link-grants.ts";
 import type { Operations } from "../app/operations.ts";
+import type { News } from "../callbacks/news.ts";
 import { connectorToWire, grantToWire, outcomeToWire, queryAnswerToWire } from "./outcome-mapping.ts";
 import {
   checkReference,
@@ -14,7 +15,13 @@ import {
   toVoidCommand,
 } from "./requests.ts";
 
-export function createConnectorService(operations: Operations, grants: LinkGrants): ServiceImplementation {
+export type ConnectorServiceParts = {
+  readonly operations: Operations;
+  readonly grants: LinkGrants;
+  readonly news: Pick<News, "follow">;
+};
+
+export function createConnectorService({ operations, grants, news }: ConnectorServiceParts): ServiceImplementation {
   return implement(ConnectorService, {
     async authorize(request, context) {
       const outcome = await operations.authorize(request.connector, toAuthorizeCommand(request), request.token, context);
@@ -39,6 +46,9 @@ export function createConnectorService(operations: Operations, grants: LinkGrant
     async ping(request, context) {
       const answer = await operations.ping(request.connector, context);
       return answer.kind === "up" ? { isUp: true, roundTripUs: answer.roundTripUs } : { isUp: false };
+    },
+    async *watchNews(_request, { signal }) {
+      for await (const items of news.follow(signal)) yield { items: items.map(({ connector, reference }) => ({ connector, reference })) };
     },
     async listConnectors() {
       return { connectors: operations.list().map(connectorToWire) };

@@ -5,8 +5,9 @@ import { required, type Secret } from "@florin/kernel";
 import type { AuthorizationLink, Connector, ConnectorCall, PingAnswer } from "../contract/connector.ts";
 import { notSent, type Outcome, type QueryAnswer, unknown } from "../contract/outcome.ts";
 import { createHttpLink, type HttpLink, type LinkAnswer } from "../http1/link.ts";
+import type { WrittenRequest } from "../http1/written-request.ts";
 import { type Expected, readOutcome, readQueryAnswer } from "./read-answer.ts";
-import { createRequestWriter, type RequestWriter, type WrittenRequest } from "./write-request.ts";
+import { createRequestWriter, type RequestWriter } from "./write-request.ts";
 
 export type SimpayOptions = {
   /** http: or https:, host and port. */

@@ -1,5 +1,5 @@
 /**
- * How well each acquirer gets through to the issuers. `simpay` and `simiso` are the two that this process plays over the wire; the others exist in
+ * How well each acquirer gets through to the issuers. `simpay`, `simiso` and `simlater` are those that this process plays over the wire; the others exist in
  * replays of routing alone. No way is best for every card, and none all day. The shares are ours, not measured.
  */
 import type { AcquirerWay } from "./issuer-model.ts";
@@ -19,6 +19,7 @@ export const acquirerWays = {
     badHours: undefined,
     outages: everyFewDays,
   },
+  simlater: { usual: 0.94, special: {}, badHours: { from: 9, to: 10, share: 0.75 }, outages: everyFewDays },
   north: {
     usual: 0.93,
     special: { "amex/international": 0.84 },
@@ -40,5 +41,5 @@ export const acquirerWays = {
   },
 } as const satisfies Record<string, AcquirerWay>;
 
-/** The acquirers that this process plays, by their language: HTTP, ISO 8583. */
-export type PlayedAcquirer = "simpay" | "simiso";
+/** The acquirers that this process plays, by their language: HTTP, ISO 8583, HTTP with callbacks. */
+export type PlayedAcquirer = "simpay" | "simiso" | "simlater";

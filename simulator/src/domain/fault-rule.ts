@@ -16,12 +16,25 @@ export const faults = {
   denied_query: "books as usual; a query is told that there is no such operation, whatever the books say",
   wrong_mac: "ISO 8583 only: books the operation and answers with a wrong authentication code",
   delay: "books the operation and answers delay_ms (1,000) later than usual",
+  callback_first: "simlater only: calls back, and answers the order afterwards",
+  callback_only: "simlater only: resets the connection instead of answering the order, and calls back",
+  callback_late: "simlater only: calls back delay_ms (5,000) later than usual",
+  callback_twice: "simlater only: calls back twice with the same event",
+  callback_never: "simlater only: does not call back",
+  callback_forged: "simlater only: calls back once, with a wrong signature",
+  callback_shuffled: "simlater only: calls back with an event that decides nothing before and after the one that does",
 } as const;
 
 export type Fault = keyof typeof faults;
+/** What befalls callbacks: of an acquirer that makes none a rule keeps its turns. */
+export type CallbackFault = Extract<Fault, `callback_${string}`>;
 
 export function isFault(value: string): value is Fault {
   return Object.hasOwn(faults, value);
+}
+
+export function isCallbackFault(fault: Fault): fault is CallbackFault {
+  return fault.startsWith("callback_");
 }
 
 export const operationNames = ["authorization", "capture", "void", "refund", "reversal", "query"] as const;

@@ -81,3 +81,11 @@ export function processorId(operationId: bigint): string {
 export function parseProcessorId(text: string): bigint | undefined {
   return /^sp_\d{12,18}$/.test(text) ? BigInt(text.slice(3)) : undefined;
 }
+
+/** More repetitions than this of one order are refused. */
+const repetitionsMax = 8;
+
+/** Under which an acquirer that does not look at references books one order again and again: "att_…~2" and so on. No caller's has a tilde. */
+export function repeatedReferences(reference: string): readonly string[] {
+  return Array.from({ length: repetitionsMax }, (_, index) => `${reference}~${index + 2}`);
+}

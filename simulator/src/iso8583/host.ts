@@ -13,7 +13,7 @@ import type { Acquirer, AcquirerAnswer, QueryAnswer } from "../app/acquirer.ts";
 import type { FaultRules } from "../app/fault-rules.ts";
 import type { RequestMeter } from "../app/request-meter.ts";
 import type { TerminalJournal } from "../app/terminal-journal.ts";
-import type { Fault, RequestFacts } from "../domain/fault-rule.ts";
+import { type Fault, isCallbackFault, type RequestFacts } from "../domain/fault-rule.ts";
 import { drawLatencyMs, type Latency } from "../domain/latency.ts";
 import { createFrameReader, frameOf } from "./frames.ts";
 import { type HostRequest, readRequest } from "./read-request.ts";
@@ -138,7 +138,7 @@ async function answer(options: HostOptions, socket: Socket, message: HostMessage
     return;
   }
   const facts = factsOf(request);
-  const rule = rules.take(facts, ({ fault }) => !foreignFaults.has(fault));
+  const rule = rules.take(facts, ({ fault }) => !foreignFaults.has(fault) && !isCallbackFault(fault));
   const fault = rule?.fault ?? (options.isOutOfOrder() ? "outage" : undefined);
   if (fault !== undefined) meter.fault(fault);
   if (fault === "timeout_before_charge" || fault === "outage") {

@@ -3,7 +3,6 @@
  *
  * The time a booking takes counts as a part of the latency, so a simulator set to 20 ms answers after 20 ms.
  */
-import { createHash, timingSafeEqual } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Secret } from "@florin/kernel";
 import type { Tracer } from "@florin/runtime/telemetry";
@@ -11,10 +10,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Acquirer, AcquirerAnswer } from "../app/acquirer.ts";
 import type { FaultRules, Rule } from "../app/fault-rules.ts";
 import type { RequestMeter, RequestResult } from "../app/request-meter.ts";
-import type { Fault, OperationName, RequestFacts } from "../domain/fault-rule.ts";
+import { type Fault, isCallbackFault, type OperationName, type RequestFacts } from "../domain/fault-rule.ts";
 import { drawLatencyMs, type Latency } from "../domain/latency.ts";
 import { parseProcessorId } from "../domain/operation.ts";
 import { sendError } from "./answer-body.ts";
+import { createCallerKey } from "./caller-key.ts";
 import { answerFaultily, delayMsDefault, type FaultTimes, holdAndCut } from "./faulty-answer.ts";
 import {
   type AuthorizationBody,
@@ -46,9 +46,9 @@ type Answer = { readonly status: number; readonly body: object };
 
 export function acquirerRoutes(app: FastifyInstance, options: AcquirerRoutesOptions): void {
   const { acquirer } = options;
-  const expected = digestOf(`Bearer ${Buffer.from(options.apiKey.expose()).toString("utf8")}`);
+  const isCaller = createCallerKey(options.apiKey, "Bearer ");
   app.addHook("onRequest", async (request, reply) => {
-    if (!isEqual(request.headers.authorization, expected)) return sendError(reply, "api_key_invalid");
+    if (!isCaller(request.headers.authorization)) return sendError(reply, "api_key_invalid");
   });
 
   app.post<{ Body: AuthorizationBody }>("/v1/authorizations", { schema: { body: authorizationSchema } }, async (request, reply) => {
@@ -136,16 +136,6 @@ export function acquirerRoutes(app: FastifyInstance, options: AcquirerRoutesOpti
 
 const noFacts = { merchantId: "", paymentId: "", merchantReference: "", amount: 0, currency: "", cardLast4: "" } as const;
 
-function isEqual(header: string | undefined, expected: Buffer): boolean {
-  if (header === undefined) return false;
-  return timingSafeEqual(digestOf(header), expected);
-}
-
-/** Of one length, so that the time of a comparison does not tell the key's. */
-function digestOf(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
-}
-
 function toAuthorization(reference: string, body: AuthorizationBody) {
   const { card } = body;
   return {
@@ -208,9 +198,10 @@ async function answerByRule(options: AcquirerRoutesOptions, exchange: Exchange, 
   return reply.code(status).send(body);
 }
 
-/** A denial befalls queries only, and there are no codes here: a rule that fits everything must not lose its turns on others. */
+/** A denial befalls queries only, and there are no codes and no callbacks here: a rule that fits everything must not lose its turns on others. */
 function takeRule(rules: FaultRules, facts: RequestFacts): Rule | undefined {
-  return rules.take(facts, ({ fault }) => fault !== "wrong_mac" && (fault !== "denied_query" || facts.operation === "query"));
+  const isPossible = (fault: Fault) => fault !== "wrong_mac" && !isCallbackFault(fault);
+  return rules.take(facts, ({ fault }) => isPossible(fault) && (fault !== "denied_query" || facts.operation === "query"));
 }
 
 /** The faults that come before the books. */
@@ -230,7 +221,8 @@ function resultOf(operation: OperationName, status: number): RequestResult {
 async function answerBadly({ reply }: Exchange, fault: Fault, { status, body }: Answer, times: FaultTimes): Promise<unknown> {
   if (fault === "unmapped_code") return reply.code(status).send({ ...body, status: "referred", response_code: "ZZ", decline_code: "" });
   if (fault === "denied_query") return sendError(reply, "operation_not_found");
-  if (fault === "outage" || fault === "timeout_before_charge" || fault === "delay" || fault === "wrong_mac") return reply;
+  if (fault === "outage" || fault === "timeout_before_charge" || fault === "delay" || fault === "wrong_mac" || isCallbackFault(fault))
+    return reply;
   reply.hijack();
   await answerFaultily(reply.raw, fault, { status, body }, times);
   return reply;

@@ -1,5 +1,6 @@
 /** Admin API of the simulator: fault rules, latency, test cards. For tests and demonstrations; no key is asked for. */
 import type { FastifyInstance } from "fastify";
+import type { Callbacks } from "../app/callbacks.ts";
 import { type FaultRules, type Rule, rulesMax } from "../app/fault-rules.ts";
 import { faults, isFault, operationNames, type RuleMatch } from "../domain/fault-rule.ts";
 import { formatLatency, type Latency, parseLatency } from "../domain/latency.ts";
@@ -51,7 +52,7 @@ const settingsSchema = {
   properties: { refund_delay_ms: { type: "integer", minimum: 0, maximum: 86_400_000 } },
 };
 
-export function adminRoutes(app: FastifyInstance, state: AdminState): void {
+export function adminRoutes(app: FastifyInstance, state: AdminState, callbacks: Callbacks | undefined): void {
   const { rules } = state;
 
   app.get("/admin/rules", async () => ({ rules: rules.list().map(viewOf) }));
@@ -101,6 +102,15 @@ export function adminRoutes(app: FastifyInstance, state: AdminState): void {
     })),
   }));
   app.get("/admin/faults", async () => ({ faults }));
+
+  /** Callbacks about an order, oldest first, with the status of each try; 0 for none. */
+  app.get<{ Querystring: { reference?: string } }>("/admin/callbacks", async ({ query }) => ({
+    callbacks: (callbacks?.deliveriesOf(query.reference ?? "") ?? []).map(({ eventId, isForged, statuses }) => ({
+      event_id: eventId,
+      forged: isForged,
+      statuses,
+    })),
+  }));
 }
 
 function viewOf(rule: Rule) {

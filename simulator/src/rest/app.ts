@@ -6,6 +6,7 @@ import type { Sql } from "@florin/runtime/postgres";
 import type { Logger, Telemetry } from "@florin/runtime/telemetry";
 import { type FastifyInstance, fastify } from "fastify";
 import { createAcquirer } from "../app/acquirer.ts";
+import { type CallbackOptions, createCallbacks } from "../app/callbacks.ts";
 import { createFaultRules } from "../app/fault-rules.ts";
 import { createRequestMeter } from "../app/request-meter.ts";
 import { createTerminalJournal } from "../app/terminal-journal.ts";
@@ -17,6 +18,7 @@ import { acquirerRoutes } from "./acquirer-routes.ts";
 import { type AdminState, adminRoutes } from "./admin-routes.ts";
 import { sendError } from "./answer-body.ts";
 import { booksRoutes } from "./books-routes.ts";
+import { simlaterRoutes } from "./simlater-routes.ts";
 
 const bodySizeBytesMax = 16_384;
 /** Longer than any caller keeps an idle connection, so the caller and not the acquirer ends it. */
@@ -35,6 +37,8 @@ export type SimulatorOptions = {
   readonly issuers: IssuerModel | undefined;
   /** Undefined: the acquirer speaks HTTP only. It listens when the HTTP server does. */
   readonly iso8583: { readonly host: string; readonly port: number; readonly macKey: Secret } | undefined;
+  /** Undefined: there is no acquirer that answers later. */
+  readonly simlater: (Omit<CallbackOptions, "logger"> & { readonly apiKey: Secret; readonly callbackDelayMs: number }) | undefined;
   readonly logger: Logger;
   readonly telemetry: Pick<Telemetry, "metrics" | "tracer">;
 };
@@ -79,8 +83,17 @@ export function buildSimulator(options: SimulatorOptions): FastifyInstance {
       isOutOfOrder: isOutOfOrder("simpay"),
     }),
   );
+  const { simlater } = options;
+  const callbacks = simlater === undefined ? undefined : createCallbacks({ ...simlater, logger: options.logger });
+  if (simlater !== undefined && callbacks !== undefined)
+    app.register(async (scope) => {
+      const { rules } = state;
+      const world = { acquirer, rules, callbacks, meter, isOutOfOrder: isOutOfOrder("simlater"), ending: ending.signal };
+      const day = { latency: () => state.latency, refundDelayMs: () => state.refundDelayMs };
+      simlaterRoutes(scope, { ...simlater, ...world, ...day });
+    });
   app.register(async (scope) => {
-    adminRoutes(scope, state);
+    adminRoutes(scope, state, callbacks);
     booksRoutes(scope, options.sql);
   });
   if (options.iso8583 !== undefined)
@@ -91,6 +104,7 @@ export function buildSimulator(options: SimulatorOptions): FastifyInstance {
     );
   app.addHook("preClose", async () => {
     ending.abort();
+    callbacks?.close();
     closeWhenAnswered(app.server);
   });
   app.addHook("onClose", () => acquirer.close());

@@ -1,6 +1,6 @@
 /** Reads for tests and verification. All refunds whose time has come are settled first. */
 import { arrayLiteral, type Sql, toDatabaseFault } from "@florin/runtime/postgres";
-import type { Operation } from "../domain/operation.ts";
+import { type Operation, repeatedReferences } from "../domain/operation.ts";
 import { type OperationRow, operationColumns, toOperation } from "./operation-row.ts";
 
 export type BooksFilter =
@@ -12,10 +12,12 @@ export type BooksFilter =
 const operationsMax = 1_000;
 
 export async function findOperations(sql: Sql, filter: BooksFilter): Promise<readonly Operation[]> {
+  // Of an acquirer that does not look at references, all that it booked under this one.
+  const values = filter.by === "reference" ? [filter.value, ...repeatedReferences(filter.value)] : [filter.value];
   return reading(sql, async () => {
     // Index: operations_reference_key, operations_payment or operations_merchant_reference.
     const rows = await sql<OperationRow[]>`
-      SELECT ${sql(operationColumns)} FROM operations WHERE ${sql(filter.by)} = ${filter.value} ORDER BY operation_id LIMIT ${operationsMax}`;
+      SELECT ${sql(operationColumns)} FROM operations WHERE ${sql(filter.by)} = ANY (${arrayLiteral(values)}::text[]) ORDER BY operation_id LIMIT ${operationsMax}`;
     return rows.map(toOperation);
   });
 }

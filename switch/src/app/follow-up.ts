@@ -34,9 +34,17 @@ type Followed = FoundOperation & {
 /** What hangs on an open operation. */
 export type Stake = { readonly startedAtMs: number; readonly amount: bigint; readonly currency: string };
 
+/** Operations about which there may be something to hear. */
+export interface News {
+  /** Offers the uuid of each, 32 hex characters, until `isTaken` says so. */
+  offer(isTaken: (operationUuid: string) => boolean): void;
+}
+
 export interface FollowUps {
   /** False when there is no room: come again later. An operation that is followed already is not added twice. */
   add(operation: FoundOperation): boolean;
+  /** There is news of this operation: it is due now. False: it is not followed here. */
+  hurry(operationUuid: string): boolean;
   /** Asks about what is due, at most so many at once; resolves when all of them have been answered. */
   askDue(): Promise<void>;
   /** The earliest position whose operation is still open here; undefined when there is none. */
@@ -55,6 +63,11 @@ export function createFollowUps(parts: Parts, o: { readonly untilUnknown: boolea
       const nowMs = parts.timing.monotonicMs();
       followed.set(operation.operationUuid, { ...operation, tries: 0, dueAtMs: nowMs + pauseMsMin, sinceMs: nowMs, stake: undefined });
       return true;
+    },
+    hurry(operationUuid) {
+      const one = followed.get(operationUuid);
+      if (one !== undefined) one.dueAtMs = Math.min(one.dueAtMs, parts.timing.monotonicMs());
+      return one !== undefined;
     },
     async askDue() {
       const nowMs = parts.timing.monotonicMs();

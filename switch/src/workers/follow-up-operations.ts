@@ -6,7 +6,7 @@
  * One replica at a time; two would only ask twice.
  */
 import type { Logger } from "@florin/runtime/telemetry";
-import { createFollowUps, type FollowUps } from "../app/follow-up.ts";
+import { createFollowUps, type FollowUps, type News } from "../app/follow-up.ts";
 import type { Parts } from "../app/parts.ts";
 import type { LogTail } from "../store/log-tail.ts";
 import type { Found, OpenOperations } from "../store/open-operations.ts";
@@ -18,6 +18,8 @@ export type FollowUpParts = {
   readonly tail: LogTail;
   readonly operations: OpenOperations;
   readonly checkpoints: WorkerCheckpoints;
+  /** Operations that a processor has called back about. Absent: nobody tells. */
+  readonly news?: News;
   readonly logger: Logger;
 };
 
@@ -107,6 +109,7 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
       for (const { operationUuid } of found.operations) parts.sightings.noteSeenFor(operationUuid, leaseMs);
       take("abandoned", found);
     }
+    o.news?.offer((uuid) => sets.unsettled.hurry(uuid) || sets.abandoned.hurry(uuid));
     await Promise.all([sets.unsettled.askDue(), sets.abandoned.askDue()]);
     if (nowMs - keptAtMs >= checkpointEveryMs) await keep();
   };

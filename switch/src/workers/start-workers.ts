@@ -2,6 +2,7 @@
 import type { JetStreamBus } from "@florin/runtime/bus";
 import type { Sql } from "@florin/runtime/postgres";
 import type { Logger } from "@florin/runtime/telemetry";
+import type { News } from "../app/follow-up.ts";
 import type { Parts } from "../app/parts.ts";
 import { createExpiringHolds } from "../store/expiring-holds.ts";
 import type { LogTail } from "../store/log-tail.ts";
@@ -24,6 +25,7 @@ export type WorkerParts = {
   /** Absent: nobody to relay to. */
   readonly bus: JetStreamBus | undefined;
   readonly links: GrantLinksParts["client"];
+  readonly news: News;
   readonly logger: Logger;
 };
 
@@ -31,7 +33,7 @@ export async function startWorkers(o: WorkerParts): Promise<Worker> {
   const { parts, sql, tail, bus, logger } = o;
   const checkpoints = createWorkerCheckpoints(sql);
   const sweep = { parts, holds: createExpiringHolds(sql), checkpoints, logger };
-  const followUp = { parts, tail, operations: createOpenOperations(sql), checkpoints, logger };
+  const followUp = { parts, tail, operations: createOpenOperations(sql), checkpoints, news: o.news, logger };
   const leadWith = (name: keyof typeof lockKeys, work: (signal: AbortSignal) => Promise<void>) =>
     lead({ name, lockKey: lockKeys[name], databaseUrl: o.databaseUrl, logger, work });
   const partitions = await startPartitionMaker(o);

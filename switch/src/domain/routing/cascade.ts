@@ -57,6 +57,7 @@ export const declineClasses: Readonly<Record<DeclineReason, "soft_decline" | "ha
   card_velocity_exceeded: "hard_decline",
   authentication_required: "hard_decline",
   incorrect_cvc: "hard_decline",
+  incorrect_pin: "hard_decline",
   incorrect_number: "hard_decline",
   expired_card: "hard_decline",
   card_not_supported: "hard_decline",

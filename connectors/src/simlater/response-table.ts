@@ -1,0 +1,66 @@
+/**
+ * What simlater's words mean: one table, total in the sense that whatever is not in it is `unknown`.
+ *
+ * Keys are `<verdict> <why>` of a report, or `<HTTP status> <fault>` of a refusal. A refusal is a decline only where simlater's documentation says
+ * that nothing was done.
+ */
+import type { DeclineReason } from "@florin/kernel";
+import type { UnknownCause } from "../contract/outcome.ts";
+
+export type Meaning =
+  | { readonly kind: "approved"; readonly isFinal: boolean }
+  | { readonly kind: "declined"; readonly reason: DeclineReason }
+  | { readonly kind: "unknown"; readonly cause: UnknownCause };
+
+const approved = (isFinal: boolean): Meaning => ({ kind: "approved", isFinal });
+const declined = (reason: DeclineReason): Meaning => ({ kind: "declined", reason });
+const unclear = (cause: UnknownCause): Meaning => ({ kind: "unknown", cause });
+
+export const reportMeanings = {
+  "GRANTED FINE": approved(true),
+  /** A refund that was accepted, and what becomes of it. */
+  "QUEUED FINE": approved(false),
+  "PAID_OUT FINE": approved(true),
+  "BOUNCED ACCOUNT_CLOSED": declined("invalid_account"),
+  /** Cancelled by us: it has no effect. */
+  "CANCELLED FINE": declined("processing_error"),
+  "PROCESSING ": unclear("in_progress"),
+  "REFUSED ISSUER_SAYS_NO": declined("generic_decline"),
+  "REFUSED STEP_IMPOSSIBLE": declined("transaction_not_allowed"),
+  "REFUSED TOTAL_IMPOSSIBLE": declined("invalid_amount"),
+  "REFUSED NO_SUCH_INSTRUMENT": declined("incorrect_number"),
+  "REFUSED INSTRUMENT_LOST": declined("lost_card"),
+  "REFUSED INSTRUMENT_STOLEN": declined("stolen_card"),
+  "REFUSED INSTRUMENT_EXPIRED": declined("expired_card"),
+  "REFUSED NOT_ENOUGH_FUNDS": declined("insufficient_funds"),
+  "REFUSED TRY_AGAIN": declined("try_again_later"),
+  "REFUSED FRAUD_SUSPECTED": declined("fraudulent"),
+  "REFUSED ISSUER_AWAY": declined("issuer_unavailable"),
+  "REFUSED ISSUER_FAILED": declined("processing_error"),
+  "REFUSED PAYER_MUST_PROVE": declined("authentication_required"),
+  "REFUSED CODE_WRONG": declined("incorrect_cvc"),
+} as const satisfies Record<string, Meaning>;
+
+/** simlater documents each of the declines here as "nothing was done". */
+export const faultMeanings = {
+  "400 NOT_UNDERSTOOD": declined("processing_error"),
+  "401 NO_KEY": declined("processing_error"),
+  "404 NO_SUCH_ORDER": declined("transaction_not_allowed"),
+  "409 STILL_BOOKING": unclear("in_progress"),
+  "429 SAME_REFERENCE_TOO_OFTEN": unclear("key_reused"),
+  "503 OUT_OF_SERVICE": unclear("processor_fault"),
+} as const satisfies Record<string, Meaning>;
+
+const unmapped: Meaning = unclear("unmapped_response");
+
+export function meaningOfReport(verdict: string, why: string): Meaning {
+  const key = `${verdict} ${why}`;
+  return Object.hasOwn(reportMeanings, key) ? reportMeanings[key as keyof typeof reportMeanings] : unmapped;
+}
+
+/** A fault of the processor's own is never a decline, whatever word comes with it. */
+export function meaningOfFault(httpStatus: number, fault: string): Meaning {
+  const key = `${httpStatus} ${fault}`;
+  if (Object.hasOwn(faultMeanings, key)) return faultMeanings[key as keyof typeof faultMeanings];
+  return httpStatus >= 500 ? unclear("processor_fault") : unmapped;
+}

@@ -1,0 +1,44 @@
+/** acme against its sandbox or a simulator of it. Fill in the world below until every case passes or is skipped with a reason. */
+import { randomBytes } from "node:crypto";
+import { makeId, Secret } from "@florin/kernel";
+import { freePort } from "@florin/runtime/testing";
+import { connectorConformance } from "../src/contract/conformance.ts";
+import { testCard } from "../test/cards.ts";
+import { createAcme } from "./acme.ts";
+
+const newId = (kind: Parameters<typeof makeId>[0]) => makeId(kind, Date.now(), randomBytes(10));
+
+connectorConformance("acme", async () => {
+  const connectTo = (url: string) =>
+    createAcme({
+      url: new URL(url),
+      apiKey: new Secret(Buffer.from("acme_test")),
+      connectionsMax: 16,
+      waitingMax: 64,
+      connectTimeoutMs: 1_000,
+    });
+  // Fill in: where the simulator or the sandbox of acme is. Until then nobody answers.
+  const connector = connectTo(`http://127.0.0.1:${await freePort()}`);
+  const unreachable = connectTo(`http://127.0.0.1:${await freePort()}`);
+  return {
+    connector,
+    unreachable,
+    // Fill in: faults that acme's language does not have, each with the reason.
+    cannot: {},
+    fail: async (_reference, fault) => {
+      throw new Error(`fill in: how acme's simulator is told to make ${fault}`);
+    },
+    effects: async () => {
+      throw new Error("fill in: how many effects acme's own books hold under a reference");
+    },
+    card: testCard,
+    newReference: newId,
+    newPaymentId: () => newId("payment"),
+    merchantId: newId("merchant"),
+    // Fill in: how long acme takes to settle a refund, ms.
+    refundDelayMs: 100,
+    stop: async () => {
+      await Promise.all([connector.close(), unreachable.close()]);
+    },
+  };
+});

@@ -1,0 +1,33 @@
+/**
+ * What acme's answers mean: one table, total in the sense that whatever is not in it is `unknown`.
+ *
+ * Keys are `<status> <code>` of an answer, or `<HTTP status> <error>` of a refusal. A refusal is a decline only where the documentation says
+ * that nothing was done. When in doubt leave it out: an unknown outcome is asked about, a wrong one is money.
+ */
+import type { DeclineReason } from "@florin/kernel";
+import type { UnknownCause } from "../src/contract/outcome.ts";
+
+export type Meaning =
+  | { readonly kind: "approved"; readonly isFinal: boolean }
+  | { readonly kind: "declined"; readonly reason: DeclineReason }
+  | { readonly kind: "unknown"; readonly cause: UnknownCause };
+
+/** Fill in every answer of the documentation, as in `"paid 00": { kind: "approved", isFinal: true }`. */
+export const answerMeanings: Readonly<Record<string, Meaning>> = {};
+
+/** Fill in every documented refusal, as in `"422 card_declined": { kind: "declined", reason: "generic_decline" }`. */
+export const errorMeanings: Readonly<Record<string, Meaning>> = {};
+
+const unmapped: Meaning = { kind: "unknown", cause: "unmapped_response" };
+
+export function meaningOfAnswer(status: string, code: string): Meaning {
+  const key = `${status} ${code}`;
+  return (Object.hasOwn(answerMeanings, key) ? answerMeanings[key] : undefined) ?? unmapped;
+}
+
+/** A fault of the processor's own is never a decline. */
+export function meaningOfError(httpStatus: number, error: string): Meaning {
+  if (httpStatus >= 500) return { kind: "unknown", cause: "processor_fault" };
+  const key = `${httpStatus} ${error}`;
+  return (Object.hasOwn(errorMeanings, key) ? errorMeanings[key] : undefined) ?? unmapped;
+}
