@@ -54,3 +54,5 @@ const server = createServer((socket) => {
   });
 });
 server.listen(0, "127.0.0.1", () => process.stdout.write(`${(server.address() as AddressInfo).port}\n`));
+// It ends with whoever started it, however that ends.
+process.stdin.resume().once("end", () => process.exit());
