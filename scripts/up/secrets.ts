@@ -68,7 +68,11 @@ function drawSimlater(): Pick<StackSecrets, "simlaterApiKey" | "simlaterCallback
 /** New keys in the place of a damaged file would make the data unreadable for good. */
 function readSecrets(file: string): Omit<StackSecrets, "simisoMacKey"> & Partial<StackSecrets> {
   try {
-    return { merchants: [], ...drawSimlater(), ...(JSON.parse(readFileSync(file, "utf8")) as Omit<StackSecrets, "merchants" | "simisoMacKey">) };
+    return {
+      merchants: [],
+      ...drawSimlater(),
+      ...(JSON.parse(readFileSync(file, "utf8")) as Omit<StackSecrets, "merchants" | "simisoMacKey">),
+    };
   } catch {
     // Not the error itself: it quotes what it could not read.
     throw new Error(`${file} cannot be read: mend it, or start over with --fresh`);
