@@ -25,11 +25,14 @@ import { authorizedPayment } from "../../src/rest/payment-samples.ts";
 const [kind = "echo", secretKey = "", switchAddress = "", tlsDirectory = "off"] = process.argv.slice(2);
 const logger = createLogger({ service: "bench", level: "info" });
 const openDoor: FrontDoorSettings = {
+  inFlightMin: 4_096,
   inFlightMax: 4_096,
+  ownTimeTargetMs: 60,
   ceilings: { read: 0.6, capture: 0.75, refund: 0.9, authorize: 1 },
   bulkheads: { read: 0.4, capture: 0.4, refund: 0.4, authorize: 1 },
   merchantShareOfFree: 4,
   retryAfterMs: 1_000,
+  retryAfterMsMax: 30_000,
 };
 
 async function makeEdge(toSwitch: ReturnType<typeof connectSwitch>): Promise<FastifyInstance> {
@@ -47,7 +50,7 @@ async function makeEdge(toSwitch: ReturnType<typeof connectSwitch>): Promise<Fas
     foundTtlMs: 30_000,
     unknownTtlMs: 5_000,
   });
-  const door = createFrontDoor({ settings: openDoor, metrics });
+  const door = createFrontDoor({ settings: openDoor, metrics, now });
   const asking = createAsking({ tracer, door });
   const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs: 30_000, readTimeoutMs: 5_000 });
   const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs: 5_000 });
