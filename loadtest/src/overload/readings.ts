@@ -1,0 +1,45 @@
+/** What is read of the stack when a phase begins and ends: CPU and memory by process, and the operations that the switch has worked on. */
+import { cpuMicrosOf, cpuMicrosOfFamily, residentBytesOf } from "../bench/cpu.ts";
+import type { UpFile } from "../stack/up-file.ts";
+
+export type Reading = {
+  readonly atMs: number;
+  /** Since the process began; PostgreSQL with all its backends. */
+  readonly cpuMicros: ReadonlyMap<string, number>;
+  readonly residentBytes: ReadonlyMap<string, number>;
+  /** Operations that the switch has answered, whatever the answer. */
+  readonly switchOperations: number;
+};
+
+const scrapeTimeoutMs = 10_000;
+
+export async function readStack(up: UpFile, switchAdminUrl: string): Promise<Reading> {
+  const atMs = performance.now();
+  const cpuMicros = new Map<string, number>();
+  const residentBytes = new Map<string, number>();
+  for (const { name, pid } of up.processes) {
+    if (name === "postgres") {
+      const family = cpuMicrosOfFamily(pid);
+      cpuMicros.set(
+        name,
+        [...family.children.values()].reduce((sum, micros) => sum + micros, family.parent),
+      );
+      continue;
+    }
+    cpuMicros.set(name, cpuMicrosOf(pid));
+    residentBytes.set(name, residentBytesOf(pid));
+  }
+  return { atMs, cpuMicros, residentBytes, switchOperations: await countOperations(switchAdminUrl) };
+}
+
+async function countOperations(adminUrl: string): Promise<number> {
+  const response = await fetch(`${adminUrl}/metrics`, { signal: AbortSignal.timeout(scrapeTimeoutMs) });
+  const lines = (await response.text()).split("\n").filter((line) => line.startsWith("switch_operation_duration_seconds_count"));
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+}
+
+/** CPU seconds per second by process, between two readings. */
+export function cpuShares(before: Reading, after: Reading): ReadonlyMap<string, number> {
+  const micros = (after.atMs - before.atMs) * 1_000;
+  return new Map([...after.cpuMicros].map(([name, used]) => [name, (used - (before.cpuMicros.get(name) ?? 0)) / micros]));
+}
