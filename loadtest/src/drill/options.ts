@@ -21,7 +21,7 @@ export const drillUsage = `npm run drill -- [options]
   --list             the table of faults
   --help             these lines
 npm run drill -- overload [options]
-                     more than the stack can do, and a noisy merchant: see overload --help`;
+                     more than the stack can do, a noisy merchant, a sick processor: see overload --help`;
 
 const seedMax = 4_294_967_295;
 

@@ -17,6 +17,7 @@ const complaintsMax = 5;
 const latencyMicrosMax = 120_000_000;
 /** A client that is told to wait for no time at all still takes a breath. */
 const retryMsMin = 100;
+const lateMs = 1_000;
 const idPattern = /"id":"(pay_[0-9a-z]{26})"/;
 
 type MutableSecond = { -readonly [Name in keyof Second]: Second[Name] };
@@ -38,7 +39,17 @@ class Crowd {
   #clients = 0;
   #measuringSinceMs: number | undefined;
   #isOver = false;
-  readonly #sum = { clients: 0, requests: 0, accepted: 0, sentAway: 0, limited: 0, gaveUp: 0, retryAfterMs: 0, waitingMost: 0 };
+  readonly #sum = {
+    clients: 0,
+    requests: 0,
+    accepted: 0,
+    acceptedLate: 0,
+    sentAway: 0,
+    limited: 0,
+    gaveUp: 0,
+    retryAfterMs: 0,
+    waitingMost: 0,
+  };
   readonly #others: Record<string, number> = {};
   readonly #acceptedMs = histogram();
   readonly #sentAwayMs = histogram();
@@ -153,6 +164,7 @@ class Crowd {
     const micros = Math.min(Math.max(1, Math.round(latencyMs * 1_000)), latencyMicrosMax);
     if (status === 201) {
       sum.accepted += 1;
+      if (latencyMs > lateMs) sum.acceptedLate += 1;
       second.accepted += 1;
       second.acceptedMsWorst = Math.max(second.acceptedMsWorst, latencyMs);
       this.#acceptedMs.recordValue(micros);

@@ -79,7 +79,7 @@ test("a saturating crowd is as many as it says", async () => {
 
 test("words are read, and wrong ones are told", () => {
   expect(readOverloadOptions(["--seconds", "8", "--only", "noisy"])).toMatchObject({ seconds: 8, only: ["noisy"], isShort: true });
-  expect(readOverloadOptions([])).toMatchObject({ seconds: 60, only: ["crowd", "noisy"], isShort: false });
+  expect(readOverloadOptions([])).toMatchObject({ seconds: 60, only: ["crowd", "noisy", "processors"], isShort: false });
   for (const words of [["--seconds", "4"], ["--only", "loud"], ["--what"]])
     expect(() => readOverloadOptions(words)).toThrow("npm run drill -- overload");
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { judgeNoisy, judgeOverload, peakBeside, type Reference, secondsUntilNormal } from "./judge.ts";
+import { judgeAiling, judgeNoisy, judgeOverload, peakBeside, type Reference, secondsUntilNormal } from "./judge.ts";
 import type { CrowdResult, Second } from "./plan.ts";
 import { renderHeld } from "./report.ts";
 
@@ -11,6 +11,7 @@ function result(changes: Partial<CrowdResult> = {}): CrowdResult {
     clients: 10_000,
     requests: 10_000,
     accepted: 10_000,
+    acceptedLate: 0,
     sentAway: 0,
     limited: 0,
     others: {},
@@ -90,4 +91,15 @@ test("in a short run times are shown, and everything else is judged", () => {
   const lines = renderHeld(held, { isShort: true }).split("\n");
   expect(lines.find((line) => line.includes("p99 of what was accepted"))).toMatch(/^shown /);
   expect(lines.find((line) => line.includes("neither 201 nor 503"))).toMatch(/^FAILED /);
+});
+
+test("an ailing processor is noticed within two seconds, and only those who were with it hear of it", () => {
+  const bySecond = [second({ notAccepted: 6 }), second({ notAccepted: 4 }), second(), second()];
+  const ailing = (changes: Partial<CrowdResult> = {}) =>
+    judgeAiling({ name: "down", result: result({ accepted: 9_990, bySecond, ...changes }), lateMax: 5, undecidedShareMax: 0.001 });
+  const verdicts = (changes: Partial<CrowdResult> = {}) => ailing(changes).map(({ isHeld }) => isHeld);
+  expect(verdicts()).toEqual([true, true, true]);
+  expect(verdicts({ accepted: 9_989 })).toEqual([false, true, true]);
+  expect(verdicts({ bySecond: [...bySecond, second({ notAccepted: 6 })] })).toEqual([true, false, true]);
+  expect(verdicts({ acceptedLate: 6 })).toEqual([true, true, false]);
 });

@@ -111,3 +111,26 @@ export function judgeNoisy(o: { readonly alone: CrowdResult; readonly beside: Cr
     atLeast("noisy: calls of the noisy one that were refused", o.noisy.limited + o.noisy.sentAway, 1),
   ];
 }
+
+/** One phase of a processor that is not well, beside one that is. */
+export type Ailing = {
+  readonly name: string;
+  readonly result: CrowdResult;
+  /** Calls that may wait for the ailing processor: those of the first two seconds, and the probes that find out whether it is well. */
+  readonly lateMax: number;
+  /** Of all calls, how many may end without a decision: those that were with it at the moment it failed. */
+  readonly undecidedShareMax: number;
+};
+
+/** "Within two seconds": from the third second on nobody hears of it. */
+const reactSeconds = 2;
+
+export function judgeAiling({ name, result, lateMax, undecidedShareMax }: Ailing): readonly Held[] {
+  const afterwards = result.bySecond.slice(reactSeconds).reduce((sum, { notAccepted }) => sum + notAccepted, 0);
+  const undecided = result.requests - result.accepted;
+  return [
+    atMost(`${name}: calls not accepted, of ${result.requests}`, undecided, Math.ceil(undecidedShareMax * result.requests)),
+    timed(atMost(`${name}: of them after two seconds`, afterwards, Math.ceil((undecidedShareMax * result.requests) / 2))),
+    timed(atMost(`${name}: calls that took longer than a second`, result.acceptedLate, lateMax)),
+  ];
+}

@@ -16,8 +16,6 @@ import { printPhase } from "./report.ts";
 const quotaPerSecond = 50;
 const noisyFactor = 10;
 const othersPerSecond = 40;
-/** Every merchant in test mode has it. */
-const noisyToken = "tok_visa_4242";
 
 export async function runNoisyScenario(options: OverloadOptions): Promise<readonly Held[]> {
   const env = { FLORIN_RATE_PER_KEY_PER_SECOND: String(quotaPerSecond), FLORIN_RATE_PER_KEY_BURST: String(2 * quotaPerSecond) };
@@ -29,7 +27,7 @@ export async function runNoisyScenario(options: OverloadOptions): Promise<readon
     const alone = await phase({ pace, seconds });
     const [beside, noisy] = await Promise.all([
       phase({ pace, seconds }),
-      phase({ pace: { kind: "rate", perSecond: noisyFactor * quotaPerSecond }, seconds, secretKey: noisyKey, tokens: [noisyToken] }),
+      phase({ pace: { kind: "rate", perSecond: noisyFactor * quotaPerSecond }, seconds, secretKey: noisyKey }),
     ]);
     printPhase("others alone", alone.result, cpuShares(alone.before, alone.after));
     printPhase("others beside", beside.result, cpuShares(beside.before, beside.after));

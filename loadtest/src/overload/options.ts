@@ -1,7 +1,7 @@
 /** The words after `npm run drill -- overload`. */
 import { parseArgs } from "node:util";
 
-export const scenarios = ["crowd", "noisy"] as const;
+export const scenarios = ["crowd", "noisy", "processors"] as const;
 export type Scenario = (typeof scenarios)[number];
 
 /** Shorter phases are for CI. */
@@ -18,9 +18,10 @@ export type OverloadOptions = {
 };
 
 export const overloadUsage = `npm run drill -- overload [options]
-  (default)          a crowd of 2 and 4 times the saturation rate, 60 s each, and a noisy merchant; about five minutes
+  (default)          a crowd of 2 and 4 times the saturation rate, a noisy merchant, and a processor that is down, slow and flapping;
+                     about fifteen minutes
   --seconds <n>      length of each phase, 5 to 600; below 30 times and rates are shown and not judged, as in CI
-  --only <name>      crowd or noisy; may be given more than once
+  --only <name>      crowd, noisy or processors; may be given more than once
   --port <n>         port of the drill's own stack (default 18180)
   --help             these lines`;
 

@@ -4,11 +4,13 @@ import { runCrowdScenario } from "./crowd-scenario.ts";
 import type { Held } from "./judge.ts";
 import { runNoisyScenario } from "./noisy-scenario.ts";
 import { type OverloadOptions, overloadUsage, readOverloadOptions, type Scenario } from "./options.ts";
+import { runProcessorsScenario } from "./processors-scenario.ts";
 import { renderHeld } from "./report.ts";
 
 const runners: Readonly<Record<Scenario, (options: OverloadOptions) => Promise<readonly Held[]>>> = {
   crowd: runCrowdScenario,
   noisy: runNoisyScenario,
+  processors: runProcessorsScenario,
 };
 
 /** 0 when every figure holds. */

@@ -19,6 +19,8 @@ export type CrowdResult = {
   /** Requests that were answered. */
   readonly requests: number;
   readonly accepted: number;
+  /** Of them, those that took longer than a second. */
+  readonly acceptedLate: number;
   /** Answered 503 with `Retry-After`. */
   readonly sentAway: number;
   /** Answered 429. */

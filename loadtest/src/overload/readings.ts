@@ -9,11 +9,13 @@ export type Reading = {
   readonly residentBytes: ReadonlyMap<string, number>;
   /** Operations that the switch has answered, whatever the answer. */
   readonly switchOperations: number;
+  /** Authorizations that the processor over ISO 8583 has approved; 0 where there is none. */
+  readonly approvedByFirst: number;
 };
 
 const scrapeTimeoutMs = 10_000;
 
-export async function readStack(up: UpFile, switchAdminUrl: string): Promise<Reading> {
+export async function readStack(up: UpFile, adminUrls: { readonly switch: string; readonly connectors: string }): Promise<Reading> {
   const atMs = performance.now();
   const cpuMicros = new Map<string, number>();
   const residentBytes = new Map<string, number>();
@@ -29,12 +31,16 @@ export async function readStack(up: UpFile, switchAdminUrl: string): Promise<Rea
     cpuMicros.set(name, cpuMicrosOf(pid));
     residentBytes.set(name, residentBytesOf(pid));
   }
-  return { atMs, cpuMicros, residentBytes, switchOperations: await countOperations(switchAdminUrl) };
+  const [switchOperations, approvedByFirst] = await Promise.all([
+    sumOf(adminUrls.switch, /^switch_operation_duration_seconds_count/),
+    sumOf(adminUrls.connectors, /^connectors_requests_total\{connector="simiso",operation="authorize",outcome="approved"/),
+  ]);
+  return { atMs, cpuMicros, residentBytes, switchOperations, approvedByFirst };
 }
 
-async function countOperations(adminUrl: string): Promise<number> {
+async function sumOf(adminUrl: string, pattern: RegExp): Promise<number> {
   const response = await fetch(`${adminUrl}/metrics`, { signal: AbortSignal.timeout(scrapeTimeoutMs) });
-  const lines = (await response.text()).split("\n").filter((line) => line.startsWith("switch_operation_duration_seconds_count"));
+  const lines = (await response.text()).split("\n").filter((line) => pattern.test(line));
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
 }
 
