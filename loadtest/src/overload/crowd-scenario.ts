@@ -65,10 +65,10 @@ export function phaseMaker({ stack: { up }, port }: ScenarioContext, runId: stri
     phases += 1;
     const target = { host: hostname, port: Number(edgePort), path: authorizePath, secretKey: up.secretKey, tokens };
     const plan: CrowdPlan = { ...target, runId: `${runId}-${phases}`, warmUpSeconds, retriesMax, ...o };
-    const at = (part: "switchAdmin" | "connectorsAdmin") => `http://127.0.0.1:${port + portDistances[part]}`;
+    const at = (part: "edgeAdmin" | "switchAdmin" | "connectorsAdmin") => `http://127.0.0.1:${port + portDistances[part]}`;
     return crowd(plan, () => {
       onMark();
-      return readStack(up, { switch: at("switchAdmin"), connectors: at("connectorsAdmin") });
+      return readStack(up, { edge: at("edgeAdmin"), switch: at("switchAdmin"), connectors: at("connectorsAdmin") });
     });
   };
 }
@@ -129,6 +129,7 @@ function overloadedOf(factor: number, { result, before, after: ended }: Crowded<
     crowd: result,
     after,
     switchOperations: ended.switchOperations - before.switchOperations,
+    refusedInTimeShare: (ended.refusalsInTime - before.refusalsInTime) / Math.max(1, ended.refusals - before.refusals),
     residentGrowthBytes: Math.max(0, ...growth),
   };
 }

@@ -19,10 +19,11 @@ const limits = {
   /** p99 of what is accepted, times its value at 80 % of the peak. */
   p99Growth: 2,
   sentAwayMsMax: 5,
+  refusedInTimeShareMin: 0.99,
   normalAgainSecondsMax: 3,
   residentGrowthBytesMax: 64 * mebibyte,
-  /** Operations of the switch per answer that was not 503. */
-  workPerAnswerMax: 1.01,
+  /** Operations of the switch per call sent away: those that are under way when the time begins and ends are not told apart. */
+  workPerRefusalMax: 0.02,
   othersP99Growth: 1.2,
 } as const;
 
@@ -42,6 +43,8 @@ export type Overloaded = {
   /** After the crowd has left, at half of the peak. */
   readonly after: CrowdResult;
   readonly switchOperations: number;
+  /** Share of the 503s that left the edge within 5 ms of their request's head, 0 to 1. */
+  readonly refusedInTimeShare: number;
   readonly residentGrowthBytes: number;
 };
 
@@ -64,7 +67,7 @@ export function peakBeside({ peakPerSecond, peakCrowdCpuShare, cores }: Referenc
 
 export function judgeOverload(
   reference: Reference,
-  { factor, crowd, after, switchOperations, residentGrowthBytes }: Overloaded,
+  { factor, crowd, after, switchOperations, refusedInTimeShare, residentGrowthBytes }: Overloaded,
 ): readonly Held[] {
   const at = `${factor}x: `;
   const perSecond = crowd.accepted / crowd.seconds;
@@ -79,12 +82,9 @@ export function judgeOverload(
       ),
     ),
     timed(atMost(`${at}p99 of what was accepted`, crowd.acceptedMs.p99, limits.p99Growth * p99, "ms")),
-    timed(atMost(`${at}503 answered, p99`, crowd.sentAwayMs.p99, limits.sentAwayMsMax, "ms")),
-    atMost(
-      `${at}operations of the switch per call let in`,
-      switchOperations / Math.max(1, crowd.accepted + others),
-      limits.workPerAnswerMax,
-    ),
+    timed(atLeast(`${at}503s that left the edge within 5 ms`, refusedInTimeShare, limits.refusedInTimeShareMin)),
+    timed(atMost(`${at}503 at the client, p99`, crowd.sentAwayMs.p99, limits.sentAwayMsMax, "ms")),
+    atMost(`${at}operations of the switch per call sent away`, workFor(crowd, switchOperations - others), limits.workPerRefusalMax),
     atMost(`${at}answers that are neither 201 nor 503`, others, 0),
     timed(atMost(`${at}normal again after`, secondsUntilNormal(after, limits.p99Growth * p99), limits.normalAgainSecondsMax, "s")),
     atMost(
@@ -94,6 +94,11 @@ export function judgeOverload(
       "MiB",
     ),
   ];
+}
+
+/** What the switch did besides answering those who were let in, per call that was sent away. */
+function workFor({ accepted, sentAway }: CrowdResult, operations: number): number {
+  return Math.max(0, operations - accepted) / Math.max(1, sentAway);
 }
 
 /** The first second from which on everybody is let in, and nobody waits longer than `worstMs`; the length of the run when there is none. */

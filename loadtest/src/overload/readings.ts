@@ -9,13 +9,19 @@ export type Reading = {
   readonly residentBytes: ReadonlyMap<string, number>;
   /** Operations that the switch has answered, whatever the answer. */
   readonly switchOperations: number;
+  /** Answers 5xx of the edge, and those of them that it gave within 5 ms of reading the head of the request. */
+  readonly refusals: number;
+  readonly refusalsInTime: number;
   /** Authorizations that the processor over ISO 8583 has approved; 0 where there is none. */
   readonly approvedByFirst: number;
 };
 
 const scrapeTimeoutMs = 10_000;
 
-export async function readStack(up: UpFile, adminUrls: { readonly switch: string; readonly connectors: string }): Promise<Reading> {
+export async function readStack(
+  up: UpFile,
+  adminUrls: { readonly edge: string; readonly switch: string; readonly connectors: string },
+): Promise<Reading> {
   const atMs = performance.now();
   const cpuMicros = new Map<string, number>();
   const residentBytes = new Map<string, number>();
@@ -31,11 +37,13 @@ export async function readStack(up: UpFile, adminUrls: { readonly switch: string
     cpuMicros.set(name, cpuMicrosOf(pid));
     residentBytes.set(name, residentBytesOf(pid));
   }
-  const [switchOperations, approvedByFirst] = await Promise.all([
+  const [switchOperations, approvedByFirst, refusals, refusalsInTime] = await Promise.all([
     sumOf(adminUrls.switch, /^switch_operation_duration_seconds_count/),
     sumOf(adminUrls.connectors, /^connectors_requests_total\{connector="simiso",operation="authorize",outcome="approved"/),
+    sumOf(adminUrls.edge, /^edge_request_duration_seconds_count\{[^}]*status_class="5xx"/),
+    sumOf(adminUrls.edge, /^edge_request_duration_seconds_bucket\{(?=[^}]*status_class="5xx")[^}]*le="0\.005"/),
   ]);
-  return { atMs, cpuMicros, residentBytes, switchOperations, approvedByFirst };
+  return { atMs, cpuMicros, residentBytes, switchOperations, approvedByFirst, refusals, refusalsInTime };
 }
 
 async function sumOf(adminUrl: string, pattern: RegExp): Promise<number> {
