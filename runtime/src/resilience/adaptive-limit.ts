@@ -43,7 +43,8 @@ const growthMost = 2;
 const cutMost = 0.5;
 /** A cut goes a little below what the target asks for, so that what has queued up drains. */
 const cutLeast = 0.95;
-const reachedShare = 0.8;
+/** Before a share of one owner can be reached (admission.ts): a lone merchant whose processor becomes slow is not sent away for want of a step. */
+const reachedShare = 0.6;
 const headroom = 2;
 const descent = 0.98;
 
