@@ -175,11 +175,17 @@ class Crowd {
       sum.sentAway += 1;
       sum.retryAfterMs += answer.retryAfterMs();
       this.#sentAwayMs.recordValue(micros);
+      // A full house is what is looked for; another reason is worth a word.
+      if (!answer.body().includes('"overloaded"')) this.#complain(status, answer);
     } else if (status === 429) sum.limited += 1;
     else {
       this.#others[status] = (this.#others[status] ?? 0) + 1;
-      if (this.#complaints.length < complaintsMax) this.#complaints.push(`${status} ${answer.body().slice(0, 200)}`);
+      this.#complain(status, answer);
     }
+  }
+
+  #complain(status: number, answer: Answer): void {
+    if (this.#complaints.length < complaintsMax) this.#complaints.push(`${status} ${answer.body().slice(0, 200)}`);
   }
 
   #secondOf(nowMs: number): MutableSecond {

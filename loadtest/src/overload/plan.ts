@@ -42,7 +42,7 @@ export type CrowdResult = {
   readonly cpuShare: number;
   /** Number and id of every payment that was accepted since the crowd began, warm-up and last answers included. */
   readonly payments: readonly (readonly [number: number, id: string])[];
-  /** A few bodies of answers that were not 201, 503 or 429. */
+  /** A few bodies of answers that were not 201, 429 or the 503 of a full house. */
   readonly complaints: readonly string[];
 };
 
