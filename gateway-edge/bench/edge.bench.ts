@@ -1,5 +1,6 @@
 /**
- * What does one authorization cost in the edge's process (CPU-µs, user + system), and how much of it is the edge?
+ * What does one authorization cost in the edge's process (CPU-µs, user + system), and how much of it is the edge? And what does it cost to send
+ * one away with 503, when the house is full?
  *
  * Each server runs in a child process and is asked for its own CPU time; load comes from raw keep-alive sockets here, 64 in flight, one request
  * each. The echo of a bare Fastify is measured before and after, because only ratios within one run mean something on a shared
@@ -32,8 +33,8 @@ function nextRequest(port: number): string {
   );
 }
 
-/** Sends `count` requests over all connections, one in flight on each. Throws on the first answer that is not 201. */
-async function drive(port: number, count: number): Promise<void> {
+/** Sends `count` requests over all connections, one in flight on each. Throws on the first answer of another status. */
+async function drive(port: number, count: number, status = 201): Promise<void> {
   let left = count;
   const lane = (socket: Socket): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -52,7 +53,7 @@ async function drive(port: number, count: number): Promise<void> {
         const head = rest.toString("latin1", 0, end);
         const length = Number(/content-length: *(\d+)/i.exec(head)?.[1]);
         if (rest.length < end + 4 + length) return;
-        if (!head.startsWith("HTTP/1.1 201")) return reject(new Error(rest.toString()));
+        if (!head.startsWith(`HTTP/1.1 ${status}`)) return reject(new Error(rest.toString()));
         rest = Buffer.alloc(0);
         next();
       });
@@ -81,11 +82,12 @@ function usageOf(child: ChildProcess): Promise<{ cpuUs: number; rssBytes: number
 type Row = { readonly server: string; readonly cpuUs: number; readonly perSecond: number; readonly rssMb: number };
 
 async function measure(kind: string, words: readonly string[]): Promise<Row> {
+  const status = kind === "full-edge" ? 503 : 201;
   const { child, told } = await start<{ port: number }>("./edge/servers.ts", [kind, secretKey, ...words]);
-  await drive(told.port, warmUpCount);
+  await drive(told.port, warmUpCount, status);
   const before = await usageOf(child);
   const startedAtMs = performance.now();
-  await drive(told.port, requestCount);
+  await drive(told.port, requestCount, status);
   const tookMs = performance.now() - startedAtMs;
   const after = await usageOf(child);
   child.disconnect();
@@ -103,7 +105,7 @@ try {
   const { told } = await start<{ port: number; answerBytes: number }>("./edge/fake-switch.ts", [directory]);
   const address = `127.0.0.1:${told.port}`;
   const rows: Row[] = [];
-  for (const kind of ["echo", "edge", "echo-and-plugin", "echo"]) rows.push(await measure(kind, [address, directory]));
+  for (const kind of ["echo", "edge", "full-edge", "echo-and-plugin", "echo"]) rows.push(await measure(kind, [address, directory]));
   const echoUs = rows.filter((row) => row.server === "echo").reduce((sum, row) => sum + row.cpuUs, 0) / 2;
   console.log(`${requestCount} authorizations per server, ${connectionCount} in flight, mutual TLS to a switch that approves at once`);
   console.log(`(its answer has ${told.answerBytes} bytes). Node ${process.version}.\n`);

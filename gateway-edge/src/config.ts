@@ -43,11 +43,27 @@ export const edgeConfig = defineConfig("edge", {
   }),
   inFlightMax: integer({
     env: "FLORIN_IN_FLIGHT_MAX",
-    help: "calls of merchants in flight at this process; one more is answered 503 overloaded. At most what the switch takes",
+    help: "calls of merchants in flight at this process, at the most; how many there may be now is found by FLORIN_OWN_TIME_TARGET_MS, and one more is answered 503 overloaded",
     unit: "calls",
     min: 1,
     max: 65_536,
     default: 4_096,
+  }),
+  inFlightMin: integer({
+    env: "FLORIN_IN_FLIGHT_MIN",
+    help: "calls of merchants that are let in however long they take. As large as FLORIN_IN_FLIGHT_MAX: a fixed bound",
+    unit: "calls",
+    min: 1,
+    max: 65_536,
+    default: 64,
+  }),
+  ownTimeTargetMs: integer({
+    env: "FLORIN_OWN_TIME_TARGET_MS",
+    help: "mean time of a call, without what processors take of it, above which fewer calls are let in",
+    unit: "ms",
+    min: 1,
+    max: 10_000,
+    default: 60,
   }),
   readsCeiling: ratio({
     env: "FLORIN_READS_CEILING",
@@ -86,11 +102,19 @@ export const edgeConfig = defineConfig("edge", {
   }),
   overloadRetryAfterMs: integer({
     env: "FLORIN_OVERLOAD_RETRY_AFTER_MS",
-    help: "Retry-After of a call that was sent away for want of room, rounded up to seconds",
+    help: "shortest Retry-After of a call that was sent away for want of room, rounded up to seconds; in a long crowd everybody gets a turn",
     unit: "ms",
     min: 1_000,
     max: 60_000,
     default: 1_000,
+  }),
+  overloadRetryAfterMsMax: integer({
+    env: "FLORIN_OVERLOAD_RETRY_AFTER_MS_MAX",
+    help: "longest Retry-After of such a call; at least the shortest",
+    unit: "ms",
+    min: 1_000,
+    max: 600_000,
+    default: 30_000,
   }),
   mutationTimeoutMs: integer({
     env: "FLORIN_MUTATION_TIMEOUT_MS",
@@ -185,7 +209,9 @@ export const edgeConfig = defineConfig("edge", {
 /** What the front door is told. */
 export function frontDoorSettings(config: EdgeConfig) {
   return {
+    inFlightMin: Math.min(config.inFlightMin, config.inFlightMax),
     inFlightMax: config.inFlightMax,
+    ownTimeTargetMs: config.ownTimeTargetMs,
     ceilings: { read: config.readsCeiling, capture: config.capturesCeiling, refund: config.refundsCeiling, authorize: 1 },
     bulkheads: {
       read: config.readsBulkhead,
@@ -195,6 +221,7 @@ export function frontDoorSettings(config: EdgeConfig) {
     },
     merchantShareOfFree: config.merchantShareOfFree,
     retryAfterMs: config.overloadRetryAfterMs,
+    retryAfterMsMax: Math.max(config.overloadRetryAfterMs, config.overloadRetryAfterMsMax),
   };
 }
 

@@ -57,7 +57,7 @@ runProcess({
       unknownTtlMs: config.keyUnknownTtlMs,
     });
     const { mutationTimeoutMs, readTimeoutMs, trustedProxies } = config;
-    const door = createFrontDoor({ settings: frontDoorSettings(config), metrics });
+    const door = createFrontDoor({ settings: frontDoorSettings(config), metrics, now });
     const asking = createAsking({ tracer, door });
     const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs, readTimeoutMs });
     const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs });

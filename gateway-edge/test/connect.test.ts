@@ -96,6 +96,11 @@ describe("the operations", () => {
     ]);
   });
 
+  test("how long a processor took stays inside: an answer and its replay are the same", async () => {
+    stage.script.operation = () => done({ processorMs: 750 });
+    expect((await client().createPayment(create, headers())).result?.processorMs).toBe(0);
+  });
+
   test("a decline, a replay and a key in flight are in the answer, as the contract has them", async () => {
     const refusal = { code: "card_declined", declineCode: "retry_allowed", message: "no" };
     stage.script.operation = () => done({ payment: paymentSamples["declined"], refusal, disposition: Disposition.REPLAYED });

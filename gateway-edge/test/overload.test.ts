@@ -181,3 +181,41 @@ test("a noisy merchant is sent away at its share, and the calls of the others al
   expect(held).toHaveLength(5);
   expect(await edge.scrape()).toMatch(/edge_shed_total\{[^}]*reason="fairness"[^}]*\} 100/);
 });
+
+describe("how many places there are", () => {
+  /** Answers that were held for `heldMs`, of which the processor is said to have taken `processorMs`. */
+  const rounds = async (processorMs: number): Promise<number> => {
+    const heldMs = 500;
+    stage.script.operation = async () => {
+      await new Promise((resolve) => setTimeout(resolve, heldMs));
+      return done({ processorMs });
+    };
+    for (let round = 0; round < 5; round += 1) await Promise.all(Array.from({ length: 60 }, () => asks.authorize()));
+    return Number(/edge_in_flight_limit(?:\{\})? (\d+)/.exec(await edge.scrape())?.[1]);
+  };
+
+  test("is the least when our own part takes longer than the target", async () => {
+    await open({ inFlightMin: 20, inFlightMax: 1_000, ownTimeTargetMs: 350 });
+    expect(await rounds(0)).toBeLessThan(30);
+  });
+
+  test("grows with a processor that takes long, which is no part of ours", async () => {
+    await open({ inFlightMin: 20, inFlightMax: 1_000, ownTimeTargetMs: 350 });
+    expect(await rounds(500)).toBeGreaterThan(40);
+  });
+});
+
+test("the longer a crowd, the later its end is told to come again; and the switch hears how long a merchant is waited for", async () => {
+  await open({ retryAfterMs: 1_000, retryAfterMsMax: 5_000 });
+  await hold(10);
+  const { context } = stage.script.received.at(-1) ?? {};
+  expect((context?.deadlineAtMs ?? 0) - Date.now()).toBeGreaterThan(1_000);
+  expect((context?.deadlineAtMs ?? 0) - Date.now()).toBeLessThanOrEqual(5_000);
+  // Ten were let in within the second that has passed: so many a second get a turn.
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  const waits: number[] = [];
+  for (let call = 0; call < 60; call += 1) waits.push(Number((await asks.authorize()).headers.get("retry-after")));
+  expect(waits[0]).toBe(1);
+  expect(waits.at(-1)).toBe(5);
+  expect(waits).toEqual(waits.toSorted((left, right) => left - right));
+});

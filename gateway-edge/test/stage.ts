@@ -155,7 +155,7 @@ async function startEdge(o: EdgeOptions & { databaseUrl: string; address: string
     foundTtlMs: o.foundTtlMs ?? 30_000,
     unknownTtlMs: o.unknownTtlMs ?? 5_000,
   });
-  const door = createFrontDoor({ settings: { ...openDoor, ...o.door }, metrics });
+  const door = createFrontDoor({ settings: doorOf(o.door), metrics, now });
   const asking = createAsking({ tracer, door });
   const mutationTimeoutMs = o.mutationTimeoutMs ?? 5_000;
   const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs, readTimeoutMs: 5_000 });
@@ -285,12 +285,21 @@ export type Answer = {
 };
 
 /** Room for everybody. */
+/** A fixed number of places, unless a test is about how they are found. */
+function doorOf(changes: Partial<FrontDoorSettings> = {}): FrontDoorSettings {
+  const settings = { ...openDoor, ...changes };
+  return { ...settings, inFlightMin: changes.inFlightMin ?? settings.inFlightMax };
+}
+
 const openDoor: FrontDoorSettings = {
+  inFlightMin: 1_024,
   inFlightMax: 1_024,
+  ownTimeTargetMs: 60,
   ceilings: { read: 1, capture: 1, refund: 1, authorize: 1 },
   bulkheads: { read: 1, capture: 1, refund: 1, authorize: 1 },
   merchantShareOfFree: 64,
   retryAfterMs: 1_000,
+  retryAfterMsMax: 30_000,
 };
 
 let keys = 0;

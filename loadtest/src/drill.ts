@@ -9,6 +9,7 @@ import { seededRandom } from "./drill/random.ts";
 import { judge, renderHead, renderTable } from "./drill/report.ts";
 import { settle } from "./drill/settle.ts";
 import { type Struck, strikeFault } from "./drill/strike-fault.ts";
+import { runOverload } from "./overload/overload.ts";
 import { makeTokens } from "./stack/tokens.ts";
 
 const tokensCount = 40;
@@ -18,6 +19,8 @@ const settledTogether = { short: Number.POSITIVE_INFINITY, full: 1 } as const;
 const interrupted = new Error("interrupted");
 
 async function main(): Promise<number> {
+  const [scenario, ...words] = process.argv.slice(2);
+  if (scenario === "overload") return runOverload(words);
   const options = readDrillOptions(process.argv.slice(2), { faults, seed: Date.now() % 1_000_000 });
   if (options.isHelp || options.isList) {
     console.log(options.isHelp ? drillUsage : renderTable(options.faults));

@@ -119,6 +119,65 @@ export const switchConfig = defineConfig("switch", {
     max: 1_000,
     default: 3,
   }),
+  retryPercent: integer({
+    env: "FLORIN_RETRY_PERCENT",
+    help: "questions, repetitions and reversals that a processor leaves unanswered, per operations sent to it; more are put off",
+    unit: "%",
+    min: 1,
+    max: 100,
+    default: 10,
+  }),
+  retriesSavedMax: integer({
+    env: "FLORIN_RETRIES_SAVED_MAX",
+    help: "of them, what may be saved up: so many may be asked of one processor at once",
+    unit: "calls",
+    min: 1,
+    max: 65_536,
+    default: 256,
+  }),
+  retriesPerSecondMin: integer({
+    env: "FLORIN_RETRIES_PER_SECOND_MIN",
+    help: "of them, what is allowed where there is no traffic, so that the end of an outage is found",
+    unit: "calls/s",
+    min: 1,
+    max: 65_536,
+    default: 10,
+  }),
+  inFlightMax: integer({
+    env: "FLORIN_IN_FLIGHT_MAX",
+    help: "calls of merchants in flight at this process; one more is answered overloaded before anything is done",
+    unit: "calls",
+    min: 1,
+    max: 65_536,
+    default: 8_192,
+  }),
+  readsCeiling: ratio({
+    env: "FLORIN_READS_CEILING",
+    help: "share of FLORIN_IN_FLIGHT_MAX in flight, of all kinds together, from which reads are sent away",
+    default: 0.6,
+  }),
+  capturesCeiling: ratio({ env: "FLORIN_CAPTURES_CEILING", help: "the same for captures", default: 0.75 }),
+  refundsCeiling: ratio({ env: "FLORIN_REFUNDS_CEILING", help: "the same for refunds and voids", default: 0.9 }),
+  readsBulkhead: ratio({ env: "FLORIN_READS_BULKHEAD", help: "share of FLORIN_IN_FLIGHT_MAX that reads may hold", default: 0.4 }),
+  capturesBulkhead: ratio({ env: "FLORIN_CAPTURES_BULKHEAD", help: "the same for captures", default: 0.4 }),
+  refundsBulkhead: ratio({ env: "FLORIN_REFUNDS_BULKHEAD", help: "the same for refunds and voids", default: 0.4 }),
+  authorizationsBulkhead: ratio({ env: "FLORIN_AUTHORIZATIONS_BULKHEAD", help: "the same for authorizations", default: 1 }),
+  merchantShareOfFree: integer({
+    env: "FLORIN_MERCHANT_CALLS_PER_FREE_CALL",
+    help: "calls that one merchant may have in flight for each one that is still free: with 4, a merchant alone gets 4/5, two get 4/9 each",
+    unit: "calls per free call",
+    min: 1,
+    max: 64,
+    default: 4,
+  }),
+  overloadRetryAfterMs: integer({
+    env: "FLORIN_OVERLOAD_RETRY_AFTER_MS",
+    help: "what who finds no place is told to wait",
+    unit: "ms",
+    min: 1_000,
+    max: 60_000,
+    default: 1_000,
+  }),
   connector: text({
     env: "FLORIN_CONNECTOR",
     help: "registry names of the connectors that take new payments, separated by commas, in the order in which they are tried",
@@ -167,6 +226,24 @@ export function circuitSettings(config: SwitchConfig) {
     slowAfterMs: config.circuitSlowAfterMs,
     openMs: config.circuitOpenMs,
     probesMax: config.circuitProbesMax,
+  };
+}
+
+export function retrySettings(config: SwitchConfig) {
+  return { share: config.retryPercent / 100, savedMax: config.retriesSavedMax, perSecondMin: config.retriesPerSecondMin };
+}
+
+export function bulkheadSettings(config: SwitchConfig) {
+  return {
+    inFlightMax: config.inFlightMax,
+    classes: {
+      read: { ceiling: config.readsCeiling, ownMax: config.readsBulkhead },
+      capture: { ceiling: config.capturesCeiling, ownMax: config.capturesBulkhead },
+      refund: { ceiling: config.refundsCeiling, ownMax: config.refundsBulkhead },
+      authorize: { ceiling: 1, ownMax: config.authorizationsBulkhead },
+    },
+    merchantShareOfFree: config.merchantShareOfFree,
+    retryAfterMs: config.overloadRetryAfterMs,
   };
 }
 

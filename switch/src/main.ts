@@ -25,10 +25,12 @@ import { createConnectorRegistry } from "./clients/connector-registry.ts";
 import { createLinkClient } from "./clients/link-client.ts";
 import { createProcessorCircuits } from "./clients/processor-circuits.ts";
 import { followNews } from "./clients/processor-news.ts";
+import { createRetryBudgets } from "./clients/retry-budgets.ts";
 import { createTokenDirectory } from "./clients/token-directory.ts";
-import { circuitSettings, switchConfig } from "./config.ts";
+import { bulkheadSettings, circuitSettings, retrySettings, switchConfig } from "./config.ts";
 import { listsAndVelocity } from "./domain/fraud/index.ts";
 import { createAuthorizationRates } from "./domain/routing/index.ts";
+import { createBulkheads } from "./rpc/bulkheads.ts";
 import { createEdgeSettingsService } from "./rpc/edge-settings-service.ts";
 import { createEventLogService } from "./rpc/event-log-service.ts";
 import { createPaymentService } from "./rpc/payment-service.ts";
@@ -78,6 +80,7 @@ runProcess({
     const blockList = startBlockList({ sql: pools.background, logger });
     const now = () => Date.now();
     const circuits = createProcessorCircuits({ settings: circuitSettings(config), now: systemTiming.monotonicMs, metrics });
+    const retries = createRetryBudgets({ settings: retrySettings(config), now: systemTiming.monotonicMs, metrics });
     const settingsOn = (sql: Sql) => ({
       versions: createSettingsVersions(sql),
       replicas: createSettingsReplicas(sql),
@@ -91,7 +94,7 @@ runProcess({
       reader: createLogReader(pools.operations),
       claims: createClaims({ redis, metrics, now }),
       vault: createTokenDirectory({ vault, now }),
-      connectors: createConnectorGateway({ client: connectors, tracer, circuits, now: Date.now }),
+      connectors: createConnectorGateway({ client: connectors, tracer, circuits, retries, now: Date.now }),
       fraud: createFraudScreen({
         tiers: [listsAndVelocity({ blockList: () => blockList.current(), limits: () => settings.current().limits.velocity })],
       }),
@@ -117,13 +120,14 @@ runProcess({
     const news = followNews({ client: connectors, timing: systemTiming, logger });
     const workers = await startWorkers({ parts, sql: pools.background, databaseUrl: config.databaseUrl, tail, bus, links, news, logger });
     await Promise.all([vault.untilConnected(peersWaitMs), connectors.untilConnected(peersWaitMs)]);
+    const bulkheads = createBulkheads({ settings: bulkheadSettings(config), metrics });
     const rpc = await startRpcServer({
       host: config.listenHost,
       port: config.grpcPort,
       tls,
       services: [
-        createPaymentService({ parts, lists: createPaymentLists(pools.pages), tracer }),
-        createTokenService(parts),
+        createPaymentService({ parts, lists: createPaymentLists(pools.pages), bulkheads, tracer }),
+        createTokenService(parts, bulkheads),
         createRecoveryService({
           reader: parts.reader,
           tail,

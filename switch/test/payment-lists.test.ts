@@ -16,10 +16,12 @@ import {
   type Transition,
 } from "../src/domain/payment/index.ts";
 import { sampleAttempt, sampleCreate, sampleLifetimeMs, sampleOrigin, sampleOutcomes } from "../src/domain/payment/samples.ts";
+import { createBulkheads } from "../src/rpc/bulkheads.ts";
 import { createPaymentService } from "../src/rpc/payment-service.ts";
 import { examinedMax } from "../src/store/list-statement.ts";
 import { createPaymentLists, type ListQuery, type PaymentLists } from "../src/store/payment-lists.ts";
 import { countReading } from "./log-reading.ts";
+import { openBulkheads } from "./rpc-stage.ts";
 import { logger, newCaller, openStage, type Stage, telemetry } from "./stage.ts";
 
 let stage: Stage;
@@ -356,7 +358,8 @@ describe("a long history", () => {
 describe("over RPC", () => {
   async function openService() {
     const tls = { kind: "off" } as const;
-    const service = createPaymentService({ parts: stage.parts, lists, tracer: telemetry.tracer });
+    const bulkheads = createBulkheads({ settings: openBulkheads, metrics: telemetry.metrics });
+    const service = createPaymentService({ parts: stage.parts, lists, bulkheads, tracer: telemetry.tracer });
     const server = await startRpcServer({
       host: "127.0.0.1",
       port: 0,

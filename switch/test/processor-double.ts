@@ -1,7 +1,7 @@
 /** The connectors process and a processor with books behind it, as a real RPC server: the only thing besides the vault that is not real here. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ConnectorService, OutcomeKind, type OutcomeSchema } from "@florin/gen/connectors/v1/connectors";
-import { implement, type RpcServer, startRpcServer } from "@florin/runtime/rpc";
+import { type CallContext, implement, type RpcServer, startRpcServer } from "@florin/runtime/rpc";
 import type { Logger } from "@florin/runtime/telemetry";
 import type { TlsSetting } from "@florin/runtime/tls";
 
@@ -37,6 +37,8 @@ export type Processor = {
   readonly books: Map<string, Booked>;
   /** Calls, repeated ones included. */
   readonly calls: Record<Kind | "query" | "reverse", number>;
+  /** How long the caller of each operation waits, ms. */
+  readonly waits: number[];
   /** Changes what the connectors declare; a switch that has asked before asks again after a minute. */
   abilities: { unknownStrategy: Strategy; reversal: boolean };
   /** References that were undone: what is in the books has no effect, what comes later is refused. */
@@ -56,11 +58,13 @@ export type Meeting = { readonly told: WireOutcome; readonly booked?: WireOutcom
 export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Promise<Processor> {
   const books = new Map<string, Booked>();
   const calls = { authorize: 0, capture: 0, void: 0, refund: 0, query: 0, reverse: 0 };
+  const waits: number[] = [];
   const reversed = new Set<string>();
   const approve = (): Meeting => ({ told: outcomes.approved });
   type Request = { readonly reference: string; readonly connector: string; readonly amount?: bigint };
-  const perform = async (kind: Kind, { reference, connector, amount = 0n }: Request) => {
+  const perform = async (kind: Kind, { reference, connector, amount = 0n }: Request, { deadlineAtMs }: CallContext) => {
     calls[kind] += 1;
+    waits.push(deadlineAtMs - Date.now());
     if (reversed.has(reference)) return { outcome: outcomes.declined };
     const before = books.get(reference);
     if (before !== undefined) return { outcome: before.outcome };
@@ -69,10 +73,10 @@ export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Pr
     return { outcome: told };
   };
   const service = implement(ConnectorService, {
-    authorize: (request) => perform("authorize", request),
-    capture: (request) => perform("capture", request),
-    void: ({ reference, connector }) => perform("void", { reference, connector }),
-    refund: (request) => perform("refund", request),
+    authorize: (request, context) => perform("authorize", request, context),
+    capture: (request, context) => perform("capture", request, context),
+    void: ({ reference, connector }, context) => perform("void", { reference, connector }, context),
+    refund: (request, context) => perform("refund", request, context),
     async reverse({ originalReference }) {
       calls.reverse += 1;
       const outcome = processor.answerReversal?.(originalReference) ?? outcomes.approved;
@@ -107,12 +111,14 @@ export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Pr
     server,
     books,
     calls,
+    waits,
     abilities: { unknownStrategy: "query", reversal: true },
     reversed,
     answerReversal: undefined,
     behave: approve,
     answerQuery: undefined,
     reset() {
+      waits.length = 0;
       books.clear();
       reversed.clear();
       Object.assign(calls, { authorize: 0, capture: 0, void: 0, refund: 0, query: 0, reverse: 0 });

@@ -8,6 +8,7 @@ import { loadTls, makeCertificates, type TlsSetting } from "@florin/runtime/tls"
 import { expect } from "vitest";
 import type { Parts } from "../src/app/parts.ts";
 import { createSettingsDesk } from "../src/app/settings-desk.ts";
+import { type BulkheadSettings, createBulkheads } from "../src/rpc/bulkheads.ts";
 import { createEdgeSettingsService } from "../src/rpc/edge-settings-service.ts";
 import { createEventLogService } from "../src/rpc/event-log-service.ts";
 import { createPaymentService } from "../src/rpc/payment-service.ts";
@@ -37,7 +38,7 @@ export type RpcStage = {
   readonly stage: Stage;
   /** The server of the stage's own replica. */
   readonly server: RpcServer;
-  serve(parts: Parts, o?: { readonly commandsInFlightMax?: number }): Promise<RpcServer>;
+  serve(parts: Parts, o?: { readonly commandsInFlightMax?: number; readonly bulkheads?: Partial<BulkheadSettings> }): Promise<RpcServer>;
   tlsOf(identity: Identity): MutualTls;
   /** A client that is connected. One per server, way and identity is made and kept. */
   ready(way: (typeof ways)[number], identity?: Identity, at?: RpcServer): Promise<Payments>;
@@ -50,18 +51,29 @@ export type RpcStage = {
   stop(): Promise<void>;
 };
 
+const open = { ceiling: 1, ownMax: 1 } as const;
+/** Nobody is sent away. */
+export const openBulkheads: BulkheadSettings = {
+  inFlightMax: 65_536,
+  classes: { read: open, capture: open, refund: open, authorize: open },
+  merchantShareOfFree: 64,
+  retryAfterMs: 1_000,
+};
+
 export async function openRpcStage(): Promise<RpcStage> {
   const certificates = temporaryFolder();
   const [stage] = await Promise.all([openStage(), makeCertificates({ directory: certificates, names: identities })]);
   const closers: (() => unknown)[] = [];
   const tlsOf = (identity: Identity) => mutualTls(certificates, identity);
   const serve: RpcStage["serve"] = async (parts, o = {}) => {
+    const { bulkheads: changes, ...options } = o;
+    const bulkheads = createBulkheads({ settings: { ...openBulkheads, ...changes }, metrics: telemetry.metrics });
     const started = await startRpcServer({
       host: "127.0.0.1",
       port: 0,
       tls: tlsOf("switch"),
       services: [
-        createPaymentService({ parts, lists: createPaymentLists(stage.sql), tracer: telemetry.tracer }),
+        createPaymentService({ parts, lists: createPaymentLists(stage.sql), bulkheads, tracer: telemetry.tracer }),
         createRecoveryService({
           reader: parts.reader,
           tail: createLogTail(stage.sql),
@@ -70,7 +82,7 @@ export async function openRpcStage(): Promise<RpcStage> {
           now: parts.now,
         }),
         createEventLogService({ tail: createLogTail(stage.sql), logger }),
-        createTokenService(parts),
+        createTokenService(parts, bulkheads),
         createEdgeSettingsService(parts),
         createSettingsService(
           createSettingsDesk({
@@ -84,7 +96,7 @@ export async function openRpcStage(): Promise<RpcStage> {
       policy: callerPolicy,
       allowInsecure: false,
       logger,
-      ...o,
+      ...options,
     });
     closers.push(() => started.drain(1_000));
     return started;

@@ -22,6 +22,7 @@ import { createRouter } from "../src/app/routing/router.ts";
 import { createSightings } from "../src/app/sightings.ts";
 import { createConnectorGateway } from "../src/clients/connector-gateway.ts";
 import { createProcessorCircuits } from "../src/clients/processor-circuits.ts";
+import { createRetryBudgets } from "../src/clients/retry-budgets.ts";
 import { createTokenDirectory } from "../src/clients/token-directory.ts";
 import { type Block, listsAndVelocity, makeBlockList, type VelocityLimits } from "../src/domain/fraud/index.ts";
 import type { Payment, Refusal } from "../src/domain/payment/index.ts";
@@ -77,6 +78,9 @@ let databases = 0;
 /** As by default. */
 const circuitSettings = { failureShare: 0.5, volumeMin: 20, windowMs: 2_000, slowAfterMs: 1_500, openMs: 1_000, probesMax: 3 };
 
+/** As by default. */
+export const retrySettings = { share: 0.1, savedMax: 256, perSecondMin: 10 };
+
 export async function openStage(o: { readonly withRedis?: boolean } = {}): Promise<Stage> {
   const postgres = await testPostgres();
   // Roles belong to the server and the name of the app's role is fixed, so each stage makes the one database anew.
@@ -104,6 +108,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
     const timing = { ...systemTiming, monotonicMs: () => systemTiming.monotonicMs() + clock.aheadMs };
     const { metrics, tracer } = telemetry;
     const circuits = createProcessorCircuits({ settings: circuitSettings, now: timing.monotonicMs, metrics });
+    const retries = createRetryBudgets({ settings: retrySettings, now: timing.monotonicMs, metrics });
     const log = createLogWriter({ sql, metrics });
     closers.push(async () => {
       await log.close();
@@ -116,7 +121,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
       reader: createLogReader(sql),
       claims: createClaims({ redis, metrics, now, timing }),
       vault: createTokenDirectory({ vault: vaultLink, now }),
-      connectors: createConnectorGateway({ client: connectorLink, tracer, circuits, now }),
+      connectors: createConnectorGateway({ client: connectorLink, tracer, circuits, retries, now }),
       fraud: createFraudScreen({ tiers: [tierOf(fraud)] }),
       queues: createPaymentQueues(),
       questions: new Map(),

@@ -2,7 +2,7 @@
  * Child process: one of the servers that are compared, by name. Prints its port to the parent, and its CPU time whenever the parent asks.
  *
  * echo: a bare Fastify that answers with the body. edge: this workspace, with its real parts except the database (keys come from
- * memory). echo-and-plugin: the echo with @fastify/rate-limit before it.
+ * memory). full-edge: the same without any room, so that every answer is 503. echo-and-plugin: the echo with @fastify/rate-limit before it.
  */
 import { randomBytes } from "node:crypto";
 import rateLimitPlugin from "@fastify/rate-limit";
@@ -25,11 +25,14 @@ import { authorizedPayment } from "../../src/rest/payment-samples.ts";
 const [kind = "echo", secretKey = "", switchAddress = "", tlsDirectory = "off"] = process.argv.slice(2);
 const logger = createLogger({ service: "bench", level: "info" });
 const openDoor: FrontDoorSettings = {
+  inFlightMin: 4_096,
   inFlightMax: 4_096,
+  ownTimeTargetMs: 60,
   ceilings: { read: 0.6, capture: 0.75, refund: 0.9, authorize: 1 },
   bulkheads: { read: 0.4, capture: 0.4, refund: 0.4, authorize: 1 },
   merchantShareOfFree: 4,
   retryAfterMs: 1_000,
+  retryAfterMsMax: 30_000,
 };
 
 async function makeEdge(toSwitch: ReturnType<typeof connectSwitch>): Promise<FastifyInstance> {
@@ -47,7 +50,10 @@ async function makeEdge(toSwitch: ReturnType<typeof connectSwitch>): Promise<Fas
     foundTtlMs: 30_000,
     unknownTtlMs: 5_000,
   });
-  const door = createFrontDoor({ settings: openDoor, metrics });
+  const isFull = kind === "full-edge";
+  const door = createFrontDoor({ settings: isFull ? { ...openDoor, inFlightMin: 1, inFlightMax: 1 } : openDoor, metrics, now });
+  // Whoever came first never leaves.
+  if (isFull) void door.within({ name: "authorizePayment", merchantId: "" }, () => new Promise(() => {}));
   const asking = createAsking({ tracer, door });
   const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs: 30_000, readTimeoutMs: 5_000 });
   const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs: 5_000 });
@@ -58,7 +64,7 @@ async function makeEdge(toSwitch: ReturnType<typeof connectSwitch>): Promise<Fas
 const plenty = { burst: 1e6, perSecond: 1e6 };
 
 async function makeServer(): Promise<FastifyInstance> {
-  if (kind === "edge") {
+  if (kind === "edge" || kind === "full-edge") {
     const remote = connectSwitch({ address: switchAddress, tls: loadTls(tlsDirectory, "edge"), commandsInFlightMax: 4_096, logger });
     await remote.connection.untilConnected(5_000);
     return makeEdge(remote);

@@ -21,6 +21,8 @@ export type Question<T> = {
   readonly timeoutMs: number;
   readonly send: (options: CallOptions) => Promise<T>;
   readonly outcomeOf?: (answer: T) => SpanOutcome;
+  /** How long the switch waited for a processor, ms. */
+  readonly processorMsOf?: (answer: T) => number;
 };
 
 export interface Asking {
@@ -40,7 +42,12 @@ export function createAsking(o: { readonly tracer: Tracer; readonly door: FrontD
       throw toMerchantFault(toAppError(thrown));
     }
   };
-  return { ask: (question) => o.door.within(question.name, question.call.key.merchantId, () => askWithin(question)) };
+  return {
+    ask(question) {
+      const { name, call, processorMsOf } = question;
+      return o.door.within({ name, merchantId: call.key.merchantId, processorMsOf }, () => askWithin(question));
+    },
+  };
 }
 
 const spanNames: Readonly<Record<WorkName, string>> = {

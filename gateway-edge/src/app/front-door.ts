@@ -4,9 +4,12 @@
  * Asked twice, both times before the switch hears of the call: when the head of a request is read and its key proven, so that a body is not
  * parsed for nothing; and when the call is about to be sent, where its place is taken. A slow sender holds no place.
  * A place is held until the switch has answered, also when the merchant hangs up: the work goes on.
+ *
+ * How many places there are is found by how long our own part of the work takes (adaptive-limit.ts says why); what a processor took of it
+ * comes with the switch's answer and does not count. A fault says nothing about it. Who is sent away is told when to come again (turns.ts).
  */
 import { AppError } from "@florin/kernel";
-import { createAdmission, type Refusal } from "@florin/runtime/resilience";
+import { type ClassLimits, createAdaptiveLimit, createAdmission, createTurns, type Refusal, type Spent } from "@florin/runtime/resilience";
 import type { Metrics } from "@florin/runtime/telemetry";
 import { type Workload, type WorkName, workloadOf } from "../domain/workload.ts";
 
@@ -14,34 +17,49 @@ export interface FrontDoor {
   /** Throws AppError overloaded, not_done, when there is no room for such work of this merchant. Takes nothing. */
   look(name: WorkName, merchantId: string): void;
   /** Runs the work in a place of its own. Rejects with overloaded, not_done, when there is none; then nothing was run. */
-  within<T>(name: WorkName, merchantId: string, run: () => Promise<T>): Promise<T>;
+  within<T>(work: Work<T>, run: () => Promise<T>): Promise<T>;
 }
 
+export type Work<T> = {
+  readonly name: WorkName;
+  readonly merchantId: string;
+  /** How long this answer was waited for at a processor, ms. Absent: not at all. */
+  readonly processorMsOf?: ((answer: T) => number) | undefined;
+};
+
 export type FrontDoorSettings = {
-  /** Places at this process. */
+  /** Places at this process: so many there always are, and never more than these. */
+  readonly inFlightMin: number;
   readonly inFlightMax: number;
-  /** Shares of `inFlightMax`, 0 to 1: from this sum on the work is sent away; and so many places it may hold itself. At least one place. */
+  /** Mean of our own time at which there are places enough, ms. */
+  readonly ownTimeTargetMs: number;
+  /** Shares of the places there are, 0 to 1: from this sum on the work is sent away; and so many places it may hold itself. At least one place. */
   readonly ceilings: Readonly<Record<Workload, number>>;
   readonly bulkheads: Readonly<Record<Workload, number>>;
   /** Places of one merchant per place that is free. */
   readonly merchantShareOfFree: number;
-  /** What who is sent away is told to wait, ms. */
+  /** What who is sent away is told to wait, ms: the least, and the longest. */
   readonly retryAfterMs: number;
+  readonly retryAfterMsMax: number;
 };
 
 export function createFrontDoor(o: {
   readonly settings: FrontDoorSettings;
   readonly metrics: Pick<Metrics, "count" | "gauge">;
+  /** Milliseconds of a clock that does not jump. */
+  readonly now: () => number;
 }): FrontDoor {
-  const { inFlightMax, ceilings, bulkheads, merchantShareOfFree, retryAfterMs } = o.settings;
-  const places = (share: number): number => Math.min(inFlightMax, Math.max(1, Math.round(share * inFlightMax)));
-  const limitsOf = (workload: Workload) => ({ ceiling: places(ceilings[workload]), ownMax: places(bulkheads[workload]) });
-  const classes = { read: limitsOf("read"), capture: limitsOf("capture"), refund: limitsOf("refund"), authorize: limitsOf("authorize") };
-  const admission = createAdmission<Workload>({ inFlightMax, classes, shareOfFree: merchantShareOfFree });
+  const { now, settings } = o;
+  const { inFlightMin, inFlightMax, ownTimeTargetMs, merchantShareOfFree, retryAfterMs, retryAfterMsMax } = settings;
+  const limit = createAdaptiveLimit({ min: inFlightMin, max: inFlightMax, targetMs: ownTimeTargetMs }, now);
+  const turns = createTurns({ waitMsMin: retryAfterMs, waitMsMax: retryAfterMsMax }, now);
+  const classes = classLimits(settings);
+  const admission = createAdmission<Workload>({ inFlightMax, limit: () => limit.current, classes, shareOfFree: merchantShareOfFree });
   o.metrics.gauge("edge_in_flight_requests", () => admission.inFlight);
+  o.metrics.gauge("edge_in_flight_limit", () => limit.current);
   const refused = (workload: Workload, reason: Refusal): AppError => {
     o.metrics.count("edge_shed_total", { workload, reason });
-    return new AppError("overloaded", sentences[reason], { work: "not_done", retryAfterMs });
+    return withoutStack(() => new AppError("overloaded", sentences[reason], { work: "not_done", retryAfterMs: turns.sentAway() }));
   };
   return {
     look(name, merchantId) {
@@ -49,17 +67,41 @@ export function createFrontDoor(o: {
       const reason = admission.refusalOf(workload, merchantId);
       if (reason !== undefined) throw refused(workload, reason);
     },
-    async within(name, merchantId, run) {
+    async within({ name, merchantId, processorMsOf }, run) {
       const workload = workloadOf[name];
       const place = admission.enter(workload, merchantId);
       if (typeof place === "string") throw refused(workload, place);
+      turns.admitted();
+      limit.began();
+      const startedMs = now();
+      let spent: Spent | undefined;
       try {
-        return await run();
+        const answer = await run();
+        const elsewhereMs = processorMsOf?.(answer) ?? 0;
+        spent = { ownMs: Math.max(0, now() - startedMs - elsewhereMs), elsewhereMs };
+        return answer;
       } finally {
+        limit.ended(spent);
         admission.leave(place);
       }
     },
   };
+}
+
+function classLimits({ ceilings, bulkheads }: FrontDoorSettings): Readonly<Record<Workload, ClassLimits>> {
+  const of = (workload: Workload): ClassLimits => ({ ceiling: ceilings[workload], ownMax: bulkheads[workload] });
+  return { read: of("read"), capture: of("capture"), refund: of("refund"), authorize: of("authorize") };
+}
+
+/** A crowd that is sent away is no fault to look for, and finding the place in the code is a sixth of what it costs. */
+function withoutStack<T extends Error>(make: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 const sentences: Readonly<Record<Refusal, string>> = {

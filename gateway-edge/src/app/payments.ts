@@ -45,7 +45,14 @@ export function createPayments(o: {
   const unless = <T>(problem: AppError | undefined, go: () => Promise<T>): Promise<T> =>
     problem === undefined ? go() : Promise.reject(problem);
   const mutate = (name: WorkName, call: MerchantCall, send: (options: CallOptions) => Promise<OperationResult>): Promise<OperationResult> =>
-    ask({ name, call, timeoutMs: mutationTimeoutMs, send, outcomeOf: (result) => (result.refusal === undefined ? "ok" : "refused") });
+    ask({
+      name,
+      call,
+      timeoutMs: mutationTimeoutMs,
+      send,
+      outcomeOf: (result) => (result.refusal === undefined ? "ok" : "refused"),
+      processorMsOf: (result) => result.processorMs,
+    });
   const read = <T>(name: WorkName, call: MerchantCall, send: (options: CallOptions) => Promise<T>): Promise<T> =>
     ask({ name, call, timeoutMs: readTimeoutMs, send });
   return {

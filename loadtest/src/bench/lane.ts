@@ -1,6 +1,6 @@
 /**
  * One keep-alive HTTP/1.1 connection with one request in flight: as little work as possible, because the generator shares the machine
- * with what it measures. Reads status and Content-Length, nothing else; a server that answers in chunks is refused.
+ * with what it measures. Reads status, Content-Length and, when asked, Retry-After, nothing else; a server that answers in chunks is refused.
  */
 import { connect, type Socket } from "node:net";
 
@@ -8,10 +8,13 @@ export type Answer = {
   /** HTTP status; 0 when the connection broke before the answer. */
   readonly status: number;
   readonly body: () => string;
+  /** Of Retry-After, ms; 0 without one. */
+  readonly retryAfterMs: () => number;
 };
 
 const headEnd = Buffer.from("\r\n\r\n");
 const noBody = () => "";
+const noRetryAfter = () => 0;
 
 export class Lane {
   readonly #host: string;
@@ -54,7 +57,7 @@ export class Lane {
     if (this.#socket !== socket) return;
     this.#socket = undefined;
     this.#rest = undefined;
-    if (this.#isBusy) this.#answer({ status: 0, body: noBody });
+    if (this.#isBusy) this.#answer({ status: 0, body: noBody, retryAfterMs: noRetryAfter });
   }
 
   #read(chunk: Buffer): void {
@@ -65,13 +68,18 @@ export class Lane {
       return;
     }
     const bodyAt = end + headEnd.length;
-    const length = contentLength(bytes.toString("latin1", 0, end));
+    const head = bytes.toString("latin1", 0, end);
+    const length = contentLength(head);
     if (bytes.length < bodyAt + length) {
       this.#rest = bytes;
       return;
     }
     this.#rest = undefined;
-    this.#answer({ status: Number(bytes.toString("latin1", 9, 12)), body: () => bytes.toString("utf8", bodyAt, bodyAt + length) });
+    this.#answer({
+      status: Number(bytes.toString("latin1", 9, 12)),
+      body: () => bytes.toString("utf8", bodyAt, bodyAt + length),
+      retryAfterMs: () => 1_000 * Number(/\r\nretry-after: *(\d+)/i.exec(head)?.[1] ?? 0),
+    });
   }
 
   #answer(answer: Answer): void {

@@ -4,4 +4,6 @@
  */
 export const benchEnvironment: Readonly<Record<string, string>> = {
   FLORIN_LOG_LEVEL: "warn",
+  // As many as FLORIN_IN_FLIGHT_MAX: a fixed bound, never reached here.
+  FLORIN_IN_FLIGHT_MIN: "4096",
 };

@@ -19,7 +19,9 @@ export const drillUsage = `npm run drill -- [options]
   --seed <n>         makes the same choices again
   --keep             keeps the folder of the drill's stack: logs and data
   --list             the table of faults
-  --help             these lines`;
+  --help             these lines
+npm run drill -- overload [options]
+                     more than the stack can do, a noisy merchant, a sick processor: see overload --help`;
 
 const seedMax = 4_294_967_295;
 

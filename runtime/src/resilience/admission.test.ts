@@ -8,10 +8,10 @@ const order: readonly Class[] = ["read", "capture", "refund", "authorize"];
 const settings: AdmissionSettings<Class> = {
   inFlightMax: 100,
   classes: {
-    read: { ceiling: 60, ownMax: 60 },
-    capture: { ceiling: 75, ownMax: 75 },
-    refund: { ceiling: 90, ownMax: 90 },
-    authorize: { ceiling: 100, ownMax: 100 },
+    read: { ceiling: 0.6, ownMax: 0.6 },
+    capture: { ceiling: 0.75, ownMax: 0.75 },
+    refund: { ceiling: 0.9, ownMax: 0.9 },
+    authorize: { ceiling: 1, ownMax: 1 },
   },
   // Fairness out of the way, except where it is the question.
   shareOfFree: 1_000,
@@ -52,8 +52,19 @@ describe("order", () => {
   });
 });
 
+test("a limit that comes down sends new ones away by the same shares, and takes nothing from those inside", () => {
+  let limit = 100;
+  const admission = createAdmission({ ...settings, limit: () => limit });
+  const { places } = fill(admission, "authorize");
+  expect(places).toHaveLength(100);
+  limit = 40;
+  for (const place of places.splice(0, 65)) admission.leave(place);
+  expect(order.map((kind) => admission.refusalOf(kind, "new"))).toEqual(["order", "order", undefined, undefined]);
+  expect(admission.inFlight).toBe(35);
+});
+
 describe("bulkheads", () => {
-  const classes = { ...settings.classes, read: { ceiling: 60, ownMax: 20 }, refund: { ceiling: 90, ownMax: 30 } };
+  const classes = { ...settings.classes, read: { ceiling: 0.6, ownMax: 0.2 }, refund: { ceiling: 0.9, ownMax: 0.3 } };
 
   test("a flood of one class leaves the places of the others", () => {
     const admission = createAdmission({ ...settings, classes });
@@ -112,7 +123,7 @@ describe("for any coming and going", () => {
   test("the bounds hold, the counts are right, and nobody is remembered who holds nothing", () => {
     fc.assert(
       fc.property(fc.array(move, { maxLength: 600 }), fc.constantFrom(0.25, 1, 4), (moves, shareOfFree) => {
-        const classes = { ...settings.classes, capture: { ceiling: 75, ownMax: 10 } };
+        const classes = { ...settings.classes, capture: { ceiling: 0.75, ownMax: 0.1 } };
         const admission = createAdmission({ ...settings, classes, shareOfFree });
         const held: Place<Class>[] = [];
         for (const { kind, owner, leaves, which } of moves) {
@@ -126,14 +137,14 @@ describe("for any coming and going", () => {
             expect(isPlace(answer) ? undefined : answer).toBe(predicted);
             if (isPlace(answer)) {
               held.push(answer);
-              expect(before).toBeLessThan(classes[kind].ceiling);
+              expect(before).toBeLessThan(classes[kind].ceiling * settings.inFlightMax);
             }
           }
           expect(admission.inFlight).toBe(held.length);
           for (const one of order) {
             const own = held.filter((place) => place.class === one).length;
             expect(admission.inFlightOf(one)).toBe(own);
-            expect(own).toBeLessThanOrEqual(classes[one].ownMax);
+            expect(own).toBeLessThanOrEqual(classes[one].ownMax * settings.inFlightMax);
           }
           expect(admission.owners).toBe(new Set(held.map((place) => place.owner)).size);
         }

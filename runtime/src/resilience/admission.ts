@@ -8,7 +8,7 @@
  *    floods alone stops at half (`shareOfFree` 1), two at a third each, and so on: whoever comes new finds room (dynamic thresholds of
  *    shared-memory switches, Choudhury and Hahne 1998). It needs no list of who is active, and takes nothing from anybody while there is room.
  *
- * Invariants: at most `inFlightMax` places are held; owners are remembered while they hold a place, so never more than `inFlightMax`.
+ * Invariants: nobody is let in beyond the limit of the moment, which may come down below what is held; at most `inFlightMax` places are held; owners are remembered while they hold a place, so never more than `inFlightMax`.
  * Nobody waits here: "no" is an answer. Not here: how often somebody may ask (rate-limit).
  */
 import { assert } from "@florin/kernel";
@@ -16,7 +16,9 @@ import { assert } from "@florin/kernel";
 export type AdmissionSettings<Class extends string> = {
   /** Places, at least 1. */
   readonly inFlightMax: number;
-  /** Each a number of places, 1 to `inFlightMax`. */
+  /** Places there are now, 1 to `inFlightMax`. Default: all. */
+  readonly limit?: () => number;
+  /** Shares of the places there are now, 0 to 1 each; at least one place. */
   readonly classes: Readonly<Record<Class, ClassLimits>>;
   /** Places of one owner per free place, above 0. */
   readonly shareOfFree: number;
@@ -49,15 +51,16 @@ export interface Admission<Class extends string> {
 
 export function createAdmission<Class extends string>(settings: AdmissionSettings<Class>): Admission<Class> {
   check(settings);
-  const { inFlightMax, classes, shareOfFree } = settings;
+  const { inFlightMax, classes, shareOfFree, limit = () => inFlightMax } = settings;
   const heldByClass = Object.fromEntries(Object.keys(classes).map((name) => [name, 0])) as Record<Class, number>;
   const heldByOwner = new Map<string, number>();
   let held = 0;
 
   const refusalOf = (kind: Class, owner: string): Refusal | undefined => {
-    const { ceiling, ownMax } = classes[kind];
+    const places = limit();
+    const ceiling = placesOf(classes[kind].ceiling, places);
     if (held >= ceiling) return "order";
-    if (heldByClass[kind] >= ownMax) return "bulkhead";
+    if (heldByClass[kind] >= placesOf(classes[kind].ownMax, places)) return "bulkhead";
     return (heldByOwner.get(owner) ?? 0) < shareOfFree * (ceiling - held) ? undefined : "fairness";
   };
   return {
@@ -94,6 +97,9 @@ function check({ inFlightMax, classes, shareOfFree }: AdmissionSettings<string>)
   assert(Number.isInteger(inFlightMax) && inFlightMax >= 1, "inFlightMax is an integer of at least 1");
   assert(shareOfFree > 0, "shareOfFree is above 0");
   for (const { ceiling, ownMax } of Object.values(classes))
-    for (const limit of [ceiling, ownMax])
-      assert(Number.isInteger(limit) && limit >= 1 && limit <= inFlightMax, "limits of a class are integers from 1 to inFlightMax");
+    for (const share of [ceiling, ownMax]) assert(share >= 0 && share <= 1, "limits of a class are shares from 0 to 1");
+}
+
+function placesOf(share: number, places: number): number {
+  return Math.max(1, Math.round(share * places));
 }

@@ -28,6 +28,24 @@ test("when everything fails and everybody tries again three times, retries are a
   expect(retries).toBeLessThanOrEqual(10_010);
 });
 
+test("what was answered is given back, and what was not is not", () => {
+  const budget = createRetryBudget({ share: 0.1, savedMax: 2 });
+  for (let question = 0; question < 100; question += 1) {
+    expect(budget.spend()).toBe(true);
+    budget.giveBack();
+  }
+  expect([budget.spend(), budget.spend(), budget.spend()]).toEqual([true, true, false]);
+});
+
+test("without any traffic so many are earned by time, and none more", () => {
+  const clock = { ms: 0 };
+  const budget = createRetryBudget({ share: 0.1, savedMax: 2, perSecondMin: 5 }, () => clock.ms);
+  let spent = 0;
+  for (; clock.ms < 10_000; clock.ms += 10) if (budget.spend()) spent += 1;
+  expect(spent).toBeGreaterThanOrEqual(51);
+  expect(spent).toBeLessThanOrEqual(52);
+});
+
 test("in any stretch of any traffic, retries are at most the share of it and what was saved up", () => {
   const moves = fc.array(fc.constantFrom("earn", "spend"), { maxLength: 400 });
   fc.assert(

@@ -48,6 +48,12 @@ export const metricTable = {
     help: "Requests sent away with 503 before anything was done: the house was full for such work, too many of the kind, too many of one merchant.",
     labels: { workload: ["read", "capture", "refund", "authorize"], reason: ["order", "bulkhead", "fairness"] },
   },
+  edge_in_flight_limit: {
+    kind: "gauge",
+    unit: "{request}",
+    help: "Calls of merchants that may be in flight now, found by how long our own part of them takes.",
+    labels: {},
+  },
   edge_in_flight_requests: { kind: "gauge", unit: "{request}", help: "Calls of merchants that wait for the switch now.", labels: {} },
   edge_api_key_lookups_total: {
     kind: "counter",
@@ -171,6 +177,19 @@ export const metricTable = {
     unit: "{payment}",
     help: "Payments that were not sent because the card networks forbid another try of the card.",
     labels: { reason: ["network_category_1", "network_declines_per_day", "network_declines_per_30_days"] },
+  },
+  switch_shed_total: {
+    kind: "counter",
+    unit: "{request}",
+    help: "Calls answered overloaded before anything was done: the switch was full for such work, too many of the kind, too many of one merchant.",
+    labels: { workload: ["read", "capture", "refund", "authorize"], reason: ["order", "bulkhead", "fairness"] },
+  },
+  switch_in_flight_calls: { kind: "gauge", unit: "{call}", help: "Calls of merchants that the switch works on now.", labels: {} },
+  switch_retries_refused_total: {
+    kind: "counter",
+    unit: "{call}",
+    help: "Questions and repetitions not sent to a processor because too many of them had no answer.",
+    labels: { connector: { valuesMax: 40 } },
   },
   switch_circuit_changes_total: {
     kind: "counter",

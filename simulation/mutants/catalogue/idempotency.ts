@@ -8,7 +8,7 @@ export const idempotencyMutants: readonly Mutant[] = [
     name: "redis-grants",
     about: "Redis' word is enough: with a claim in hand no key row is written beside the intent",
     file: runOperation,
-    find: "await parts.log.append(intent, { key, requestHash }).catch(",
+    find: "await parts.log.append(intent, { key, requestHash, budget: operation.caller.budget }).catch(",
     replace: "await parts.log.append(intent, claim === undefined ? { key, requestHash } : undefined).catch(",
   },
   {

@@ -9,8 +9,8 @@ export const outcomeMutants: readonly Mutant[] = [
     name: "unknown-sent-again-blindly",
     about: "an authorization without an answer is sent once more, as a new attempt",
     file: "switch/src/app/attempt-card.ts",
-    find: "    const sent = parts.connectors.authorize(payment, { attemptId: event.operationId, connector, traceparent: origin.traceparent });\n",
-    replace: `    const sendAs = (attemptId: string) => parts.connectors.authorize(payment, { attemptId, connector, traceparent: origin.traceparent });
+    find: "    const sent = parts.connectors.authorize(payment, { attemptId: event.operationId, connector, traceparent: origin.traceparent, budget });\n",
+    replace: `    const sendAs = (attemptId: string) => parts.connectors.authorize(payment, { attemptId, connector, traceparent: origin.traceparent, budget });
     const again = () => sendAs(makeId("attempt", parts.now(), parts.random(10)));
     const sent = sendAs(event.operationId).then((outcome) => (outcome.kind === "unknown" ? again() : outcome));
 `,

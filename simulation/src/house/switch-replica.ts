@@ -9,6 +9,7 @@ import { createRouter } from "@florin/switch/src/app/routing/router.ts";
 import { createSightings } from "@florin/switch/src/app/sightings.ts";
 import { createConnectorGateway } from "@florin/switch/src/clients/connector-gateway.ts";
 import { createProcessorCircuits } from "@florin/switch/src/clients/processor-circuits.ts";
+import { createRetryBudgets } from "@florin/switch/src/clients/retry-budgets.ts";
 import { createTokenDirectory } from "@florin/switch/src/clients/token-directory.ts";
 import { listsAndVelocity, makeBlockList, type VelocityLimits } from "@florin/switch/src/domain/fraud/index.ts";
 import { createAuthorizationRates } from "@florin/switch/src/domain/routing/index.ts";
@@ -46,6 +47,7 @@ const restartMs = { min: 200, max: 4_000 };
 const generous = { raisedFrom: 1_000_000, blockedFrom: 1_000_000 };
 const limits: VelocityLimits = { cardPerHour: generous, cardPerDay: generous, ipPerHour: generous, merchantPerMinute: generous };
 /** So little traffic, and so many faults, that a circuit opens at the third failure of three. */
+const retrySettings = { share: 0.1, savedMax: 256, perSecondMin: 10 };
 const circuitSettings = { failureShare: 0.5, volumeMin: 3, windowMs: 20_000, slowAfterMs: 5_000, openMs: 2_000, probesMax: 1 };
 const noBlocks = makeBlockList([]);
 
@@ -97,6 +99,7 @@ function startOnce(house: House, replica: SwitchReplica): Running {
       client: createConnectorClient({ ...link, line: house.connectorLine, acquirers: house.acquirers }),
       tracer: quietTracer,
       circuits,
+      retries: createRetryBudgets({ settings: retrySettings, now: timing.monotonicMs, metrics: quietMetrics }),
       now,
     }),
     fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => noBlocks, limits: () => limits })] }),

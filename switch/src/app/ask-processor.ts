@@ -78,16 +78,17 @@ async function repeat(parts: Parts, { payment, open, intent }: Question): Promis
 function sendAgain({ connectors }: Parts, { open, intent }: Question): Promise<Outcome> {
   const { id, amount } = open;
   const { traceparent } = intent.event.origin;
+  const isAgain = true;
   switch (open.kind) {
     case "authorize":
-      return connectors.authorize(intent.payment, { attemptId: id, connector: open.connector, traceparent });
+      return connectors.authorize(intent.payment, { attemptId: id, connector: open.connector, traceparent, isAgain });
     case "capture":
-      return connectors.capture(intent.payment, { id, amount, traceparent });
+      return connectors.capture(intent.payment, { id, amount, traceparent, isAgain });
     case "void":
-      return connectors.void(intent.payment, { id, traceparent });
+      return connectors.void(intent.payment, { id, traceparent, isAgain });
     case "refund": {
       const reason = intent.payment.refunds.find((refund) => refund.id === id)?.reason ?? "";
-      return connectors.refund(intent.payment, { id, amount, reason, traceparent });
+      return connectors.refund(intent.payment, { id, amount, reason, traceparent, isAgain });
     }
     case "reversal":
       assert(false, "a reversal is settled by repeating it");

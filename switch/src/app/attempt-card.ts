@@ -92,10 +92,10 @@ function decisionOf(judged: Judged, payment: Payment, attempt: AttemptFacts, con
 }
 
 /** With the connector of the intent's own operation: a cascade has several. */
-function sendTo(parts: Parts, { origin }: CallerIdentity): NonNullable<Operation["send"]> {
+function sendTo(parts: Parts, { origin, budget }: CallerIdentity): NonNullable<Operation["send"]> {
   return ({ payment, event }) => {
     const connector = payment.openOperations.find(({ id }) => id === event.operationId)?.connector ?? "";
-    const sent = parts.connectors.authorize(payment, { attemptId: event.operationId, connector, traceparent: origin.traceparent });
+    const sent = parts.connectors.authorize(payment, { attemptId: event.operationId, connector, traceparent: origin.traceparent, budget });
     parts.crashAt("after_send");
     return sent;
   };

@@ -53,8 +53,8 @@ export function authorizeExisting(parts: Parts, command: AuthorizeCommand): Prom
 async function authorize(parts: Parts, o: Attempt): Promise<OperationAnswer> {
   let described: TokenDescription | EndedToken | undefined;
   try {
-    const { merchantId, mode, origin } = o.caller;
-    described = await parts.vault.describe({ merchantId, mode, token: o.attempt.token, traceparent: origin.traceparent });
+    const { merchantId, mode, origin, budget } = o.caller;
+    described = await parts.vault.describe({ merchantId, mode, token: o.attempt.token, traceparent: origin.traceparent, budget });
   } catch (thrown) {
     const earlier = await answerFromLog(parts, o.use);
     if (earlier !== undefined) return earlier;

@@ -32,7 +32,7 @@ export function capturePayment(parts: Parts, command: CaptureCommand): Promise<O
     parameters: [command.amount],
     decide: (payment, captureId, context) => requestCapture(payment, { captureId, amount: command.amount }, context),
     send: ({ payment, event }, traceparent) =>
-      parts.connectors.capture(payment, { id: event.operationId, amount: event.amount, traceparent }),
+      parts.connectors.capture(payment, { id: event.operationId, amount: event.amount, traceparent, budget: command.caller.budget }),
     record: (payment, captureId, outcome, context) => recordCapture(payment, { captureId, outcome }, context),
   });
 }
@@ -43,7 +43,8 @@ export function voidPayment(parts: Parts, command: MoveCommand): Promise<Operati
     idKind: "void",
     parameters: [],
     decide: (payment, voidId, context) => requestVoid(payment, { voidId }, context),
-    send: ({ payment, event }, traceparent) => parts.connectors.void(payment, { id: event.operationId, traceparent }),
+    send: ({ payment, event }, traceparent) =>
+      parts.connectors.void(payment, { id: event.operationId, traceparent, budget: command.caller.budget }),
     record: (payment, voidId, outcome, context) => recordVoid(payment, { voidId, outcome }, context),
   });
 }
@@ -54,8 +55,10 @@ export function refundPayment(parts: Parts, command: RefundCommand): Promise<Ope
     idKind: "refund",
     parameters: [command.amount, command.reason],
     decide: (payment, refundId, context) => requestRefund(payment, { refundId, amount: command.amount, reason: command.reason }, context),
-    send: ({ payment, event }, traceparent) =>
-      parts.connectors.refund(payment, { id: event.operationId, amount: event.amount, reason: command.reason, traceparent }),
+    send: ({ payment, event }, traceparent) => {
+      const { reason, caller } = command;
+      return parts.connectors.refund(payment, { id: event.operationId, amount: event.amount, reason, traceparent, budget: caller.budget });
+    },
     record: (payment, refundId, outcome, context) => recordRefund(payment, { refundId, outcome }, context),
   });
 }

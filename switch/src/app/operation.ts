@@ -1,9 +1,16 @@
 /** What an operation brings to the skeleton in run-operation.ts, and what it answers. */
 import type { ErrorCode } from "@florin/kernel";
+import type { CallBudget } from "@florin/runtime/resilience";
 import type { Decision, Mode, Origin, Outcome, Payment, Recording, Refusal, Transition } from "../domain/payment/index.ts";
 import type { Counter, KeyUse } from "../store/claims.ts";
 
-export type CallerIdentity = { readonly merchantId: string; readonly mode: Mode; readonly origin: Origin };
+export type CallerIdentity = {
+  readonly merchantId: string;
+  readonly mode: Mode;
+  readonly origin: Origin;
+  /** How long this caller waits. Absent: nobody does. */
+  readonly budget?: CallBudget | undefined;
+};
 
 export type OperationAnswer =
   | {

@@ -130,7 +130,7 @@ async function begin(
   const append = async (intent: Transition): Promise<Appended> => {
     mayBeWritten = true;
     const { key, requestHash } = operation.use;
-    const appended = await parts.log.append(intent, { key, requestHash }).catch((thrown: unknown) => {
+    const appended = await parts.log.append(intent, { key, requestHash, budget: operation.caller.budget }).catch((thrown: unknown) => {
       mayBeWritten = !(thrown instanceof AppError && thrown.work === "not_done");
       throw thrown;
     });

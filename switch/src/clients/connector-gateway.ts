@@ -2,14 +2,17 @@
  * Sends operations to the connectors process and brings outcomes back in the domain's words.
  *
  * A fault on the way is an outcome too: a command that surely never left is `not_sent`, everything else is `unknown`. Nothing here
- * throws for a processor, and nothing is repeated. Operations stop at an open circuit (processor-circuits.ts); questions and reversals do not.
+ * throws for a processor, and nothing is repeated. What recovery asks and sends again is bounded (retry-budgets.ts). Operations stop at an open circuit (processor-circuits.ts); questions and reversals do not.
+ * An operation whose caller has no time left is not sent.
  */
 import { type ConnectorService, OutcomeKind, type Outcome as WireOutcome } from "@florin/gen/connectors/v1/connectors";
 import { isDeclineReason, isId, toAppError } from "@florin/kernel";
+import type { CallBudget } from "@florin/runtime/resilience";
 import type { CallOptions, Client } from "@florin/runtime/rpc";
 import type { Tracer } from "@florin/runtime/telemetry";
 import type { Outcome, Payment } from "../domain/payment/index.ts";
 import type { GuardedOperation, ProcessorCircuits } from "./processor-circuits.ts";
+import type { RetryBudgets } from "./retry-budgets.ts";
 
 /** How an outcome that nobody knows is decided: by asking, by sending the same again, by undoing it, or by the settlement file. */
 export type UnknownStrategy = "query" | "repeat" | "reverse" | "file";
@@ -23,12 +26,9 @@ export type Abilities = {
 export type Answered = { readonly found: boolean; readonly outcome: Outcome };
 
 export interface ConnectorGateway {
-  authorize(
-    payment: Payment,
-    o: { readonly attemptId: string; readonly connector: string; readonly traceparent: string },
-  ): Promise<Outcome>;
+  authorize(payment: Payment, o: Waited & { readonly attemptId: string; readonly connector: string }): Promise<Outcome>;
   capture(payment: Payment, o: Operation): Promise<Outcome>;
-  void(payment: Payment, o: { readonly id: string; readonly traceparent: string }): Promise<Outcome>;
+  void(payment: Payment, o: Waited & { readonly id: string }): Promise<Outcome>;
   refund(payment: Payment, o: Operation & { readonly reason: string }): Promise<Outcome>;
   /** Approved: the operation has no effect, now and later. Declined: it cannot be undone. Safe to repeat with the same `id`. */
   reverse(payment: Payment, o: Reversal): Promise<Outcome>;
@@ -38,7 +38,14 @@ export interface ConnectorGateway {
   query(o: { readonly connector: string; readonly reference: string; readonly traceparent: string }): Promise<Answered>;
 }
 
-type Operation = { readonly id: string; readonly amount: bigint; readonly traceparent: string };
+type Waited = {
+  readonly traceparent: string;
+  /** How long somebody waits for the operation. Absent: nobody does, and it gets all the time there is. */
+  readonly budget?: CallBudget | undefined;
+  /** Sent before, with the same reference: counts as a retry. */
+  readonly isAgain?: boolean;
+};
+type Operation = Waited & { readonly id: string; readonly amount: bigint };
 
 type Reversal = {
   /** "rev_…" */
@@ -50,7 +57,7 @@ type Reversal = {
   readonly traceparent: string;
 };
 
-/** Below the lease of an operation (30 s): when recovery looks at it, nobody waits for it any more. */
+/** Below the lease of an operation (30 s): when recovery looks at it, nobody waits for it any more. A caller that waits less shortens it. */
 const sendTimeoutMs = 25_000;
 const queryTimeoutMs = 5_000;
 /** A connectors process that was replaced may have learned something. */
@@ -60,26 +67,41 @@ export function createConnectorGateway(o: {
   readonly client: Client<typeof ConnectorService>;
   readonly tracer: Tracer;
   readonly circuits: ProcessorCircuits;
+  readonly retries: RetryBudgets;
   readonly now: () => number;
 }): ConnectorGateway {
-  const { client, circuits } = o;
+  const { client, circuits, retries } = o;
   const authorizationOf = (payment: Payment) => ({
     connector: payment.processorResponse?.connector ?? "",
     authorizationReference: payment.authorizationId,
     processorReference: payment.processorResponse?.processorReference ?? "",
     merchantId: payment.merchantId,
   });
-  const send = async (name: string, traceparent: string, call: (options: CallOptions) => Promise<Answer>): Promise<Outcome> => {
+  type Sending = Waited & { readonly name: string };
+  const send = async ({ name, traceparent, budget }: Sending, call: (options: CallOptions) => Promise<Answer>): Promise<Outcome> => {
+    const timeoutMs = timeFor(budget);
     const span = o.tracer.startSpan(name, { parent: traceparent, kind: "client" });
-    const outcome = await settled(call({ timeoutMs: sendTimeoutMs, traceparent: span.traceparent }));
+    const sent = () => settled(call({ timeoutMs, traceparent: span.traceparent }));
+    const outcome = await (budget === undefined ? sent() : budget.elsewhere(sent));
     span.end(outcome.kind === "unknown" || outcome.kind === "not_sent" ? "fault" : "ok");
     return outcome;
   };
-  type Sent = { readonly connector: string; readonly operation: GuardedOperation; readonly traceparent: string };
-  const sendGuarded = ({ connector, operation, traceparent }: Sent, call: (options: CallOptions) => Promise<Answer>): Promise<Outcome> =>
-    circuits.guard(connector, operation, () => send(`switch.send_${operation}`, traceparent, call));
+  type Sent = Waited & { readonly connector: string; readonly operation: GuardedOperation };
+  const sendGuarded = (sent: Sent, call: (options: CallOptions) => Promise<Answer>): Promise<Outcome> => {
+    const { connector, operation, traceparent, budget, isAgain = false } = sent;
+    const timeoutMs = timeFor(budget);
+    // The intent is in the log, and so will be that it was not sent.
+    if (timeoutMs === 0) return Promise.resolve({ kind: "not_sent", cause: "deadline_exceeded" });
+    const guarded = () =>
+      circuits.guard({ connector, operation, timeoutMs }, () => send({ name: `switch.send_${operation}`, traceparent, budget }, call));
+    if (isAgain) return retry(connector, guarded);
+    retries.earn(connector);
+    return guarded();
+  };
+  const retry = async (connector: string, ask: () => Promise<Outcome>): Promise<Outcome> =>
+    (await retries.within(connector, ask, isAnswer)) ?? { kind: "not_sent", cause: "retry_budget" };
   return {
-    authorize: (payment, { attemptId, connector, traceparent }) => {
+    authorize: (payment, { attemptId, connector, ...waited }) => {
       const request = {
         connector,
         reference: attemptId,
@@ -91,19 +113,17 @@ export function createConnectorGateway(o: {
         capture: isPurchase(payment),
         merchantReference: payment.merchantReference,
       };
-      return sendGuarded({ connector, operation: "authorize", traceparent }, (options) => client.authorize(request, options));
+      return sendGuarded({ connector, operation: "authorize", ...waited }, (options) => client.authorize(request, options));
     },
-    capture: (payment, { id, amount, traceparent }) => {
+    capture: (payment, { id, amount, ...waited }) => {
       const request = { ...authorizationOf(payment), reference: id, amount, currency: payment.currency };
-      return sendGuarded({ connector: request.connector, operation: "capture", traceparent }, (options) =>
-        client.capture(request, options),
-      );
+      return sendGuarded({ connector: request.connector, operation: "capture", ...waited }, (options) => client.capture(request, options));
     },
-    void: (payment, { id, traceparent }) => {
+    void: (payment, { id, ...waited }) => {
       const request = { ...authorizationOf(payment), reference: id };
-      return sendGuarded({ connector: request.connector, operation: "void", traceparent }, (options) => client.void(request, options));
+      return sendGuarded({ connector: request.connector, operation: "void", ...waited }, (options) => client.void(request, options));
     },
-    refund: (payment, { id, amount, reason, traceparent }) => {
+    refund: (payment, { id, amount, reason, ...waited }) => {
       const request = {
         ...authorizationOf(payment),
         reference: id,
@@ -112,7 +132,7 @@ export function createConnectorGateway(o: {
         reason,
         isPurchase: isPurchase(payment),
       };
-      return sendGuarded({ connector: request.connector, operation: "refund", traceparent }, (options) => client.refund(request, options));
+      return sendGuarded({ connector: request.connector, operation: "refund", ...waited }, (options) => client.refund(request, options));
     },
     reverse: (payment, { id, originalId, amount, connector, traceparent }) => {
       const request = {
@@ -127,18 +147,32 @@ export function createConnectorGateway(o: {
         currency: payment.currency,
         isPurchase: isPurchase(payment),
       };
-      return send("switch.send_reverse", traceparent, (options) => client.reverse(request, options));
+      return retry(connector, () => send({ name: "switch.send_reverse", traceparent }, (options) => client.reverse(request, options)));
     },
     abilities: createAbilities(client, o.now),
     async query({ connector, reference, traceparent }) {
-      try {
-        const answer = await client.query({ connector, reference }, { timeoutMs: queryTimeoutMs, traceparent });
-        return { found: answer.found, outcome: answeredOf(answer.outcome) };
-      } catch (thrown) {
-        return { found: true, outcome: { kind: "unknown", cause: toAppError(thrown).code } };
-      }
+      const ask = async (): Promise<Answered> => {
+        try {
+          const answer = await client.query({ connector, reference }, { timeoutMs: queryTimeoutMs, traceparent });
+          return { found: answer.found, outcome: answeredOf(answer.outcome) };
+        } catch (thrown) {
+          return { found: true, outcome: { kind: "unknown", cause: toAppError(thrown).code } };
+        }
+      };
+      const answered = await retries.within(connector, ask, ({ found, outcome }) => !found || isAnswer(outcome));
+      return answered ?? { found: true, outcome: { kind: "unknown", cause: "retry_budget" } };
     },
   };
+}
+
+/** The processor said something, if only that it is still at work. */
+function isAnswer(outcome: Outcome): boolean {
+  if (outcome.kind === "approved" || outcome.kind === "declined") return true;
+  return outcome.kind === "unknown" && outcome.cause === "in_progress";
+}
+
+function timeFor(budget: CallBudget | undefined): number {
+  return budget === undefined ? sendTimeoutMs : budget.askMs(sendTimeoutMs);
 }
 
 /** The authorization takes the money in the same operation: said when it is sent, and to processors that find it by that later. */

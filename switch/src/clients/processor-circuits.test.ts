@@ -21,8 +21,8 @@ function open() {
   };
   const circuits = createProcessorCircuits({ settings, now: () => clock.ms, metrics });
   let sent = 0;
-  const send = (outcome: Outcome, connector = "a", operation: "authorize" | "refund" = "authorize") =>
-    circuits.guard(connector, operation, async () => {
+  const send = (outcome: Outcome, connector = "a", operation: "authorize" | "refund" = "authorize", timeoutMs = 25_000) =>
+    circuits.guard({ connector, operation, timeoutMs }, async () => {
       sent += 1;
       return outcome;
     });
@@ -77,12 +77,22 @@ test("a day of declines, and our own overload, close nobody's till", async () =>
   expect(await send(approved)).toEqual(approved);
 });
 
+test("callers that wait for less than what is called slow cannot close a processor's till", async () => {
+  const { send } = open();
+  for (let call = 0; call < 100; call += 1) await send(timeout, "a", "authorize", settings.slowAfterMs - 1);
+  for (let call = 0; call < 9; call += 1) await send(timeout, "a", "authorize", settings.slowAfterMs);
+  expect(await send(timeout)).toEqual(timeout);
+  expect(await send(approved)).toEqual(refused);
+});
+
 test("a processor that hangs is sent no more within two seconds, while its calls are still waited for", async () => {
   const { clock, circuits } = open();
   const answers: ((outcome: Outcome) => void)[] = [];
   const calls: Promise<Outcome>[] = [];
   for (; circuits.health("a", "authorize") !== "down" && clock.ms < 10_000; clock.ms += 20)
-    calls.push(circuits.guard("a", "authorize", () => new Promise((resolve) => answers.push(resolve))));
+    calls.push(
+      circuits.guard({ connector: "a", operation: "authorize", timeoutMs: 25_000 }, () => new Promise((resolve) => answers.push(resolve))),
+    );
   expect(clock.ms).toBeGreaterThan(settings.slowAfterMs);
   expect(clock.ms).toBeLessThanOrEqual(2_000);
   for (const answer of answers) answer(approved);

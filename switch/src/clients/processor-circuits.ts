@@ -14,9 +14,16 @@ import { isAboutProcessor, type Outcome } from "../domain/payment/index.ts";
 export const guardedOperations = ["authorize", "capture", "void", "refund"] as const;
 export type GuardedOperation = (typeof guardedOperations)[number];
 
+export type Guarded = {
+  readonly connector: string;
+  readonly operation: GuardedOperation;
+  /** How long the answer is waited for, ms. */
+  readonly timeoutMs: number;
+};
+
 export interface ProcessorCircuits {
   /** Sends, or answers `not_sent` with the cause `circuit_open` without having sent anything. */
-  guard(connector: string, operation: GuardedOperation, send: () => Promise<Outcome>): Promise<Outcome>;
+  guard(sent: Guarded, send: () => Promise<Outcome>): Promise<Outcome>;
   /** What a call would meet now. For whoever chooses a processor; takes nothing. "probing": a few calls find out whether it is well again. */
   health(connector: string, operation: GuardedOperation): Health;
 }
@@ -45,7 +52,7 @@ export function createProcessorCircuits(o: {
   };
   metrics.gauge("switch_circuits_not_closed", () => [...circuits.values()].filter(({ state }) => state !== "closed").length);
   return {
-    async guard(connector, operation, send) {
+    async guard({ connector, operation, timeoutMs }, send) {
       const circuit = circuitOf(connector, operation);
       if (circuit === undefined) return send();
       const ticket = circuit.admit();
@@ -54,7 +61,7 @@ export function createProcessorCircuits(o: {
         return { kind: "not_sent", cause: "circuit_open" };
       }
       const outcome = await send();
-      circuit.settle(ticket, resultOf(outcome));
+      circuit.settle(ticket, timeoutMs < settings.slowAfterMs && isTimeout(outcome) ? "ignored" : resultOf(outcome));
       return outcome;
     },
     health(connector, operation) {
@@ -63,6 +70,11 @@ export function createProcessorCircuits(o: {
       return circuit.isAdmitting ? "probing" : "down";
     },
   };
+}
+
+/** Nothing came in time. Where the time was shorter than what is called slow, that says something about the caller alone. */
+function isTimeout(outcome: Outcome): boolean {
+  return outcome.kind === "unknown" && (outcome.cause === "timeout" || outcome.cause === "deadline_exceeded");
 }
 
 /** What an outcome says about the processor. */

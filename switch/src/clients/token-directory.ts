@@ -4,6 +4,7 @@
  */
 import { type DescribeTokenResponse, TokenState, type VaultService } from "@florin/gen/vault/v1/vault";
 import { AppError, type ErrorCode, toAppError } from "@florin/kernel";
+import type { CallBudget } from "@florin/runtime/resilience";
 import type { Client } from "@florin/runtime/rpc";
 import type { CardSummary, Mode } from "../domain/payment/index.ts";
 
@@ -23,7 +24,14 @@ export type TokenDescription = {
 /** A token that is no more. */
 export type EndedToken = { readonly kind: "expired" | "deleted" };
 
-type TokenQuestion = { readonly merchantId: string; readonly mode: Mode; readonly token: string; readonly traceparent: string };
+type TokenQuestion = {
+  readonly merchantId: string;
+  readonly mode: Mode;
+  readonly token: string;
+  readonly traceparent: string;
+  /** Of whoever waits for the answer. */
+  readonly budget?: CallBudget | undefined;
+};
 
 export interface TokenDirectory {
   /** Undefined: this merchant has no such token in this mode. Throws AppError when the vault cannot be asked (nothing was done). */
@@ -44,9 +52,9 @@ type Entry = { readonly description: TokenDescription; readonly untilMs: number 
 export function createTokenDirectory(o: { readonly vault: Client<typeof VaultService>; readonly now: () => number }): TokenDirectory {
   const entries = new Map<string, Entry>();
   const describeNow: TokenDirectory["describeNow"] = async (question) => {
-    const { merchantId, mode, token, traceparent } = question;
+    const { merchantId, mode, token, traceparent, budget } = question;
     const answer = await o.vault
-      .describeToken({ merchantId, token, live: mode === "live" }, { timeoutMs, traceparent })
+      .describeToken({ merchantId, token, live: mode === "live" }, { timeoutMs: timeWithin(budget), traceparent })
       .catch(asNothingDone);
     const description = toDescription(answer);
     const isKept = description?.kind === "usable" && description.usage !== "single_use";
@@ -59,15 +67,21 @@ export function createTokenDirectory(o: { readonly vault: Client<typeof VaultSer
       return known !== undefined && known.untilMs > o.now() ? known.description : describeNow(question);
     },
     describeNow,
-    async delete({ merchantId, mode, token, traceparent, actor }) {
-      const { found } = await o.vault.deleteToken({ merchantId, token, live: mode === "live", actor }, { timeoutMs, traceparent });
+    async delete({ merchantId, mode, token, traceparent, budget, actor }) {
+      const options = { timeoutMs: timeWithin(budget), traceparent };
+      const { found } = await o.vault.deleteToken({ merchantId, token, live: mode === "live", actor }, options);
       entries.delete(keyOf({ merchantId, mode, token }));
       return found;
     },
   };
 }
 
-function keyOf({ merchantId, mode, token }: Omit<TokenQuestion, "traceparent">): string {
+/** 0 is answered deadline_exceeded, and the vault is not asked. */
+function timeWithin(budget: CallBudget | undefined): number {
+  return budget === undefined ? timeoutMs : budget.askMs(timeoutMs);
+}
+
+function keyOf({ merchantId, mode, token }: Pick<TokenQuestion, "merchantId" | "mode" | "token">): string {
   return `${mode}/${merchantId}/${token}`;
 }
 

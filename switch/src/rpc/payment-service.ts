@@ -1,7 +1,12 @@
 /** PaymentService: checks, translates, calls the use case, translates back. Unary calls and frames enter here alike. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
+  type Caller,
   Disposition,
+  type GetPaymentRequest,
+  type GetPaymentRoutingRequest,
+  type ListPaymentEventsRequest,
+  type ListPaymentsRequest,
   type OperationResultSchema,
   type PaymentMethod,
   PaymentService,
@@ -9,6 +14,7 @@ import {
   type TimelineEntrySchema,
 } from "@florin/gen/payments/v1/payments";
 import { invalid } from "@florin/kernel";
+import { type CallBudget, createCallBudget } from "@florin/runtime/resilience";
 import { type CallContext, implement, type ServiceImplementation } from "@florin/runtime/rpc";
 import type { Tracer } from "@florin/runtime/telemetry";
 import type { AttemptCommand } from "../app/attempt-card.ts";
@@ -20,6 +26,7 @@ import type { AmountTotals, PaymentEvent, Refusal, Transition } from "../domain/
 import { type RoutingStory, routingStories } from "../domain/routing/index.ts";
 import type { PaymentLists } from "../store/payment-lists.ts";
 import { paymentToWire, statusFromWire, wireStatus } from "../wire.ts";
+import type { Bulkheads, Workload } from "./bulkheads.ts";
 import {
   callerOf,
   checkAmount,
@@ -42,20 +49,50 @@ const routingRowsMax = 2_000;
 
 type Measured = "create" | "authorize" | "capture" | "void" | "refund";
 
-export type PaymentServiceParts = { readonly parts: Parts; readonly lists: PaymentLists; readonly tracer: Tracer };
+export type PaymentServiceParts = {
+  readonly parts: Parts;
+  readonly lists: PaymentLists;
+  readonly bulkheads: Bulkheads;
+  readonly tracer: Tracer;
+};
 
-export function createPaymentService({ parts, lists, tracer }: PaymentServiceParts): ServiceImplementation {
-  const answer = async (name: Measured, context: CallContext, work: (traceparent: string) => Promise<OperationAnswer>) => {
+/** A call as it is worked on: its span, and how long its caller waits. */
+type Call = { readonly traceparent: string; readonly budget: CallBudget };
+
+/**
+ * Of a caller's time, kept for recording what a processor has said (a commit, and a second one when the first meets a conflict); a processor
+ * that would have less than the least is not asked. An edge waits for at least a second.
+ */
+const budgetSettings = { marginMs: 500, askMsMin: 200 } as const;
+
+const workloads: Readonly<Record<Measured, Workload>> = {
+  create: "authorize",
+  authorize: "authorize",
+  capture: "capture",
+  void: "refund",
+  refund: "refund",
+};
+
+export function createPaymentService({ parts, lists, bulkheads, tracer }: PaymentServiceParts): ServiceImplementation {
+  const { getPayment, listPayments, listPaymentEvents, getPaymentRouting } = readsOf({ parts, lists });
+  type Asked = { readonly caller?: Caller | undefined };
+  const within = <T>(workload: Workload, { caller }: Asked, run: () => Promise<T>): Promise<T> =>
+    bulkheads.within(workload, caller?.merchantId ?? "", run);
+  const answer = (name: Measured, request: Asked, context: CallContext, work: (call: Call) => Promise<OperationAnswer>) =>
+    within(workloads[name], request, () => measured(name, context, work));
+  const measured = async (name: Measured, context: CallContext, work: (call: Call) => Promise<OperationAnswer>) => {
     const startedMs = performance.now();
+    const timeoutMs = context.deadlineAtMs - Date.now();
+    const budget = createCallBudget({ timeoutMs, settings: budgetSettings, monotonicMs: parts.timing.monotonicMs });
     const span = tracer.startSpan(`switch.${name}`, {
       parent: context.traceparent === "" ? undefined : context.traceparent,
       kind: "server",
     });
     let outcome: ReturnType<typeof outcomeOf> | "fault" = "fault";
     try {
-      const result = await work(span.traceparent);
+      const result = await work({ traceparent: span.traceparent, budget });
       outcome = outcomeOf(result);
-      return { result: toResult(result) };
+      return { result: { ...toResult(result), processorMs: budget.elsewhereMs } };
     } finally {
       span.end(outcome === "fault" ? "fault" : outcome === "refused" ? "refused" : "ok");
       parts.metrics.record("switch_operation_duration_seconds", (performance.now() - startedMs) / 1000, { operation: name, outcome });
@@ -63,8 +100,8 @@ export function createPaymentService({ parts, lists, tracer }: PaymentServicePar
   };
   return implement(PaymentService, {
     createPayment: (request, context) =>
-      answer(request.confirm ? "authorize" : "create", context, (traceparent) => {
-        const caller = callerOf(request.caller, traceparent);
+      answer(request.confirm ? "authorize" : "create", request, context, ({ traceparent, budget }) => {
+        const caller = callerOf(request.caller, traceparent, budget);
         const payment = {
           amount: checkAmount(request.amount),
           currency: checkCurrency(request.currency),
@@ -78,28 +115,37 @@ export function createPaymentService({ parts, lists, tracer }: PaymentServicePar
         return createOrAuthorize(parts, { caller, idempotencyKey: checkKey(request.idempotencyKey), payment, attempt });
       }),
     authorizePayment: (request, context) =>
-      answer("authorize", context, (traceparent) =>
-        authorizeExisting(parts, { ...commandOf(request, traceparent), attempt: attemptOf(request.paymentMethod, request.customerIp) }),
+      answer("authorize", request, context, (call) =>
+        authorizeExisting(parts, { ...commandOf(request, call), attempt: attemptOf(request.paymentMethod, request.customerIp) }),
       ),
     capturePayment: (request, context) =>
-      answer("capture", context, (traceparent) =>
-        capturePayment(parts, { ...commandOf(request, traceparent), amount: amountOf(request.amount) }),
+      answer("capture", request, context, (call) =>
+        capturePayment(parts, { ...commandOf(request, call), amount: amountOf(request.amount) }),
       ),
-    voidPayment: (request, context) => answer("void", context, (traceparent) => voidPayment(parts, commandOf(request, traceparent))),
+    voidPayment: (request, context) => answer("void", request, context, (call) => voidPayment(parts, commandOf(request, call))),
     refundPayment: (request, context) =>
-      answer("refund", context, (traceparent) =>
+      answer("refund", request, context, (call) =>
         refundPayment(parts, {
-          ...commandOf(request, traceparent),
+          ...commandOf(request, call),
           amount: amountOf(request.amount),
           reason: checkFilled(request.reason, "reason", limits.reasonLengthMax),
         }),
       ),
-    async getPayment(request, context) {
+    getPayment: (request, context) => within("read", request, () => getPayment(request, context)),
+    listPayments: (request, context) => within("read", request, () => listPayments(request, context)),
+    listPaymentEvents: (request, context) => within("read", request, () => listPaymentEvents(request, context)),
+    getPaymentRouting: (request, context) => within("read", request, () => getPaymentRouting(request, context)),
+  });
+}
+
+function readsOf({ parts, lists }: Pick<PaymentServiceParts, "parts" | "lists">) {
+  return {
+    async getPayment(request: GetPaymentRequest, context: CallContext) {
       const caller = callerOf(request.caller, context.traceparent);
       const payment = await parts.reader.newest({ id: checkPaymentId(request.paymentId), merchantId: caller.merchantId });
       return payment?.mode === caller.mode ? { payment: paymentToWire(payment) } : {};
     },
-    async listPayments(request, context) {
+    async listPayments(request: ListPaymentsRequest, context: CallContext) {
       const { merchantId, mode } = callerOf(request.caller, context.traceparent);
       const status = statusFromWire(request.status);
       if (request.status !== 0 && status === undefined) throw invalid("parameter_invalid", "no such status", "status");
@@ -118,7 +164,7 @@ export function createPaymentService({ parts, lists, tracer }: PaymentServicePar
       });
       return { payments: page.payments.map(paymentToWire), nextCursor: page.nextCursor };
     },
-    async listPaymentEvents(request, context) {
+    async listPaymentEvents(request: ListPaymentEventsRequest, context: CallContext) {
       const { merchantId, mode } = callerOf(request.caller, context.traceparent);
       const which = { id: checkPaymentId(request.paymentId), merchantId };
       const limit = limitOf(request.limit, timelineLimitDefault);
@@ -127,7 +173,7 @@ export function createPaymentService({ parts, lists, tracer }: PaymentServicePar
       const rows = await lists.timeline(which, { afterSequence: request.afterSequence, limit: limit + 1 });
       return { found: true, entries: rows.slice(0, limit).map(toEntry), hasMore: rows.length > limit };
     },
-    async getPaymentRouting(request, context) {
+    async getPaymentRouting(request: GetPaymentRoutingRequest, context: CallContext) {
       const { merchantId, mode } = callerOf(request.caller, context.traceparent);
       const which = { id: checkPaymentId(request.paymentId), merchantId };
       const payment = await parts.reader.newest(which);
@@ -135,14 +181,14 @@ export function createPaymentService({ parts, lists, tracer }: PaymentServicePar
       const rows = await lists.timeline(which, { afterSequence: 0, limit: routingRowsMax });
       return { found: true, decisions: routingStories(rows).map(toDecision) };
     },
-  });
+  };
 }
 
 type Mutation = { readonly caller?: Parameters<typeof callerOf>[0]; readonly idempotencyKey: string; readonly paymentId: string };
 
-function commandOf(request: Mutation, traceparent: string) {
+function commandOf(request: Mutation, { traceparent, budget }: Call) {
   return {
-    caller: callerOf(request.caller, traceparent),
+    caller: callerOf(request.caller, traceparent, budget),
     idempotencyKey: checkKey(request.idempotencyKey),
     paymentId: checkPaymentId(request.paymentId),
   };

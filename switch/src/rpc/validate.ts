@@ -5,6 +5,7 @@
 import { isIP } from "node:net";
 import { type Caller, CaptureMode as WireCaptureMode, Mode as WireMode } from "@florin/gen/payments/v1/payments";
 import { amountMinorMax, invalid, isCurrency, isId } from "@florin/kernel";
+import type { CallBudget } from "@florin/runtime/resilience";
 import type { CallerIdentity } from "../app/operation.ts";
 import type { CaptureMode } from "../domain/payment/index.ts";
 
@@ -22,7 +23,7 @@ export const limits = {
   pageMax: 100,
 } as const;
 
-export function callerOf(caller: Caller | undefined, traceparent: string): CallerIdentity {
+export function callerOf(caller: Caller | undefined, traceparent: string, budget?: CallBudget): CallerIdentity {
   if (caller === undefined) throw invalid("parameter_missing", "the caller is missing", "caller");
   if (!isId("merchant", caller.merchantId)) throw invalid("parameter_invalid", "not a merchant id", "caller.merchant_id");
   if (caller.mode !== WireMode.TEST && caller.mode !== WireMode.LIVE)
@@ -32,7 +33,7 @@ export function callerOf(caller: Caller | undefined, traceparent: string): Calle
     throw invalid("parameter_invalid", "an actor has 1 to 128 characters", "caller.actor");
   const requestId = checkText(caller.requestId, "caller.request_id", limits.requestIdLengthMax);
   const origin = { actor, requestId, traceparent };
-  return { merchantId: caller.merchantId, mode: caller.mode === WireMode.LIVE ? "live" : "test", origin };
+  return { merchantId: caller.merchantId, mode: caller.mode === WireMode.LIVE ? "live" : "test", origin, budget };
 }
 
 const printable = /^[\x20-\x7e]+$/;

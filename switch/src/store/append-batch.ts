@@ -5,10 +5,17 @@
  * is often theirs too (the key is taken, the row is taken), else they go in the next round. So a merchant that sends one key a
  * thousand times at once costs one row, and no member fails because of its neighbour.
  */
+import type { CallBudget } from "@florin/runtime/resilience";
 import type { Transition } from "../domain/payment/index.ts";
 
-/** What an intent brings beside its row. `requestHash` has 32 bytes. */
-export type KeyClaim = { readonly key: string; readonly requestHash: Buffer };
+/** What an intent brings beside its row. */
+export type KeyClaim = {
+  readonly key: string;
+  /** 32 bytes. */
+  readonly requestHash: Buffer;
+  /** Of whoever waits for the operation: an intent is not written for one who does not. Absent: nobody waits. */
+  readonly budget?: CallBudget | undefined;
+};
 
 export type Member = { readonly transition: Transition; readonly claim: KeyClaim | undefined };
 

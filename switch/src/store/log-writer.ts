@@ -2,9 +2,10 @@
  * Writes the payment log in batches without timers. Every member gets its own answer, released after the commit.
  *
  * Invariants: a key and its intent are written together or not at all; a row is never changed; of two rows with one (payment, seq) one
- * wins and the other is told `conflict`.
+ * wins and the other is told `conflict`. An intent whose caller's time is over is not written, however long it has waited for its batch; an
+ * outcome is always written.
  */
-import { AssertionError, assert, required } from "@florin/kernel";
+import { AppError, AssertionError, assert, required } from "@florin/kernel";
 import { createBatcher, type Settled } from "@florin/runtime/batch";
 import { DatabaseFault, type Sql, toDatabaseFault } from "@florin/runtime/postgres";
 import type { Metrics } from "@florin/runtime/telemetry";
@@ -20,7 +21,8 @@ export type Appended = { readonly kind: "appended"; readonly position: bigint } 
 
 export interface LogWriter {
   /**
-   * Durable when it resolves. Rejects with `overloaded` (not_done) when too many wait, with `unavailable` when the database is away: then
+   * Durable when it resolves. Rejects with `overloaded` (not_done) when too many wait, with `deadline_exceeded` (not_done) when the claim's
+   * budget is used up, with `unavailable` when the database is away: then
    * `work` says whether the row may be there. Repeating is safe: a row that is there answers `conflict`, a key `key_taken`.
    */
   append(transition: Transition, claim: KeyClaim | undefined): Promise<Appended>;
@@ -87,15 +89,27 @@ async function writeBatch(insert: InsertRows, submitted: readonly Member[], onAb
   return answers;
 }
 
-/** A member that cannot be encoded is a bug of ours: it is answered so, and its neighbours go on. */
+/** A member that is too late, or that cannot be encoded (a bug of ours), is answered so, and its neighbours go on. */
 function encodedOf(members: readonly Member[], answers: Settled<Appended>[]): readonly EncodedMember[] {
   const bodies = encodeTransitions(members.map(({ transition }) => transition));
   return members.map((member, place) => {
+    if (isTooLate(member)) {
+      answers[place] = { ok: false, error: tooLate() };
+      return { ...member, body: nothing };
+    }
     const body = required(bodies[place], "the body of a member");
     if (body instanceof Uint8Array) return { ...member, body };
     answers[place] = { ok: false, error: new AssertionError(`a row of the log cannot be encoded: ${body.message}`) };
     return { ...member, body: nothing };
   });
+}
+
+function isTooLate({ claim }: Member): boolean {
+  return claim?.budget?.canBegin() === false;
+}
+
+function tooLate(): AppError {
+  return new AppError("deadline_exceeded", "the caller's time was over before anything was written", { work: "not_done" });
 }
 
 /** False when the member must go itself. A fault of the one it waited for is its own too: the database would say the same again. */

@@ -1,0 +1,141 @@
+/** What a stack that is asked for too much must show (C14, C15): figures, limits, and the words that say whether they hold. Pure. */
+import type { CrowdResult } from "./plan.ts";
+
+export type Held = {
+  readonly name: string;
+  readonly value: number;
+  readonly limit: number;
+  readonly unit: string;
+  readonly isHeld: boolean;
+  /** Tells of the machine too: where others work on it, it is shown and not judged. */
+  readonly isTimed: boolean;
+};
+
+const mebibyte = 1_048_576;
+
+const limits = {
+  /** Of the peak, by what is not the crowd's own CPU. */
+  goodputShareMin: 0.9,
+  /** p99 of what is accepted, times its value at 80 % of the peak. */
+  p99Growth: 2,
+  sentAwayMsMax: 5,
+  refusedInTimeShareMin: 0.99,
+  normalAgainSecondsMax: 3,
+  residentGrowthBytesMax: 64 * mebibyte,
+  /** Operations of the switch per call sent away: those that are under way when the time begins and ends are not told apart. */
+  workPerRefusalMax: 0.02,
+  othersP99Growth: 1.2,
+} as const;
+
+export function atMost(name: string, value: number, limit: number, unit = ""): Held {
+  return { name, value, limit, unit, isHeld: value <= limit, isTimed: false };
+}
+
+export function atLeast(name: string, value: number, limit: number, unit = ""): Held {
+  return { name, value, limit, unit, isHeld: value >= limit, isTimed: false };
+}
+
+const timed = (held: Held): Held => ({ ...held, isTimed: true });
+
+export type Overloaded = {
+  readonly factor: number;
+  readonly crowd: CrowdResult;
+  /** After the crowd has left, at half of the peak. */
+  readonly after: CrowdResult;
+  readonly switchOperations: number;
+  /** Share of the 503s that left the edge within 5 ms of their request's head, 0 to 1. */
+  readonly refusedInTimeShare: number;
+  readonly residentGrowthBytes: number;
+};
+
+export type Reference = {
+  /** Accepted per second at the most. */
+  readonly peakPerSecond: number;
+  /** CPU seconds per second of whoever made that load. */
+  readonly peakCrowdCpuShare: number;
+  readonly calm: CrowdResult;
+  readonly cores: number;
+};
+
+/**
+ * The crowd lives on the machine that it measures. What it takes is not there for the stack: the peak is scaled by the cores that are left, so
+ * that the figure tells of the stack alone. What turning people away costs the stack counts in full.
+ */
+export function peakBeside({ peakPerSecond, peakCrowdCpuShare, cores }: Reference, crowdCpuShare: number): number {
+  return (peakPerSecond * (cores - crowdCpuShare)) / (cores - Math.min(peakCrowdCpuShare, crowdCpuShare));
+}
+
+export function judgeOverload(
+  reference: Reference,
+  { factor, crowd, after, switchOperations, refusedInTimeShare, residentGrowthBytes }: Overloaded,
+): readonly Held[] {
+  const at = `${factor}x: `;
+  const perSecond = crowd.accepted / crowd.seconds;
+  const others = Object.values(crowd.others).reduce((sum, count) => sum + count, 0);
+  const { p99 } = reference.calm.acceptedMs;
+  return [
+    timed(
+      atLeast(
+        `${at}goodput of what was possible beside the crowd`,
+        perSecond / peakBeside(reference, crowd.cpuShare),
+        limits.goodputShareMin,
+      ),
+    ),
+    timed(atMost(`${at}p99 of what was accepted`, crowd.acceptedMs.p99, limits.p99Growth * p99, "ms")),
+    timed(atLeast(`${at}503s that left the edge within 5 ms`, refusedInTimeShare, limits.refusedInTimeShareMin)),
+    timed(atMost(`${at}503 at the client, p99`, crowd.sentAwayMs.p99, limits.sentAwayMsMax, "ms")),
+    atMost(`${at}operations of the switch per call sent away`, workFor(crowd, switchOperations - others), limits.workPerRefusalMax),
+    atMost(`${at}answers that are neither 201 nor 503`, others, 0),
+    timed(atMost(`${at}normal again after`, secondsUntilNormal(after, limits.p99Growth * p99), limits.normalAgainSecondsMax, "s")),
+    atMost(
+      `${at}growth of resident memory, largest process`,
+      residentGrowthBytes / mebibyte,
+      limits.residentGrowthBytesMax / mebibyte,
+      "MiB",
+    ),
+  ];
+}
+
+/** What the switch did besides answering those who were let in, per call that was sent away. */
+function workFor({ accepted, sentAway }: CrowdResult, operations: number): number {
+  return Math.max(0, operations - accepted) / Math.max(1, sentAway);
+}
+
+/** The first second from which on everybody is let in, and nobody waits longer than `worstMs`; the length of the run when there is none. */
+export function secondsUntilNormal({ bySecond }: CrowdResult, worstMs: number): number {
+  const bad = bySecond.map(({ notAccepted, acceptedMsWorst }) => notAccepted > 0 || acceptedMsWorst > worstMs);
+  return bad.lastIndexOf(true) + 1;
+}
+
+/** A merchant at ten times its rate, and the others beside it. */
+export function judgeNoisy(o: { readonly alone: CrowdResult; readonly beside: CrowdResult; readonly noisy: CrowdResult }): readonly Held[] {
+  const notAccepted = o.beside.requests - o.beside.accepted;
+  return [
+    atMost("noisy: calls of the others that were not accepted", notAccepted, 0),
+    timed(atMost("noisy: p99 of the others", o.beside.acceptedMs.p99, limits.othersP99Growth * o.alone.acceptedMs.p99, "ms")),
+    atLeast("noisy: calls of the noisy one that were refused", o.noisy.limited + o.noisy.sentAway, 1),
+  ];
+}
+
+/** One phase of a processor that is not well, beside one that is. */
+export type Ailing = {
+  readonly name: string;
+  readonly result: CrowdResult;
+  /** Calls that may wait for the ailing processor: those of the first two seconds, and the probes that find out whether it is well. */
+  readonly lateMax: number;
+  /** Of all calls, how many may end without a decision: those that were with it at the moment it failed. */
+  readonly undecidedShareMax: number;
+};
+
+/** "Within two seconds": from the third second on nobody hears of it. */
+const reactSeconds = 2;
+
+export function judgeAiling({ name, result, lateMax, undecidedShareMax }: Ailing): readonly Held[] {
+  const afterwards = result.bySecond.slice(reactSeconds).reduce((sum, { notAccepted }) => sum + notAccepted, 0);
+  const undecided = result.requests - result.accepted;
+  return [
+    atMost(`${name}: calls not accepted, of ${result.requests}`, undecided, Math.ceil(undecidedShareMax * result.requests)),
+    timed(atMost(`${name}: of them after two seconds`, afterwards, Math.ceil((undecidedShareMax * result.requests) / 2))),
+    timed(atMost(`${name}: calls that took longer than a second`, result.acceptedLate, lateMax)),
+  ];
+}

@@ -1,0 +1,51 @@
+/**
+ * When those who were sent away shall come again: each gets a turn behind the ones sent away before, as fast as work is taken in.
+ *
+ * Told the same second, all of them would be at the door again at once, and then again: turning them away would cost more than the work. In
+ * a short crowd the turns are the least wait; in a long one they grow to the longest, so that most of what knocks is new.
+ */
+import { assert } from "@florin/kernel";
+
+export interface Turns {
+  /** One was let in. */
+  admitted(): void;
+  /** One is sent away. How long it shall wait, ms, `waitMsMin` to `waitMsMax`. */
+  sentAway(): number;
+}
+
+export type TurnSettings = { readonly waitMsMin: number; readonly waitMsMax: number };
+
+/** The rate of the last whole second is the one that counts. */
+const windowMs = 1_000;
+
+/** `now`: milliseconds of a clock that does not jump. */
+export function createTurns({ waitMsMin, waitMsMax }: TurnSettings, now: () => number): Turns {
+  assert(waitMsMin > 0 && waitMsMax >= waitMsMin, "waits are above 0 ms, the least before the longest");
+  let windowStartedMs = now();
+  let admittedInWindow = 0;
+  let admittedPerMs = 0;
+  let lastTurnMs = Number.NEGATIVE_INFINITY;
+  const look = (): number => {
+    const nowMs = now();
+    const passedMs = nowMs - windowStartedMs;
+    if (passedMs >= windowMs) {
+      admittedPerMs = admittedInWindow / passedMs;
+      admittedInWindow = 0;
+      windowStartedMs = nowMs;
+    }
+    return nowMs;
+  };
+  return {
+    admitted() {
+      look();
+      admittedInWindow += 1;
+    },
+    sentAway() {
+      const nowMs = look();
+      // Nothing was let in for a second: nobody knows when there will be room.
+      const apartMs = admittedPerMs === 0 ? 0 : 1 / admittedPerMs;
+      lastTurnMs = Math.min(Math.max(lastTurnMs + apartMs, nowMs + waitMsMin), nowMs + waitMsMax);
+      return Math.round(lastTurnMs - nowMs);
+    },
+  };
+}

@@ -1,0 +1,103 @@
+/** A processor that answers nothing, as the connectors process tells it: how much of it is sent there. */
+import type { ConnectorService } from "@florin/gen/connectors/v1/connectors";
+import { OutcomeKind } from "@florin/gen/connectors/v1/connectors";
+import { AppError } from "@florin/kernel";
+import type { Client } from "@florin/runtime/rpc";
+import { startTelemetry } from "@florin/runtime/telemetry";
+import { expect, test } from "vitest";
+import { createPayment, type Payment } from "../domain/payment/index.ts";
+import { sampleCreate, sampleNowMs, sampleOrigin } from "../domain/payment/samples.ts";
+import { createConnectorGateway } from "./connector-gateway.ts";
+import { createProcessorCircuits } from "./processor-circuits.ts";
+import { createRetryBudgets } from "./retry-budgets.ts";
+
+const { metrics, tracer } = startTelemetry({ service: "switch", otlpUrl: "", traceRatio: 0 });
+const savedMax = 20;
+const payment: Payment = createPayment(sampleCreate(), { nowMs: sampleNowMs, origin: sampleOrigin }).payment;
+
+function open() {
+  const clock = { ms: 0 };
+  const now = () => clock.ms;
+  const calls = { first: 0, again: 0 };
+  const script = { isDead: true };
+  const meet = async (kind: keyof typeof calls) => {
+    calls[kind] += 1;
+    if (script.isDead) throw new AppError("deadline_exceeded", "silence", { work: "unknown" });
+    return { found: true, outcome: { kind: OutcomeKind.APPROVED, isFinal: false } };
+  };
+  const sent = new Set<string>();
+  const operation = async ({ reference = "" }: { reference?: string }) => {
+    const kind = sent.has(reference) ? "again" : "first";
+    sent.add(reference);
+    return meet(kind);
+  };
+  const again = () => meet("again");
+  const client = { authorize: operation, capture: operation, void: operation, refund: operation, query: again, reverse: again };
+  // Never opens: what is bounded here is bounded without it.
+  const settings = { failureShare: 1, volumeMin: 1_000_000, windowMs: 1_000, slowAfterMs: 1_000, openMs: 1_000, probesMax: 1 };
+  const gateway = createConnectorGateway({
+    client: client as unknown as Client<typeof ConnectorService>,
+    tracer,
+    circuits: createProcessorCircuits({ settings, now, metrics }),
+    retries: createRetryBudgets({ settings: { share: 0.1, savedMax, perSecondMin: 1 }, now, metrics }),
+    now,
+  });
+  return { clock, calls, script, gateway };
+}
+
+type Opened = ReturnType<typeof open>;
+const waited = { connector: "simpay", traceparent: "" };
+const idOf = (number: number) => `att_${String(number).padStart(26, "0")}`;
+const authorize = ({ gateway }: Opened, number: number, isAgain = false) =>
+  gateway.authorize(payment, { ...waited, attemptId: idOf(number), isAgain });
+const query = ({ gateway }: Opened, number: number) => gateway.query({ ...waited, reference: idOf(number) });
+const reverse = ({ gateway }: Opened, number: number) =>
+  gateway.reverse(payment, { ...waited, id: `rev_${number}`, originalId: idOf(number), amount: 1n });
+
+test.each([
+  ["questions", query],
+  ["repetitions", (opened: Opened, number: number) => authorize(opened, number, true)],
+  ["reversals", reverse],
+])("a dead processor gets at most 1.1 times its traffic, whatever is tried again: %s", async (_, tryAgain) => {
+  const opened = open();
+  for (let number = 0; number < 2_000; number += 1) {
+    await authorize(opened, number);
+    for (let tries = 0; tries < 5; tries += 1) await tryAgain(opened, number);
+  }
+  expect(opened.calls.first).toBe(2_000);
+  expect(opened.calls.again).toBeGreaterThan(150);
+  expect(opened.calls.again).toBeLessThanOrEqual(200 + savedMax);
+});
+
+test("what is not asked is not known: the question says unknown, the repetition and the reversal that nothing was sent", async () => {
+  const opened = open();
+  for (let tries = 0; tries < savedMax; tries += 1) await query(opened, 1);
+  const outcome = { kind: "unknown", cause: "retry_budget" };
+  expect(await query(opened, 1)).toEqual({ found: true, outcome });
+  const notSent = { kind: "not_sent", cause: "retry_budget" };
+  expect([await authorize(opened, 1, true), await reverse(opened, 1)]).toEqual([notSent, notSent]);
+  expect(opened.calls).toEqual({ first: 0, again: savedMax });
+});
+
+test("a processor that answers is asked as often as recovery likes", async () => {
+  const opened = open();
+  opened.script.isDead = false;
+  for (let tries = 0; tries < 1_000; tries += 1) await query(opened, 1);
+  expect(opened.calls.again).toBe(1_000);
+});
+
+test("the end of an outage without any traffic is found", async () => {
+  const opened = open();
+  for (let tries = 0; tries < 100; tries += 1) await query(opened, 1);
+  opened.script.isDead = false;
+  opened.clock.ms += 1_000;
+  expect((await query(opened, 1)).outcome.kind).toBe("approved");
+});
+
+test("a dead processor takes nothing from another one", async () => {
+  const opened = open();
+  for (let tries = 0; tries < 100; tries += 1) await query(opened, 1);
+  opened.script.isDead = false;
+  const other = await opened.gateway.query({ ...waited, connector: "other", reference: idOf(1) });
+  expect(other.outcome.kind).toBe("approved");
+});
