@@ -135,5 +135,11 @@ export function serviceEnvironment(
     FLORIN_DIE_WITH_PARENT: "1",
     FLORIN_ADMIN_PORT: String(one.adminPort),
     ...one.env,
+    ...standIn(one, inherited),
   };
+}
+
+/** The one fact that a caller may replace: where simiso is reached, so that a drill can stand in between. */
+function standIn({ name }: Service, { FLORIN_SIMISO_ADDRESS: address }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return name === "connectors" && address !== undefined ? { FLORIN_SIMISO_ADDRESS: address } : {};
 }

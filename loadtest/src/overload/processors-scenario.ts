@@ -5,8 +5,7 @@
  * The ailing one is reached over ISO 8583 through a proxy of ours, the other over HTTP; both are the simulator, with one set of books. The rate is
  * far below what the machine can do.
  */
-import { randomBytes } from "node:crypto";
-import { freePort } from "@florin/runtime/testing";
+import { portDistances } from "../../../scripts/up/ports.ts";
 import { TcpProxy } from "../drill/network/tcp-proxy.ts";
 import { clear, type Weather } from "../drill/network/weather.ts";
 import { seededRandom } from "../drill/random.ts";
@@ -67,16 +66,9 @@ const ailments: readonly Ailment[] = [
 ];
 
 export async function runProcessorsScenario(options: OverloadOptions): Promise<readonly Held[]> {
-  const hostPort = await freePort();
-  const proxy = await TcpProxy.start({ targetHost: "127.0.0.1", targetPort: hostPort, random: seededRandom(1) });
-  const macKey = randomBytes(16).toString("hex");
-  const env = {
-    FLORIN_CONNECTOR: "simiso,simpay",
-    FLORIN_SIMULATOR_ISO8583_PORT: String(hostPort),
-    FLORIN_SIMULATOR_ISO8583_MAC_KEY: macKey,
-    FLORIN_SIMISO_ADDRESS: `tcp://127.0.0.1:${proxy.port}`,
-    FLORIN_SIMISO_MAC_KEY: macKey,
-  };
+  const targetPort = options.port + portDistances.simulatorIso8583;
+  const proxy = await TcpProxy.start({ targetHost: "127.0.0.1", targetPort, random: seededRandom(1) });
+  const env = { FLORIN_CONNECTOR: "simiso,simpay", FLORIN_SIMISO_ADDRESS: `tcp://127.0.0.1:${proxy.port}` };
   try {
     return await withOverloadStack(options, env, (context) => strikeAll(context, proxy));
   } finally {
@@ -96,6 +88,7 @@ async function strikeAll(context: ScenarioContext, proxy: TcpProxy): Promise<rea
     printPhase(name, crowded.result, cpuShares(crowded.before, crowded.after));
   };
   note("both well", await phase({ pace, seconds: calmSeconds }));
+  if (proxy.connections === 0) throw new Error("the first choice is not reached through the proxy: nothing would be drilled");
   const held: Held[] = [];
   for (const { name, lateMax, undecidedShareMax, strike } of ailments) {
     let mend: (() => void) | undefined;
