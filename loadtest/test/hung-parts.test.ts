@@ -75,6 +75,10 @@ async function decided(key: string): Promise<Answer> {
   return required(answer, "an answer");
 }
 
+function expectUndecided({ status, headers, body }: Answer): void {
+  expect([status, headers.get("retry-after"), body["status"]]).toEqual([202, "2", "processing"]);
+}
+
 test("the vault: nothing was done, or surely nothing sent; captures go on; the same key pays once it goes on", async () => {
   const authorized = await pay(randomUUID());
   const fresh = await tokenize(stack, "5555555555554444");
@@ -100,9 +104,9 @@ test("the vault: nothing was done, or surely nothing sent; captures go on; the s
 test("the connectors, for a while: unknown, and the payment is found under its key once they go on", async () => {
   const connectors = standStill("connectors");
   const key = randomUUID();
-  expectComeBack(await pay(key), "deadline_exceeded");
-  const inFlight = await pay(key);
-  expect([inFlight.status, inFlight.headers.get("retry-after"), inFlight.body["status"]]).toEqual([202, "2", "processing"]);
+  // The switch waits for no longer than the edge does, so the edge hears what is known.
+  expectUndecided(await pay(key));
+  expectUndecided(await pay(key));
   goOn(connectors);
   const answer = await decided(key);
   expect([answer.status, answer.body["status"]]).toEqual([200, "authorized"]);
@@ -112,7 +116,7 @@ test("the connectors, for a while: unknown, and the payment is found under its k
 test("the connectors, for longer than anybody waits: what they had not sent is never sent, and the payment is decided by itself", async () => {
   const connectors = standStill("connectors");
   const key = randomUUID();
-  expectComeBack(await pay(key), "deadline_exceeded");
+  expectUndecided(await pay(key));
   await sleep(sendTimeoutMs - edgePatienceMs);
   const { id, resolves_by: resolvesBy } = (await pay(key)).body;
   expect(Date.parse(String(resolvesBy))).toBeGreaterThan(Date.now());
