@@ -95,7 +95,7 @@ export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Pr
     // It never calls back.
     async *watchNews() {},
     listConnectors: async () => ({
-      connectors: connectorNames.map((name) => ({ name, capabilities: processor.abilities })),
+      connectors: connectorNames.map((name) => ({ name, capabilities: { ...processor.abilities, multipleCaptures: name === "other" } })),
     }),
   });
   const server = await startRpcServer({

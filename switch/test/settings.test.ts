@@ -8,6 +8,7 @@ import { type Client, connectUnary } from "@florin/runtime/rpc";
 import { untilTrue } from "@florin/runtime/testing";
 import { systemTiming } from "@florin/runtime/timing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sampleInterchange } from "../src/domain/routing/samples.ts";
 import type { ConnectorRegistry } from "../src/domain/settings/index.ts";
 import { sampleBuiltIn } from "../src/domain/settings/samples.ts";
 import { createSettingsReplicas } from "../src/store/settings-replicas.ts";
@@ -58,6 +59,7 @@ afterAll(async () => {
 type Document = {
   processors: Record<string, unknown>[];
   merchants: Record<string, unknown>;
+  bins?: readonly unknown[];
   limits: { velocity: Record<string, { raisedFrom: number; blockedFrom: number }>; cascadeWithinMs: number };
 };
 type Change = (document: Document) => void;
@@ -198,6 +200,75 @@ describe("a processor that is taken out, and a rule that is made", () => {
       const answer = await payments.createPayment(createRequest(), within);
       expect(answer.result?.payment?.processorResponse?.connector).toBe("simpay");
     }
+  });
+});
+
+describe("where a card is from, and what a merchant needs", () => {
+  const token = "tok_other";
+  /** Cheap at home, dear abroad: 30 against 150 basis points beside 10. */
+  const passedOn = { rateBps: 10, fixedMinor: { EUR: 0 }, interchange: sampleInterchange };
+  const blended = { rateBps: 100, fixedMinor: { EUR: 0 }, interchange: "blended" };
+
+  async function candidatesOf(bin: string, at: Replica) {
+    stage.vault.lives.set(token, { createdAtMs: 1n, bin, funding: "" });
+    const request = createRequest({ amount: 10_000n, currency: "EUR", paymentMethod: { type: "card", token } });
+    const { result } = await at.payments.createPayment(request, within);
+    const { decisions } = await at.payments.getPaymentRouting({ caller: request.caller, paymentId: result?.payment?.id ?? "" }, within);
+    const candidates = required(decisions[0], "a decision").candidates.map(({ processor, reasons, fee }) => [processor, reasons, fee]);
+    return { code: result?.refusal?.code ?? "", took: result?.payment?.processorResponse?.connector, candidates };
+  }
+
+  test("the issuer ranges decide about countries, kinds and prices; needs about abilities; and the decision shows it", async () => {
+    const before = (await newest(first().settings)).version;
+    const version = await made(first().settings, (document) => {
+      document.processors = [
+        { name: "simpay", cardCountries: ["DE"], fees: blended },
+        { name: "other", fees: passedOn },
+        { name: "third", fees: blended },
+      ];
+      document.merchants["default"] = { country: "FR", strategy: { kind: "cost" } };
+      document.bins = [
+        { prefix: "424242", country: "FR", funding: "credit" },
+        { prefix: "42424299", country: "DE", funding: "debit" },
+      ];
+    });
+    await appliedEverywhere(version);
+    expect(await candidatesOf("42424242", second())).toEqual({
+      code: "",
+      took: "other",
+      candidates: [
+        ["other", ["by_fee"], 40n],
+        ["third", ["by_fee"], 100n],
+        ["simpay", ["country_not_supported"], undefined],
+      ],
+    });
+    // The longest prefix: from Germany, a debit card, and within the EEA.
+    expect((await candidatesOf("42424299", first())).candidates).toEqual([
+      ["other", ["by_fee"], 30n],
+      ["simpay", ["by_fee"], 100n],
+      ["third", ["by_fee"], 100n],
+    ]);
+    // Nobody knows: the dearest class, and only who takes cards from anywhere.
+    expect((await candidatesOf("51000000", second())).candidates).toEqual([
+      ["third", ["by_fee"], 100n],
+      ["other", ["by_fee"], 160n],
+      ["simpay", ["country_not_supported"], undefined],
+    ]);
+    const needing = await made(second().settings, ({ merchants }) => {
+      merchants["default"] = { country: "FR", strategy: { kind: "cost" }, needs: ["multiple_captures"] };
+    });
+    await appliedEverywhere(needing);
+    expect(await candidatesOf("42424299", first())).toEqual({
+      code: "",
+      took: "other",
+      candidates: [
+        ["other", ["by_fee"], 30n],
+        ["simpay", ["capability_missing"], undefined],
+        ["third", ["capability_missing"], undefined],
+      ],
+    });
+    const { result } = await second().settings.rollBackSettings({ version: before, ...alice }, within);
+    await appliedEverywhere(result.case === "made" ? result.value.version : 0);
   });
 });
 

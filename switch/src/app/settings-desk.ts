@@ -10,6 +10,7 @@ import {
   builtInLimits,
   changesBetween,
   documentFields,
+  documentLengthMax,
   parseSettings,
   readSettingsJson,
   registryProblems,
@@ -102,10 +103,15 @@ export function createSettingsDesk(o: SettingsDeskParts): SettingsDesk {
       }
     },
     async list({ before, limit }) {
-      const found = await versions.list({ before, limit: limit + 1 });
-      return found
-        .slice(0, limit)
-        .map(({ document, ...one }, index) => ({ ...one, changes: changed(found[index + 1] ?? builtIn, document) }));
+      const found: (SettingsVersion & { readonly changes: SettingsChanges })[] = [];
+      let [next] = await versions.list({ before, limit: 1 });
+      // One by one: a page of documents would be more than this process should hold beside its payments.
+      while (next !== undefined && found.length < limit) {
+        const { document, ...one } = next;
+        [next] = await versions.list({ before: one.version, limit: 1 });
+        found.push({ ...one, changes: changed(next ?? builtIn, document) });
+      }
+      return found;
     },
     diff: async (from, to) => changed(await get(from), (await get(to)).document),
     applied: async () => ({ newestVersion: await newestVersion(), replicas: await o.replicas.list(heardWithinMs) }),
@@ -124,5 +130,10 @@ function check(text: string, version: number, builtIn: BuiltIn) {
   if (parsed.kind === "invalid") return parsed;
   const fields = read.json as Readonly<Record<string, unknown>>;
   const document = JSON.stringify(Object.fromEntries(documentFields.map((name) => [name, fields[name]])));
+  if (document.length > documentLengthMax)
+    return {
+      kind: "invalid" as const,
+      problems: [{ path: "", problem: `is longer than ${documentLengthMax} characters, without blanks` }],
+    };
   return { ...parsed, document };
 }

@@ -79,7 +79,11 @@ async function look({ versions }: LiveSettingsParts, inForce: SettingsInForce): 
 const olderMax = 50;
 
 async function takeOlder(versions: LiveSettingsParts["versions"], inForce: SettingsInForce, before: number): Promise<void> {
-  for (const { version, document } of await versions.list({ before, limit: olderMax })) if (inForce.takeOlder(version, document)) return;
+  let [next] = await versions.list({ before, limit: 1 });
+  for (let tries = 1; next !== undefined; tries++) {
+    if (inForce.takeOlder(next.version, next.document)) return;
+    [next] = tries === olderMax ? [] : await versions.list({ before: next.version, limit: 1 });
+  }
   assert(before <= olderMax, `one of the latest ${olderMax} versions of the settings can be read by this release`);
   inForce.takeOlderBuiltIn();
 }

@@ -39,32 +39,39 @@ export function createRouter(o: {
   /** Unix milliseconds. */
   readonly now: () => number;
 }): Router {
-  const requestOf = (payment: RoutedPayment): RoutingRequest => ({
-    paymentId: payment.id,
-    merchantId: payment.merchantId,
-    merchantCountry: o.settings().merchant(payment.merchantId).country,
-    amountMinor: payment.amount,
-    currency: payment.currency,
-    network: payment.card?.brand ?? "",
-    // The vault does not know where a card was issued.
-    cardCountry: "",
-    funding: fundingOf(payment.card?.funding),
-    needs: [],
-  });
   return {
     decide(payment) {
-      const { processors, merchant } = o.settings();
-      const { rules, strategy } = merchant(payment.merchantId);
-      return route({ request: requestOf(payment), processors, rules, strategy, health: o.health, rates: o.rates, nowMs: o.now() });
+      const house = o.settings();
+      const { processors } = house;
+      const { rules, strategy } = house.merchant(payment.merchantId);
+      return route({ request: requestOf(payment, house), processors, rules, strategy, health: o.health, rates: o.rates, nowMs: o.now() });
     },
     isUp: (processor) => o.health(processor) !== "down",
     learn(payment, processor, outcome) {
       const answer = classOf(outcome);
       if (!countsTowardsRate(answer)) return;
-      const request = requestOf(payment);
+      const request = requestOf(payment, o.settings());
       const segment = segmentOf(request, regionOf(request.cardCountry, request.merchantCountry));
       o.rates.record({ processor, segment, isApproved: answer === "approved" }, o.now());
     },
+  };
+}
+
+/** The vault knows brand and kind of a card; where it was issued the house's table knows, and its kind where the vault does not. */
+function requestOf({ card, ...payment }: RoutedPayment, { merchant, issuers }: HouseSettings): RoutingRequest {
+  const { country, needs } = merchant(payment.merchantId);
+  const issuer = card && issuers.issuerOf(card.bin);
+  const funding = fundingOf(card?.funding);
+  return {
+    paymentId: payment.id,
+    merchantId: payment.merchantId,
+    merchantCountry: country,
+    amountMinor: payment.amount,
+    currency: payment.currency,
+    network: card?.brand ?? "",
+    cardCountry: issuer?.country ?? "",
+    funding: funding === "unknown" ? (issuer?.funding ?? "unknown") : funding,
+    needs,
   };
 }
 

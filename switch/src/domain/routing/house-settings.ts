@@ -4,6 +4,8 @@
  */
 import type { VelocityLimits } from "../fraud/index.ts";
 import type { AttemptNumber } from "./cascade.ts";
+import type { IssuerTable } from "./issuer-table.ts";
+import type { Capability } from "./processor-profile.ts";
 import type { Processor, Strategy } from "./route.ts";
 import type { MerchantRules } from "./rules/rule-tree.ts";
 
@@ -13,6 +15,8 @@ export type MerchantRouting = {
   readonly strategy: Strategy;
   /** Their version is the settings' version, which says who made them. */
   readonly rules: MerchantRules | undefined;
+  /** What a processor must be able to do to take a payment of this merchant at all. */
+  readonly needs: readonly Capability[];
 };
 
 /** Requests of one API key at one edge process. */
@@ -36,4 +40,6 @@ export type HouseSettings = {
   /** A merchant that has no entry of its own gets the default's. */
   readonly merchant: (merchantId: string) => MerchantRouting;
   readonly limits: HouseLimits;
+  /** Where cards are from. */
+  readonly issuers: IssuerTable;
 };

@@ -2,10 +2,14 @@
 import { processorsMax } from "../routing/processor-profile.ts";
 
 export { processorsMax };
-/** Characters of the document as JSON. */
-export const documentLengthMax = 524_288;
+/** Characters of the document as JSON without blanks: some thousand merchants, and as many issuer ranges as there may be. */
+export const documentLengthMax = 1_572_864;
+/** Characters of a document as a person or PostgreSQL writes it, with blanks. Fits the largest message of an RPC, 4 MiB. */
+export const textLengthMax = 2 * documentLengthMax;
 /** Entries of `merchants`, the default's included. */
 export const merchantsMax = 2_000;
+/** Issuer ranges; some 60 characters each. */
+export const binsMax = 20_000;
 /** Codes of one list; ISO 3166-1 has some 250. */
 export const codesMax = 300;
 /** Secrets of one processor. */

@@ -1,6 +1,6 @@
 /**
- * What differs between two settings documents, by the paths of the fields. Processors are known by their names, so one that moved up the
- * list shows as a new order and not as a change of everything. Lists of codes are compared whole.
+ * What differs between two settings documents, by the paths of the fields. Processors are known by their names and issuer ranges by their prefixes, so
+ * one that moved up the list is not a change of everything; the order of processors is shown, that of ranges says nothing. Lists of codes are compared whole.
  */
 
 /** `path` as in "processors[simpay].fees.rateBps". The values as JSON; undefined where there is none. */
@@ -27,30 +27,38 @@ type Pair = { readonly path: string; readonly before: unknown; readonly after: u
 type Say = (path: string, before: unknown, after: unknown) => void;
 
 function compare({ path, before, after }: Pair, say: Say): void {
-  if (isNamed(before) && isNamed(after)) compareNamed({ path, before, after }, say);
+  const key = keys.find((one) => isListOf(before, one) && isListOf(after, one));
+  if (key !== undefined) compareLists({ path, before: before as Fields[], after: after as Fields[] }, key, say);
   else if (isObject(before) && isObject(after)) {
     for (const name of new Set([...Object.keys(before), ...Object.keys(after)]))
       compare({ path: path === "" ? name : `${path}.${name}`, before: before[name], after: after[name] }, say);
   } else if (canonical(before) !== canonical(after)) say(path, before, after);
 }
 
-type Named = readonly { readonly name: string }[];
+type Fields = Readonly<Record<string, unknown>>;
+const keys = ["name", "prefix"] as const;
+type Key = (typeof keys)[number];
+type ByKey = ReadonlyMap<unknown, Fields>;
 
-function compareNamed({ path, before, after }: { path: string; before: Named; after: Named }, say: Say): void {
-  const names = (list: Named): readonly string[] => list.map(({ name }) => name);
-  const of = (list: Named, name: string): unknown => list.find((one) => one.name === name);
-  for (const name of new Set([...names(before), ...names(after)]))
-    compare({ path: `${path}[${name}]`, before: of(before, name), after: of(after, name) }, say);
-  const kept = (list: Named, other: Named): readonly string[] => names(list).filter((name) => names(other).includes(name));
-  if (canonical(kept(before, after)) !== canonical(kept(after, before))) say(`${path}.order`, names(before), names(after));
+function compareLists(
+  { path, before, after }: { path: string; before: readonly Fields[]; after: readonly Fields[] },
+  key: Key,
+  say: Say,
+): void {
+  const byKey = (list: readonly Fields[]): ByKey => new Map(list.map((one) => [one[key], one]));
+  const [was, is] = [byKey(before), byKey(after)];
+  for (const name of new Set([...was.keys(), ...is.keys()]))
+    compare({ path: `${path}[${name}]`, before: was.get(name), after: is.get(name) }, say);
+  const kept = (list: ByKey, other: ByKey): readonly unknown[] => [...list.keys()].filter((name) => other.has(name));
+  if (key === "name" && canonical(kept(was, is)) !== canonical(kept(is, was))) say(`${path}.order`, [...was.keys()], [...is.keys()]);
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function isNamed(value: unknown): value is Named {
-  return Array.isArray(value) && value.length > 0 && value.every((one: unknown) => isObject(one) && typeof one["name"] === "string");
+function isListOf(value: unknown, key: Key): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every((one: unknown) => isObject(one) && typeof one[key] === "string");
 }
 
 /** The same text for the same value, whatever the order of its fields. */

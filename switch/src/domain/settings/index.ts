@@ -1,4 +1,4 @@
-export { noteLengthMax, personLengthMax } from "./bounds.ts";
+export { documentLengthMax, noteLengthMax, personLengthMax } from "./bounds.ts";
 export { type BuiltIn, builtInDocument, builtInLimits, defaultSettings, readBuiltIn } from "./built-in.ts";
 export { changesBetween, type SettingsChange, type SettingsChanges } from "./changes.ts";
 export { type ConnectorRegistry, makeHouse, registryProblems } from "./make-house.ts";

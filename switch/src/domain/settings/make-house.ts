@@ -1,6 +1,7 @@
 /** From what a settings document says and what the connectors can do: the value that payments are decided by. */
 import { required } from "@florin/kernel";
 import type { HouseSettings } from "../routing/house-settings.ts";
+import { makeIssuerTable } from "../routing/issuer-table.ts";
 import { type Capability, type CodeSet, capabilities } from "../routing/processor-profile.ts";
 import { makeProcessors } from "../routing/route.ts";
 import { defaultMerchant } from "./parse-merchants.ts";
@@ -35,6 +36,7 @@ export function makeHouse(settings: ReadSettings, registry: ConnectorRegistry | 
     processors: makeProcessors(profiles),
     merchant: (merchantId: string) => merchants.get(merchantId) ?? otherwise,
     limits,
+    issuers: makeIssuerTable(settings.bins),
   });
 }
 

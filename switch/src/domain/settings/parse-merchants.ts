@@ -2,6 +2,7 @@
 import { isId } from "@florin/kernel";
 import { strategyKinds } from "../routing/decision.ts";
 import type { MerchantRouting } from "../routing/house-settings.ts";
+import { type Capability, capabilities } from "../routing/processor-profile.ts";
 import type { Strategy } from "../routing/route.ts";
 import { parseRules } from "../routing/rules/parse-rules.ts";
 import { countryForm } from "../routing/rules/rule-tree.ts";
@@ -28,14 +29,24 @@ export function parseMerchants(field: Field, context: RulesContext): ReadonlyMap
 }
 
 function parseMerchant(field: Field, context: RulesContext): MerchantRouting | undefined {
-  const value = readObject(field, ["country", "strategy", "rules"]);
+  const value = readObject(field, ["country", "strategy", "rules", "needs"]);
   if (value === undefined) return undefined;
   const { country = "", rules } = value;
   if (country !== "" && !(typeof country === "string" && countryForm.test(country)))
     field.findings.say(`${field.path}.country`, "must be an ISO 3166-1 alpha-2 code");
   const strategy = parseStrategy({ ...field, value: value["strategy"], path: `${field.path}.strategy` });
+  const needs = parseNeeds({ ...field, value: value["needs"], path: `${field.path}.needs` });
   if (strategy === undefined || typeof country !== "string") return undefined;
-  return { country, strategy, rules: rules === undefined ? undefined : rulesOf(rules, field, context) };
+  return { country, strategy, rules: rules === undefined ? undefined : rulesOf(rules, field, context), needs };
+}
+
+/** Absent: the plain authorization is enough. */
+function parseNeeds({ value, path, findings }: Field): readonly Capability[] {
+  if (value === undefined) return [];
+  const names = Array.isArray(value) ? value : [];
+  const needs = capabilities.filter((one) => names.includes(one));
+  if (needs.length === 0 || needs.length !== names.length) findings.say(path, `must list some of ${capabilities.join(", ")}, none twice`);
+  return needs;
 }
 
 function parseStrategy(field: Field): Strategy | undefined {

@@ -5,8 +5,10 @@
  * Two steps: what the document says (here), and what becomes of it with the connectors that there are (`make-house.ts`).
  */
 import type { HouseLimits, MerchantRouting } from "../routing/house-settings.ts";
+import type { Issuer } from "../routing/issuer-table.ts";
 import { isFields, makeFindings, type RuleProblem, sayUnknownFields } from "../routing/rules/findings.ts";
 import { problemsMax, processorsMax } from "./bounds.ts";
+import { parseBins } from "./parse-bins.ts";
 import { parseLimits } from "./parse-limits.ts";
 import { parseMerchants } from "./parse-merchants.ts";
 import { type ProcessorSettings, parseProcessor } from "./parse-processor.ts";
@@ -23,6 +25,8 @@ export type ReadSettings = {
   /** By merchant id, and "default". */
   readonly merchants: ReadonlyMap<string, MerchantRouting>;
   readonly limits: HouseLimits;
+  /** By prefix of the card number. */
+  readonly bins: ReadonlyMap<string, Issuer>;
 };
 
 export type ParsedSettings =
@@ -31,7 +35,7 @@ export type ParsedSettings =
 
 /** For people and their editors; neither is stored. */
 export const editorFields = ["$schema", "version"] as const;
-export const documentFields = ["processors", "merchants", "limits"] as const;
+export const documentFields = ["processors", "merchants", "limits", "bins"] as const;
 
 /** `version`: the one this document is, or would become. `limits`: for those that it does not name. */
 export function parseSettings(json: unknown, o: { readonly version: number; readonly limits: HouseLimits }): ParsedSettings {
@@ -46,9 +50,10 @@ export function parseSettings(json: unknown, o: { readonly version: number; read
   const context = { version: o.version, processors: new Set(processors.map(({ name }) => name)) };
   const merchants = parseMerchants(at("merchants"), context);
   const limits = parseLimits(at("limits"), o.limits);
+  const bins = parseBins(at("bins"));
   return findings.problems.length > 0
     ? invalid(findings.problems)
-    : { kind: "parsed", settings: { version: o.version, processors, merchants, limits } };
+    : { kind: "parsed", settings: { version: o.version, processors, merchants, limits, bins } };
 }
 
 function invalid(problems: readonly SettingsProblem[]): ParsedSettings {

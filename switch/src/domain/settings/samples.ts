@@ -38,6 +38,7 @@ export const wholeDocument = {
     default: { country: "DE", strategy: { kind: "cost", explorePercent: 0 } },
     [sampleMerchant]: {
       strategy: { kind: "value", explorePercent: 2 },
+      needs: ["multiple_captures", "reversal"],
       rules: {
         when: {
           all: [
@@ -73,6 +74,10 @@ export const wholeDocument = {
     cascadeWithinMs: 10_000,
     requestsPerKey: { default: { perSecond: 1_000, burst: 2_000 }, [sampleMerchant]: { perSecond: 50, burst: 100 } },
   },
+  bins: [
+    { prefix: "424242", country: "FR", funding: "credit" },
+    { prefix: "42424299", country: "DE" },
+  ],
 };
 
 type Place = readonly (string | number)[];
@@ -180,6 +185,20 @@ export const badSamples: readonly BadSample[] = [
   bad("a field of no condition", [...rules, "when", "all", 0, "field"], "pan", `${rulesPath}.when.all[0].field`),
   bad("a value that can never match", [...rules, "when", "all", 0, "in"], ["eur"], `${rulesPath}.when.all[0].in`),
   bad("a branch that is missing", [...rules, "otherwise"], removed, `${rulesPath}.otherwise`),
+  bad("an ability that is none", ["merchants", sampleMerchant, "needs", 0], "luck", `merchants.${sampleMerchant}.needs`),
+  bad("an ability twice", ["merchants", sampleMerchant, "needs", 0], "reversal", `merchants.${sampleMerchant}.needs`),
+  bad("an ability that is no text", ["merchants", sampleMerchant, "needs"], "reversal", `merchants.${sampleMerchant}.needs`),
+  bad("an empty list of abilities", ["merchants", sampleMerchant, "needs"], [], `merchants.${sampleMerchant}.needs`),
+  bad("ranges by name", ["bins"], { "424242": "FR" }, "bins"),
+  bad("a range that is none", ["bins", 0], "424242", "bins[0]"),
+  bad("a range of five digits", ["bins", 0, "prefix"], "42424", "bins[0].prefix"),
+  bad("a range of nine digits", ["bins", 0, "prefix"], "424242424", "bins[0].prefix"),
+  bad("a range that is a number", ["bins", 0, "prefix"], 424_242, "bins[0].prefix"),
+  bad("a range twice", ["bins", 1, "prefix"], "424242", "bins[1].prefix", beyond),
+  bad("a range of no country", ["bins", 0, "country"], removed, "bins[0].country"),
+  bad("a country in three letters", ["bins", 0, "country"], "FRA", "bins[0].country"),
+  bad("a kind that is said to be unknown", ["bins", 0, "funding"], "unknown", "bins[0].funding"),
+  bad("a misspelt field of a range", ["bins", 0, "issuer"], "a bank", "bins[0]"),
   bad("a rate for nobody", ["limits", "requestsPerKey", "shop"], { perSecond: 1, burst: 1 }, "limits.requestsPerKey"),
   bad("a rate of none", ["limits", "requestsPerKey", "default", "perSecond"], 0, "limits.requestsPerKey.default.perSecond"),
   bad("a rate without a burst", ["limits", "requestsPerKey", "default", "burst"], removed, "limits.requestsPerKey.default.burst"),

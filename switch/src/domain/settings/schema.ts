@@ -9,9 +9,12 @@ import { velocityWindows } from "../fraud/index.ts";
 import { attemptsMax } from "../routing/cascade.ts";
 import { strategyKinds } from "../routing/decision.ts";
 import { interchangeClasses, rateBpsMax } from "../routing/fees.ts";
+import { prefixForm } from "../routing/issuer-table.ts";
+import { capabilities } from "../routing/processor-profile.ts";
 import { countryForm, fundingWords, listMax, networkForm } from "../routing/rules/rule-tree.ts";
 import {
   attemptsCountMax,
+  binsMax,
   cascadeWithinMs,
   codesMax,
   merchantsMax,
@@ -21,6 +24,7 @@ import {
   secretName,
   secretsMax,
 } from "./bounds.ts";
+import { binFundings } from "./parse-bins.ts";
 import { velocityNames } from "./parse-limits.ts";
 import { secretReference } from "./secret-reference.ts";
 
@@ -98,6 +102,11 @@ const merchant: Schema = fields(
       anyOf: [{ properties: { kind: { enum: ["rate", "value"] } } }, { properties: { explorePercent: { const: 0 } } }],
     },
     rules: { ...ref("node"), description: "walked from the top until a leaf names processors" },
+    needs: {
+      ...list({ enum: capabilities }, capabilities.length),
+      uniqueItems: true,
+      description: "what a processor must be able to do to take a payment of this merchant",
+    },
   },
   ["strategy"],
 );
@@ -160,6 +169,15 @@ const limits: Schema = fields(
   "a limit that is not named is as the process was started with",
 );
 
+const bin: Schema = fields(
+  {
+    prefix: text(prefixForm, "first digits of card numbers; the longest prefix that fits a card counts"),
+    country: ref("country"),
+    funding: { enum: binFundings, description: "for cards whose kind the vault does not know; absent: unknown" },
+  },
+  ["prefix", "country"],
+);
+
 export const settingsSchema: Schema = {
   $schema: "https://json-schema.org/draft/2020-12/schema",
   title: "Settings of the house",
@@ -180,6 +198,7 @@ export const settingsSchema: Schema = {
         required: ["default"],
       },
       limits,
+      bins: { ...list(bin, binsMax, 0), description: "issuer ranges: where cards are from" },
     },
     ["processors", "merchants"],
   ),

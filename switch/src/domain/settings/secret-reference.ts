@@ -23,10 +23,12 @@ const marks: readonly RegExp[] = [
 /** Letters and digits in one run, as no name has them and everything that was drawn has. */
 const run = /[A-Za-z0-9+=]{20,}/g;
 const differentMin = 10;
+/** Card numbers have thirteen digits and more, and every mark has more letters or other signs. A table of issuer ranges has thousands of such texts. */
+const tooShortForOne = /^[A-Za-z0-9]{1,12}$/;
 
 /** True for a text that is likely a secret or a card number. It is never repeated in an answer. */
 export function looksSecret(text: string): boolean {
-  if (isId("merchant", text)) return false;
+  if (tooShortForOne.test(text) || isId("merchant", text)) return false;
   if (marks.some((mark) => mark.test(text)) || holdsCardNumber(text)) return true;
   return (text.match(run) ?? []).some((one) => /\d/.test(one) && /[A-Za-z]/.test(one) && new Set(one).size >= differentMin);
 }

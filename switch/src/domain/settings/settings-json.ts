@@ -1,5 +1,5 @@
 /** The text of a settings document: strict JSON of a bounded length in which no object names a field twice. */
-import { documentLengthMax } from "./bounds.ts";
+import { textLengthMax } from "./bounds.ts";
 import type { SettingsProblem } from "./parse-settings.ts";
 
 export type ReadJson =
@@ -9,7 +9,7 @@ export type ReadJson =
 const invalid = (problem: string): ReadJson => ({ kind: "invalid", problems: [{ path: "", problem }] });
 
 export function readSettingsJson(text: string): ReadJson {
-  if (text.length > documentLengthMax) return invalid(`is longer than ${documentLengthMax} characters`);
+  if (text.length > textLengthMax) return invalid(`is longer than ${textLengthMax} characters`);
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -3,7 +3,7 @@ import { testCards } from "@florin/kernel/test-cards";
 import { describe, expect, test } from "vitest";
 import type { HouseSettings } from "../routing/house-settings.ts";
 import { capabilities } from "../routing/processor-profile.ts";
-import { problemsMax } from "./bounds.ts";
+import { binsMax, documentLengthMax, problemsMax } from "./bounds.ts";
 import { builtInLimits, defaultSettings, readBuiltIn } from "./built-in.ts";
 import { changesBetween } from "./changes.ts";
 import { type ConnectorRegistry, makeHouse, registryProblems } from "./make-house.ts";
@@ -57,8 +57,14 @@ test("a document says everything that payments are decided by", () => {
     country: "",
     strategy: { kind: "value", exploreBps: 200 },
     rules: { version: 4 },
+    needs: ["multiple_captures", "reversal"],
   });
-  expect(house.merchant("mer_somebody_else")).toEqual({ country: "DE", strategy: { kind: "cost", exploreBps: 0 }, rules: undefined });
+  expect(house.merchant("mer_somebody_else")).toEqual({
+    country: "DE",
+    strategy: { kind: "cost", exploreBps: 0 },
+    rules: undefined,
+    needs: [],
+  });
   expect(house.limits).toEqual({
     velocity: {
       cardPerHour: { raisedFrom: 6, blockedFrom: 30 },
@@ -75,6 +81,26 @@ test("a document says everything that payments are decided by", () => {
   });
 });
 
+test("where a card is from: the longest prefix says it, and none is no country", () => {
+  const { issuers } = makeHouse(read(wholeDocument), undefined);
+  expect(issuers.issuerOf("42424242")).toEqual({ country: "FR", funding: "credit" });
+  expect(issuers.issuerOf("424242")).toEqual({ country: "FR", funding: "credit" });
+  expect(issuers.issuerOf("42424299")).toEqual({ country: "DE", funding: "unknown" });
+  for (const bin of ["42424", "52424242", ""]) expect(issuers.issuerOf(bin)).toBeUndefined();
+});
+
+test("a table as long as it may be is read, fits the document, and is compared by prefixes", () => {
+  const bins = Array.from({ length: binsMax }, (_, index) => ({ prefix: String(40_000_000 + index), country: "FR", funding: "prepaid" }));
+  const long = { ...wholeDocument, bins };
+  expect(JSON.stringify(long).length).toBeLessThan(documentLengthMax);
+  expect(readSettingsJson(JSON.stringify(long, null, 2)).kind).toBe("json");
+  expect(makeHouse(read(long), undefined).issuers.issuerOf("40019999")).toEqual({ country: "FR", funding: "prepaid" });
+  expect(problemsOf({ ...long, bins: [...bins, { prefix: "510000", country: "FR" }] })).toMatchObject([{ path: "bins" }]);
+  const changed = changedAt(long, ["bins", 7, "country"], "DE");
+  expect(changesBetween(long, changed)).toEqual({ shown: [{ path: "bins[40000007].country", before: '"FR"', after: '"DE"' }], count: 1 });
+  expect(changesBetween(long, { ...long, bins: bins.toReversed() }).count).toBe(0);
+});
+
 test("a limit that is not named is as the process was started with", () => {
   const { limits } = read({ ...smallestDocument, limits: { cascadeAttemptsMax: 1 } });
   expect(limits).toEqual({ ...sampleLimits, cascadeAttemptsMax: 1 });
@@ -84,7 +110,7 @@ test("what is built in is one processor for everything, without prices and rules
   const house = defaultSettings(sampleBuiltIn);
   expect([house.version, house.limits]).toEqual([0, sampleLimits]);
   expect(house.processors).toMatchObject([{ name: "simpay", currencies: "any", networks: "any", cardCountries: "any" }]);
-  expect(house.merchant(sampleMerchant)).toEqual({ country: "", strategy: { kind: "listed", exploreBps: 0 }, rules: undefined });
+  expect(house.merchant(sampleMerchant)).toEqual({ country: "", strategy: { kind: "listed", exploreBps: 0 }, rules: undefined, needs: [] });
 });
 
 test("limits of a process that make no sense together keep it from starting", () => {
@@ -144,6 +170,8 @@ describe("a secret or a card number", () => {
 
   test.each([
     "simpay",
+    "424242",
+    "42424242",
     "file:/run/secrets/simpay-live-api-key.2026",
     "env:FLORIN_SIMPAY_API_KEY",
     sampleMerchant,
@@ -187,7 +215,7 @@ describe("with the connectors that there are", () => {
 describe("the text of a document", () => {
   test.each([
     ["no JSON", "{", /not JSON/],
-    ["too long", JSON.stringify("x".repeat(600_000)), /longer than/],
+    ["too long", JSON.stringify("x".repeat(4_000_000)), /longer than/],
     ["a field twice", '{"a":1,"b":{"c":1},"a":2}', /twice/],
     ["a field twice, spelled differently", '{"a":1,"\\u0061":2}', /twice/],
     ["a field twice below", '{"a":[{"b":1,"c":"}","b" : 2}]}', /twice/],
