@@ -49,6 +49,11 @@ export const connectorsConfig = defineConfig("connectors", {
     max: 120_000,
     default: 60_000,
   }),
+  secretsDir: text({
+    env: "FLORIN_SECRETS_DIR",
+    help: "folder below which the settings' references to secrets may point (file:); empty: nowhere",
+    default: "",
+  }),
   simpayUrl: url({
     env: "FLORIN_SIMPAY_URL",
     help: "origin of the simpay acquirer; empty: no such connector",

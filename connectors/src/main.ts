@@ -9,6 +9,8 @@ import { systemTiming } from "@florin/runtime/timing";
 import { watchTls } from "@florin/runtime/tls";
 import { createLinkGrants } from "./app/link-grants.ts";
 import { createOperations } from "./app/operations.ts";
+import { createSecretDesk } from "./app/secret-desk.ts";
+import { createSecretSource, takeSecretVariables } from "./app/secret-source.ts";
 import { createTotalsReport } from "./app/totals-report.ts";
 import { createNews, type News } from "./callbacks/news.ts";
 import { type Receiver, startReceiver } from "./callbacks/receiver.ts";
@@ -29,6 +31,7 @@ const eventsRememberedMax = 100_000;
 
 const config = loadConfig(connectorsConfig, process.env);
 forgetSecrets(connectorsConfig, process.env);
+const secretVariables = takeSecretVariables(process.env);
 const logger = createLogger({ service: "connectors", level: config.logLevel });
 
 runProcess({
@@ -57,13 +60,19 @@ runProcess({
     });
     const news = createNews(newsRememberedMax);
     const callbacks = await receiveCallbacks(config, { registry, news, telemetry });
+    const secrets = createSecretDesk({
+      registry,
+      read: createSecretSource({ folder: config.secretsDir, variables: secretVariables }),
+      metrics: telemetry.metrics,
+      logger,
+    });
     const links = watchLinks(registry, logger);
     const isReady = () => vault.isConnected() && !isDraining();
     const rpc = await startRpcServer({
       host: config.listenHost,
       port: config.grpcPort,
       tls,
-      services: [createConnectorService({ operations, grants, news })],
+      services: [createConnectorService({ operations, grants, news, secrets })],
       policy: callerPolicy,
       allowInsecure: config.environment !== "production",
       metrics: telemetry.metrics,
@@ -79,7 +88,9 @@ runProcess({
         // A processor that is away is shown; captures at the others and queries go on.
         const processors = [...registry.keys()].map((name) => [name, links.isUp(name) ? "up" : "degraded"] as const);
         const vaultState: PartState = vault.isConnected() ? "up" : "down";
-        return { ready: isReady(), parts: { vault: vaultState, ...Object.fromEntries(processors) } };
+        // A key that cannot be read is shown too: its connector works with the one it has.
+        const keys = secrets.unresolved === 0 ? {} : { secrets: "degraded" as const };
+        return { ready: isReady(), parts: { vault: vaultState, ...Object.fromEntries(processors), ...keys } };
       },
     });
     logger.info(

@@ -1,15 +1,20 @@
 /** The whole process but its main: real gRPC with certificates, a vault, the real simulator. */
 import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { inspect } from "node:util";
 import { ConnectorService, OutcomeKind } from "@florin/gen/connectors/v1/connectors";
 import { VaultService } from "@florin/gen/vault/v1/vault";
 import { makeId, Secret } from "@florin/kernel";
 import { type Client, connectFramed, connectUnary, type FramedConnection, type RpcServer, startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry, type Telemetry } from "@florin/runtime/telemetry";
-import { freePort, temporaryFolder } from "@florin/runtime/testing";
+import { freePort, temporaryFolder, untilTrue } from "@florin/runtime/testing";
 import { loadTls, makeCertificates } from "@florin/runtime/tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLinkGrants } from "../src/app/link-grants.ts";
 import { createOperations } from "../src/app/operations.ts";
+import { createSecretDesk } from "../src/app/secret-desk.ts";
+import { createSecretSource } from "../src/app/secret-source.ts";
 import { createNews } from "../src/callbacks/news.ts";
 import { createCardOpener } from "../src/clients/vault.ts";
 import type { Connector } from "../src/contract/connector.ts";
@@ -37,9 +42,11 @@ let server: RpcServer;
 let connectors: Client<typeof ConnectorService> & FramedConnection;
 let address: string;
 let certificates: string;
+let secretsFolder: string;
 
 beforeAll(async () => {
   certificates = temporaryFolder();
+  secretsFolder = temporaryFolder();
   await makeCertificates({ directory: certificates, names: ["connectors", "vault", "switch", "client", "edge"] });
   simulator = await startSimulator();
   vault = await startVaultDouble({ tls: loadTls(certificates, "vault"), logger, fails: () => isVaultFailing });
@@ -63,11 +70,17 @@ beforeAll(async () => {
     metrics,
     logger,
   });
+  const secrets = createSecretDesk({
+    registry: registryOf([simpay]),
+    read: createSecretSource({ folder: secretsFolder, variables: new Map() }),
+    metrics,
+    logger,
+  });
   server = await startRpcServer({
     host: "127.0.0.1",
     port: 0,
     tls,
-    services: [createConnectorService({ operations, grants, news })],
+    services: [createConnectorService({ operations, grants, news, secrets })],
     policy: callerPolicy,
     allowInsecure: false,
     logger,
@@ -215,6 +228,59 @@ test("the switch follows what processors call back about; tools do not", async (
   const following = client.watchNews({}, { signal: ending.signal })[Symbol.asyncIterator]();
   await expect(following.next()).rejects.toMatchObject({ code: "caller_not_allowed" });
   await client.close();
+});
+
+describe("a key that is exchanged", () => {
+  // Made up at each run; nobody's key.
+  const canary = `canary-${randomBytes(16).toString("hex")}`;
+  const pointTo = (name: string, version: number) =>
+    connectors.applySecrets(
+      { version, references: [{ processor: "simpay", name: "api", reference: `file:${join(secretsFolder, name)}` }] },
+      options,
+    );
+
+  test("counts for the next call, drops none that is under way, and comes back; an older version is refused", async () => {
+    writeFileSync(join(secretsFolder, "wrong"), canary);
+    writeFileSync(join(secretsFolder, "right"), `${simpayApiKey}\n`);
+    expect(await pointTo("right", 3)).toMatchObject({ version: 3, unresolved: 0 });
+    await simulator.call("PUT", "/admin/latency", { latency: "1500" });
+    const requests = Array.from({ length: 10 }, () => authorizeRequest());
+    const underWay = requests.map((request) => connectors.authorize(request, options));
+    const arrived = async ({ reference }: { readonly reference: string }) =>
+      Number((await simulator.call("GET", `/admin/books/charges?reference=${reference}`))["requests"]) > 0;
+    await untilTrue(async () => (await Promise.all(requests.map(arrived))).every(Boolean), 5_000);
+    expect(await pointTo("wrong", 4)).toMatchObject({ version: 4, unresolved: 0 });
+    for (const { outcome } of await Promise.all(underWay)) expect(outcome?.kind).toBe(OutcomeKind.APPROVED);
+    await simulator.call("PUT", "/admin/latency", { latency: "none" });
+    const refused = authorizeRequest();
+    expect((await connectors.authorize(refused, options)).outcome?.kind).not.toBe(OutcomeKind.APPROVED);
+    expect(await arrived(refused)).toBe(false);
+    // Told by a replica that is behind.
+    expect(await pointTo("right", 3)).toMatchObject({ version: 4 });
+    expect((await connectors.authorize(authorizeRequest(), options)).outcome?.kind).not.toBe(OutcomeKind.APPROVED);
+    expect(await pointTo("nobody", 5)).toMatchObject({ version: 5, unresolved: 1 });
+    expect(await pointTo("right", 6)).toMatchObject({ version: 6, unresolved: 0 });
+    expect((await connectors.authorize(authorizeRequest(), options)).outcome?.kind).toBe(OutcomeKind.APPROVED);
+  });
+
+  test("is told by the switch alone, and what is put in the place of a reference is not repeated", async () => {
+    for (const name of ["client", "edge"]) {
+      const other = connectUnary(ConnectorService, { address, tls: loadTls(certificates, name), logger });
+      await expect(other.applySecrets({ version: 9, references: [] }, options)).rejects.toMatchObject({ code: "caller_not_allowed" });
+      await other.close();
+    }
+    const answers = await Promise.all(
+      [
+        [{ processor: "simpay", name: canary, reference: "env:FLORIN_SECRET_X" }],
+        [{ processor: canary, name: "api", reference: "env:FLORIN_SECRET_X" }],
+        [{ processor: "simpay", name: "api", reference: canary.padEnd(3_000, "x") }],
+        Array.from({ length: 257 }, () => ({ processor: "simpay", name: "api", reference: canary })),
+      ].map((references) => connectors.applySecrets({ version: 9, references }, options).catch((error: unknown) => error)),
+    );
+    for (const answer of answers) expect(answer).toMatchObject({ code: "parameter_invalid", param: "references" });
+    expect(inspect(answers, { depth: 9 })).not.toContain(canary);
+    for (const text of [...lines, await telemetry.scrape()]) expect(text).not.toContain(canary);
+  });
 });
 
 test("requests are counted by outcome", async () => {

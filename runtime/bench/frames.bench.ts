@@ -72,7 +72,7 @@ async function serve(certificates: string): Promise<void> {
   const unused = async () => ({});
   const others = {
     ...{ capture: unused, void: unused, refund: unused, reverse: unused, query: unused, ping: unused },
-    ...{ listConnectors: unused, grantLinks: unused },
+    ...{ listConnectors: unused, grantLinks: unused, applySecrets: unused },
   };
   const implementation = implement(ConnectorService, { authorize: async () => answer, watchNews: async function* () {}, ...others });
   const echo = {

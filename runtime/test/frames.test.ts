@@ -391,6 +391,10 @@ test("a lost stream makes what was sent unknown and what was not sent not_done; 
   const { address, script } = await stage.start();
   const between = await relay(address);
   const framed = await client(between.address);
+  let opened = 0;
+  const forget = framed.onConnected(() => {
+    opened += 1;
+  });
   const sent = range(50).map(() => framed.describeToken({ token: "hold" }, within).catch(codeOf));
   await untilTrue(() => script.started.length === 50, 2_000);
   between.cut();
@@ -400,6 +404,9 @@ test("a lost stream makes what was sent unknown and what was not sent not_done; 
   expect(await framed.untilConnected(5_000)).toBe(true);
   expect(await framed.describeToken({ token: "again" }, within)).toMatchObject({ brand: "again" });
   expect(script.started).not.toContain("meanwhile");
+  // Whoever has to tell a peer something anew hears that one is there.
+  expect(opened).toBe(1);
+  forget();
 });
 
 test("the server aborts the work of a lost caller and holds nothing for it", async () => {

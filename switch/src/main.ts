@@ -26,6 +26,7 @@ import { createLinkClient } from "./clients/link-client.ts";
 import { createProcessorCircuits } from "./clients/processor-circuits.ts";
 import { followNews } from "./clients/processor-news.ts";
 import { createRetryBudgets } from "./clients/retry-budgets.ts";
+import { createSecretTeller } from "./clients/secret-teller.ts";
 import { createTokenDirectory } from "./clients/token-directory.ts";
 import { bulkheadSettings, circuitSettings, retrySettings, switchConfig } from "./config.ts";
 import { listsAndVelocity } from "./domain/fraud/index.ts";
@@ -88,7 +89,16 @@ runProcess({
       builtIn: builtInOf(config),
     });
     const replica = `${hostname()}/${process.pid}`;
-    const settings = await startLiveSettings({ ...settingsOn(pools.settings), replica, metrics, logger, now, timing: systemTiming });
+    const secrets = createSecretTeller({ connectors, logger });
+    const settings = await startLiveSettings({
+      ...settingsOn(pools.settings),
+      secrets,
+      replica,
+      metrics,
+      logger,
+      now,
+      timing: systemTiming,
+    });
     const parts: Parts = {
       log,
       reader: createLogReader(pools.operations),

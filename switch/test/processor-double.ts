@@ -41,6 +41,8 @@ export type Processor = {
   readonly waits: number[];
   /** Changes what the connectors declare; a switch that has asked before asks again after a minute. */
   abilities: { unknownStrategy: Strategy; reversal: boolean };
+  /** What the switch said of secrets, the last of each version. */
+  readonly secrets: Map<number, readonly string[]>;
   /** References that were undone: what is in the books has no effect, what comes later is refused. */
   readonly reversed: Set<string>;
   /** What a reversal meets; by default it is carried out. */
@@ -60,6 +62,7 @@ export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Pr
   const calls = { authorize: 0, capture: 0, void: 0, refund: 0, query: 0, reverse: 0 };
   const waits: number[] = [];
   const reversed = new Set<string>();
+  const secrets = new Map<number, readonly string[]>();
   const approve = (): Meeting => ({ told: outcomes.approved });
   type Request = { readonly reference: string; readonly connector: string; readonly amount?: bigint };
   const perform = async (kind: Kind, { reference, connector, amount = 0n }: Request, { deadlineAtMs }: CallContext) => {
@@ -90,6 +93,13 @@ export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Pr
       const booked = books.get(reference);
       return booked === undefined ? { found: false } : { found: true, outcome: booked.outcome };
     },
+    async applySecrets({ version, references }) {
+      secrets.set(
+        version,
+        references.map(({ processor, name, reference }) => `${processor}.${name}=${reference}`),
+      );
+      return { version, unresolved: 0 };
+    },
     ping: async () => ({ isUp: true, roundTripUs: 1 }),
     grantLinks: async () => ({}),
     // It never calls back.
@@ -113,6 +123,7 @@ export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Pr
     calls,
     waits,
     abilities: { unknownStrategy: "query", reversal: true },
+    secrets,
     reversed,
     answerReversal: undefined,
     behave: approve,

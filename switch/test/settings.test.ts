@@ -6,16 +6,10 @@ import { testCards } from "@florin/kernel/test-cards";
 import { connectPostgres, type Sql } from "@florin/runtime/postgres";
 import { type Client, connectUnary } from "@florin/runtime/rpc";
 import { untilTrue } from "@florin/runtime/testing";
-import { systemTiming } from "@florin/runtime/timing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sampleInterchange } from "../src/domain/routing/samples.ts";
-import type { ConnectorRegistry } from "../src/domain/settings/index.ts";
-import { sampleBuiltIn } from "../src/domain/settings/samples.ts";
-import { createSettingsReplicas } from "../src/store/settings-replicas.ts";
-import { createSettingsVersions, type SettingsVersions } from "../src/store/settings-versions.ts";
-import { startLiveSettings } from "../src/workers/live-settings.ts";
 import { createRequest, within } from "./rpc-stage.ts";
-import { logger, openStage, type Stage, telemetry } from "./stage.ts";
+import { logger, openStage, type Stage } from "./stage.ts";
 import { type SwitchProcess, startSwitch } from "./switch-process.ts";
 
 /** The promise: from the commit of a version until every replica works by it. */
@@ -272,6 +266,30 @@ describe("where a card is from, and what a merchant needs", () => {
   });
 });
 
+describe("where secrets are", () => {
+  test("the connectors are told with every version, of processors that are not enabled too; and told otherwise by a way back", async () => {
+    const before = (await newest(first().settings)).version;
+    const version = await made(first().settings, (document) => {
+      const [simpay] = document.processors;
+      document.processors = [
+        { ...simpay, secrets: { api: "file:/run/secrets/simpay", webhook: "env:FLORIN_SECRET_HOOK" } },
+        { name: "other", enabled: false, secrets: { api: "env:FLORIN_SECRET_OTHER" } },
+      ];
+    });
+    // Far sooner than they are told again by the clock.
+    await untilTrue(() => stage.processor.secrets.has(version), 5_000);
+    expect(stage.processor.secrets.get(version)).toEqual([
+      "simpay.api=file:/run/secrets/simpay",
+      "simpay.webhook=env:FLORIN_SECRET_HOOK",
+      "other.api=env:FLORIN_SECRET_OTHER",
+    ]);
+    await second().settings.rollBackSettings({ version: before, ...alice }, within);
+    await untilTrue(() => stage.processor.secrets.has(version + 1), 5_000);
+    expect(stage.processor.secrets.get(version + 1)).toEqual([]);
+    await appliedEverywhere(version + 1);
+  });
+});
+
 describe("what does not hold together", () => {
   test("is refused whole, with every path, and changes nothing", async () => {
     const { version } = await newest(first().settings);
@@ -381,80 +399,5 @@ describe("a version of a newer release", () => {
       [newer + 1, 0],
       [newer + 1, 0],
     ]);
-  });
-});
-
-describe("of the two ways to learn of a version", () => {
-  /** A replica in this process, over the stage's own database. */
-  async function follow(
-    change: (versions: SettingsVersions) => SettingsVersions,
-    everyMs: number,
-    connectors = async (): Promise<ConnectorRegistry> => new Map(),
-  ) {
-    const sql = connectPostgres({ url: stage.appUrl, name: "test-settings", connectionsMax: 1 });
-    const live = await startLiveSettings(
-      {
-        versions: change(createSettingsVersions(sql)),
-        replicas: createSettingsReplicas(sql),
-        connectors,
-        builtIn: sampleBuiltIn,
-        replica: `follower/${everyMs}`,
-        metrics: telemetry.metrics,
-        logger,
-        now: Date.now,
-        timing: systemTiming,
-      },
-      everyMs,
-    );
-    closers.push(() => sql.end({ timeout: 1 }));
-    return live;
-  }
-
-  test("the notification alone is enough, also after its connection was lost", async () => {
-    const live = await follow((versions) => versions, 3_600_000);
-    try {
-      const version = await made(first().settings, () => {});
-      await untilTrue(() => live.current().version === version, patienceMs);
-      // Only a superuser sees what another role's session does.
-      const superuser = connectPostgres({ url: stage.superuserUrl, name: "test-superuser", connectionsMax: 1 });
-      closers.push(() => superuser.end({ timeout: 1 }));
-      const cut = await superuser`
-        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test-settings' AND query ILIKE 'listen%'`;
-      expect(cut.length).toBe(1);
-      // It listens again, and looks when it does.
-      const next = await made(first().settings, () => {});
-      await untilTrue(() => live.current().version === next, patienceMs);
-    } finally {
-      await live.stop();
-    }
-  });
-
-  test("the look alone is enough", async () => {
-    const live = await follow((versions) => ({ ...versions, listen: () => Promise.reject(new Error("deaf")) }), 200);
-    try {
-      const version = await made(first().settings, () => {});
-      await untilTrue(() => live.current().version === version, patienceMs);
-    } finally {
-      await live.stop();
-    }
-  });
-
-  test("a replica learns while it runs what its connectors can do, also when they could not be asked at first", async () => {
-    const able = { currencies: new Set(["EUR"]), networks: "any", capabilities: new Set(["reversal"] as const) } as const;
-    let isAway = true;
-    const connectors = async (): Promise<ConnectorRegistry> => {
-      if (isAway) throw new Error("away");
-      return new Map([["simpay", able]]);
-    };
-    const live = await follow((versions) => versions, 200, connectors);
-    try {
-      expect(live.current().processors).toMatchObject([{ name: "simpay", currencies: "any" }]);
-      isAway = false;
-      const simpay = () => live.current().processors.find(({ name }) => name === "simpay");
-      await untilTrue(() => simpay()?.currencies !== "any", patienceMs);
-      expect(simpay()).toMatchObject({ currencies: new Set(["EUR"]), capabilities: new Set(["reversal"]) });
-    } finally {
-      await live.stop();
-    }
   });
 });

@@ -164,6 +164,12 @@ export interface Connector {
   ping(call: ConnectorCall): Promise<PingAnswer>;
   /** Of processors that call back (src/callbacks). Checks who speaks, and reads. */
   readCallback?(request: CallbackRequest): CallbackReading;
+  /**
+   * Works with another key from the next command on; what is in flight goes on with the old one. Undefined: the one it was made with. The connector
+   * copies what it keeps. False: it has no secret of this name, or these bytes cannot be its key; it then keeps what it has. Absent: its keys change
+   * with a restart only.
+   */
+  readonly rotateSecret?: (name: string, secret: Secret | undefined) => boolean;
   /** State of the link as last seen, without asking. */
   isUp(): boolean;
   /** There exactly where `capabilities.liveLinks` holds. Without a grant that is valid there are no links. */

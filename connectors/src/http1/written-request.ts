@@ -4,7 +4,7 @@
  * A card number goes from the vault's bytes into the buffer and never becomes a string. Whatever stands in a head was checked to be
  * printable ASCII, so that nothing can break out of it.
  */
-import { assert } from "@florin/kernel";
+import { assert, type Secret } from "@florin/kernel";
 import { giveBack, takeBuffer } from "./request-buffer.ts";
 
 export type WrittenRequest = {
@@ -21,6 +21,11 @@ const lengthDigits = 6;
 const safeInHead = /^[\x21-\x7e]+$/;
 const traceparentLength = 55;
 const traceparentPattern = /^[0-9a-f-]+$/;
+
+/** A key as text for a head, one character for each byte; whether it fits there `isInHead` says. */
+export function keyText(key: Secret): string {
+  return Buffer.from(key.expose()).toString("latin1");
+}
 
 export function isInHead(text: string): boolean {
   return safeInHead.test(text);

@@ -3,10 +3,12 @@ import { ConnectorService } from "@florin/gen/connectors/v1/connectors";
 import { implement, type ServiceImplementation } from "@florin/runtime/rpc";
 import type { LinkGrants } from "../app/link-grants.ts";
 import type { Operations } from "../app/operations.ts";
+import type { SecretDesk } from "../app/secret-desk.ts";
 import type { News } from "../callbacks/news.ts";
 import { connectorToWire, grantToWire, outcomeToWire, queryAnswerToWire } from "./outcome-mapping.ts";
 import {
   checkReference,
+  checkSecretReferences,
   toAuthorizeCommand,
   toCaptureCommand,
   toGrantRequest,
@@ -19,9 +21,10 @@ export type ConnectorServiceParts = {
   readonly operations: Operations;
   readonly grants: LinkGrants;
   readonly news: Pick<News, "follow">;
+  readonly secrets: SecretDesk;
 };
 
-export function createConnectorService({ operations, grants, news }: ConnectorServiceParts): ServiceImplementation {
+export function createConnectorService({ operations, grants, news, secrets }: ConnectorServiceParts): ServiceImplementation {
   return implement(ConnectorService, {
     async authorize(request, context) {
       const outcome = await operations.authorize(request.connector, toAuthorizeCommand(request), request.token, context);
@@ -55,6 +58,11 @@ export function createConnectorService({ operations, grants, news }: ConnectorSe
     },
     async grantLinks(request) {
       return grantToWire(grants.grant(toGrantRequest(request)));
+    },
+    async applySecrets({ version, references }) {
+      checkSecretReferences(references);
+      await secrets.apply(version, references);
+      return { version: secrets.version, unresolved: secrets.unresolved };
     },
   });
 }

@@ -23,6 +23,9 @@ const processorReferencePattern = /^[\x21-\x7e]{0,64}$/;
 const merchantReferenceLengthMax = 255;
 const reasonLengthMax = 1_000;
 const grantMsMax = 60_000;
+/** 16 processors with 16 secrets each. */
+const secretReferencesMax = 256;
+const secretReferenceLengthMax = 2_048;
 const operationKinds: readonly IdKind[] = ["attempt", "capture", "void", "refund"];
 
 export function toAuthorizeCommand(request: AuthorizeRequest): AuthorizeCommand {
@@ -79,6 +82,20 @@ export function toGrantRequest(request: GrantLinksRequest): GrantRequest {
     if (validForMs < 1 || validForMs > grantMsMax) throw invalid("parameter_invalid", `valid_for_ms is 1 to ${grantMsMax}`, "valid_for_ms");
   }
   return { connector, term, validForMs, processId, clockMs: Number(clockMs) };
+}
+
+/** Names nothing of what it refuses: somebody may have put the secret itself there. */
+export function checkSecretReferences(references: readonly { processor: string; name: string; reference: string }[]): void {
+  const fits = references.every(
+    ({ processor, name, reference }) =>
+      /^[a-z][a-z0-9_]{0,31}$/.test(processor) && /^[A-Za-z][A-Za-z0-9]{0,31}$/.test(name) && reference.length <= secretReferenceLengthMax,
+  );
+  if (!fits || references.length > secretReferencesMax)
+    throw invalid(
+      "parameter_invalid",
+      `references are at most ${secretReferencesMax}, each with a processor, a name and a place`,
+      "references",
+    );
 }
 
 /** The reference of any operation. */

@@ -19,7 +19,7 @@ import type {
 } from "../contract/connector.ts";
 import { notSent, type Outcome, type QueryAnswer, unknown } from "../contract/outcome.ts";
 import { createHttpLink, type HttpLink, type LinkAnswer } from "../http1/link.ts";
-import type { WrittenRequest } from "../http1/written-request.ts";
+import { isInHead, keyText, type WrittenRequest } from "../http1/written-request.ts";
 import { type Expected, readEvent, readOutcome, readQueryAnswer, readTaken } from "./read-report.ts";
 import { createRequestWriter, type RequestWriter, totalOf } from "./write-request.ts";
 
@@ -53,12 +53,15 @@ type Means = { readonly link: HttpLink; readonly writer: RequestWriter; readonly
 
 export function createSimlater(options: SimlaterOptions): Connector {
   const { url, connectionsMax, waitingMax, connectTimeoutMs } = options;
+  let writer = createRequestWriter(url.host, keyText(options.apiKey));
   const means: Means = {
     link: createHttpLink({ url, connectionsMax, waitingMax, connectTimeoutMs, idleMsMax }),
-    writer: createRequestWriter(url.host, Buffer.from(options.apiKey.expose()).toString("latin1")),
+    get writer() {
+      return writer;
+    },
     orders: createAwaitedOperations({ isSame, askAfterMs: options.askAfterMs, awaitedMax, rememberedMax }),
   };
-  const { link, writer, orders } = means;
+  const { link, orders } = means;
   const check = createSignatureCheck({ keys: options.callbackKeys, toleranceMs: options.callbackToleranceMs });
   return {
     name: "simlater",
@@ -87,6 +90,12 @@ export function createSimlater(options: SimlaterOptions): Connector {
     query: (reference, call) => query(means, { reference, step: undefined, amount: undefined, currency: undefined }, call),
     ping: (call) => ping(means, call),
     readCallback: (request) => readCallback(orders, check, request),
+    rotateSecret(name, secret) {
+      const apiKey = keyText(secret ?? options.apiKey);
+      if (name !== "api" || !isInHead(apiKey)) return false;
+      writer = createRequestWriter(url.host, apiKey);
+      return true;
+    },
     isUp: () => link.isUp(),
     async close() {
       await orders.close();

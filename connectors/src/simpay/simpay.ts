@@ -5,7 +5,7 @@ import { required, type Secret } from "@florin/kernel";
 import type { AuthorizationLink, Connector, ConnectorCall, PingAnswer } from "../contract/connector.ts";
 import { notSent, type Outcome, type QueryAnswer, unknown } from "../contract/outcome.ts";
 import { createHttpLink, type HttpLink, type LinkAnswer } from "../http1/link.ts";
-import type { WrittenRequest } from "../http1/written-request.ts";
+import { isInHead, keyText, type WrittenRequest } from "../http1/written-request.ts";
 import { type Expected, readOutcome, readQueryAnswer } from "./read-answer.ts";
 import { createRequestWriter, type RequestWriter } from "./write-request.ts";
 
@@ -26,8 +26,7 @@ const idleMsMax = 60_000;
 export function createSimpay(options: SimpayOptions): Connector {
   const { connectionsMax, waitingMax, connectTimeoutMs, url } = options;
   const link = createHttpLink({ url, connectionsMax, waitingMax, connectTimeoutMs, idleMsMax });
-  const apiKey = Buffer.from(options.apiKey.expose()).toString("latin1");
-  const writer = createRequestWriter(url.host, apiKey);
+  let writer = createRequestWriter(url.host, keyText(options.apiKey));
   return {
     name: "simpay",
     capabilities: {
@@ -76,6 +75,13 @@ export function createSimpay(options: SimpayOptions): Connector {
     },
     query: (reference, call) => query(link, writer, reference, call),
     ping: (call) => ping(link, writer, call),
+    rotateSecret(name, secret) {
+      const apiKey = keyText(secret ?? options.apiKey);
+      if (name !== "api" || !isInHead(apiKey)) return false;
+      // Requests that were written have the old key in their bytes.
+      writer = createRequestWriter(url.host, apiKey);
+      return true;
+    },
     isUp: () => link.isUp(),
     close: () => link.close(),
   };

@@ -60,6 +60,7 @@ export class FrameLink {
   #lastId = 0;
   #isClosed = false;
   #watchers = new Set<() => void>();
+  readonly #openListeners = new Set<() => void>();
 
   constructor(options: LinkOptions) {
     this.#options = { commandsInFlightMax: commandsInFlightDefault, onFrame: () => {}, ...options };
@@ -81,6 +82,12 @@ export class FrameLink {
   untilConnected(timeoutMs: number): Promise<boolean> {
     if (this.isConnected()) return Promise.resolve(true);
     return this.#untilChange(() => this.isConnected(), timeoutMs);
+  }
+
+  /** Calls `listener` each time a stream has opened from now on: a peer that was away, or another one, is there. Returns how to end that. */
+  onConnected(listener: () => void): () => void {
+    this.#openListeners.add(listener);
+    return () => this.#openListeners.delete(listener);
   }
 
   /** Sends one command. A request that cannot be encoded is `internal`, not_done; an answer that cannot be read `internal`, unknown. */
@@ -185,6 +192,7 @@ export class FrameLink {
     before?.drain();
     this.#options.logger.info({ address: this.#options.address }, "frame stream open");
     this.#changed();
+    for (const listener of this.#openListeners) listener();
   }
 
   #goingAway(exchange: ClientExchange): void {

@@ -48,6 +48,8 @@ export type FramedConnection = Connection & {
   isConnected(): boolean;
   /** True as soon as a stream is open; false when none was within `timeoutMs` (ms). */
   untilConnected(timeoutMs: number): Promise<boolean>;
+  /** Calls `listener` each time a stream has opened from now on, also to a peer that was away. Returns how to end that. */
+  onConnected(listener: () => void): () => void;
   /** Commands without an answer, over all services of the link. */
   inFlight(): number;
 };
@@ -86,6 +88,7 @@ export function openFrameLink(o: ConnectOptions): SharedLink {
     client: (service) => bindMethods(service, framedCall(link), grpc),
     isConnected: () => link.isConnected(),
     untilConnected: (timeoutMs) => link.untilConnected(timeoutMs),
+    onConnected: (listener) => link.onConnected(listener),
     inFlight: () => link.inFlight,
     close: async () => {
       forget();

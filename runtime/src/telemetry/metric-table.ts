@@ -255,6 +255,18 @@ export const metricTable = {
       result: ["taken", "unawaited", "repeated", "malformed", "signature_wrong", "time_wrong", "too_large", "too_many"],
     },
   },
+  connectors_secrets_version: {
+    kind: "gauge",
+    unit: "{version}",
+    help: "Version of the settings whose secrets are in use; 0: none was told.",
+    labels: {},
+  },
+  connectors_secrets_unresolved: {
+    kind: "gauge",
+    unit: "{reference}",
+    help: "References to secrets that could not be resolved; the connectors keep the keys that they have.",
+    labels: {},
+  },
   connectors_request_duration_seconds: {
     kind: "histogram",
     unit: "s",

@@ -4,6 +4,7 @@
  */
 import { invalid } from "@florin/kernel";
 import type { AskConnectors } from "../clients/connector-registry.ts";
+import type { SecretTeller } from "../clients/secret-teller.ts";
 import {
   type BuiltIn,
   builtInDocument,
@@ -26,6 +27,9 @@ export type SettingsDeskParts = {
   readonly connectors: AskConnectors;
   readonly builtIn: BuiltIn;
 };
+
+/** What a replica needs beside, to work by what was decided. */
+export type SettingsFollowerParts = SettingsDeskParts & { readonly secrets: SecretTeller };
 
 /** Who does it: the certificate and the person; and why. */
 export type Author = { readonly madeBy: string; readonly note: string };

@@ -8,7 +8,7 @@
 import { assert } from "@florin/kernel";
 import type { Logger, Metrics } from "@florin/runtime/telemetry";
 import type { Timing } from "@florin/runtime/timing";
-import type { SettingsDeskParts } from "../app/settings-desk.ts";
+import type { SettingsFollowerParts } from "../app/settings-desk.ts";
 import type { HouseSettings } from "../domain/routing/index.ts";
 import { createSettingsInForce, type SettingsInForce } from "./settings-in-force.ts";
 
@@ -18,7 +18,7 @@ export type LiveSettings = {
   stop(): Promise<void>;
 };
 
-export type LiveSettingsParts = SettingsDeskParts & {
+export type LiveSettingsParts = SettingsFollowerParts & {
   /** Name among the replicas. */
   readonly replica: string;
   readonly metrics: Metrics;
@@ -31,6 +31,8 @@ export type LiveSettingsParts = SettingsDeskParts & {
 export const lookEveryMs = 1_000;
 const tellEveryMs = 5_000;
 const askConnectorsEveryMs = 10_000;
+/** Told again, the connectors read files again: a key that was exchanged in its place, or was not there yet, is taken within this. */
+const tellSecretsEveryMs = 10_000;
 
 /** Resolves when the first look has succeeded: nothing is decided before. Rejects when the database cannot be read, as the process' start does. */
 export async function startLiveSettings(o: LiveSettingsParts, everyMs: number = lookEveryMs): Promise<LiveSettings> {
@@ -39,9 +41,19 @@ export async function startLiveSettings(o: LiveSettingsParts, everyMs: number = 
   o.metrics.gauge("switch_settings_version", () => inForce.version);
   o.metrics.gauge("switch_settings_unread_version", () => inForce.unreadVersion);
   const tell = createTeller(o, inForce);
+  const secretTeller = repeat(o, {
+    work: () => o.secrets.tell(inForce.version, inForce.secrets),
+    everyMs: tellSecretsEveryMs,
+    afterFaultMs: lookEveryMs,
+    faultsQuiet: 5,
+    complaint: "the connectors could not be told where secrets are; they keep the keys that they have",
+  });
+  const forgetConnectors = o.secrets.onConnected(secretTeller.hurry);
   const follower = repeat(o, {
     work: async () => {
+      const before = inForce.version;
       await look(o, inForce);
+      if (inForce.version !== before) secretTeller.hurry();
       await tell();
     },
     everyMs,
@@ -61,7 +73,8 @@ export async function startLiveSettings(o: LiveSettingsParts, everyMs: number = 
   return {
     current: inForce.current,
     async stop() {
-      await Promise.all([follower.stop(), asker.stop()]);
+      forgetConnectors();
+      await Promise.all([follower.stop(), asker.stop(), secretTeller.stop()]);
       await o.replicas.forget(o.replica).catch((err: unknown) => o.logger.warn({ err }, "this replica could not be taken off the list"));
     },
   };

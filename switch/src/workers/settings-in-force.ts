@@ -12,7 +12,9 @@ import {
   type ReadSettings,
   readBuiltIn,
   readSettingsJson,
+  type SecretReference,
   type SettingsProblem,
+  secretReferences,
 } from "../domain/settings/index.ts";
 
 export type SettingsInForce = {
@@ -20,6 +22,8 @@ export type SettingsInForce = {
   readonly current: () => HouseSettings;
   readonly isEmpty: boolean;
   readonly version: number;
+  /** Of the version in force. */
+  readonly secrets: readonly SecretReference[];
   /** Unix milliseconds. */
   readonly appliedAtMs: number;
   /** 0: none. */
@@ -68,6 +72,9 @@ export function createSettingsInForce(o: {
     },
     get version() {
       return house?.version ?? 0;
+    },
+    get secrets() {
+      return settings === undefined ? [] : secretReferences(settings);
     },
     get appliedAtMs() {
       return appliedAtMs;

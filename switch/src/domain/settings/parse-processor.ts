@@ -85,6 +85,6 @@ function readSecret({ value, path, findings }: Field): string | undefined {
   if (typeof value === "string" && secretReference.test(value)) return value;
   return void findings.say(
     path,
-    'must say where the secret is, as "file:/run/secrets/name" or "env:NAME"; a secret itself does not belong here',
+    'must say where the secret is, as "file:/run/secrets/name" or "env:FLORIN_SECRET_NAME"; a secret itself does not belong here',
   );
 }

@@ -29,6 +29,13 @@ export type ReadSettings = {
   readonly bins: ReadonlyMap<string, Issuer>;
 };
 
+/** Where a processor's secrets are, of those that are not enabled too: their open payments go on. */
+export type SecretReference = { readonly processor: string; readonly name: string; readonly reference: string };
+
+export function secretReferences({ processors }: ReadSettings): readonly SecretReference[] {
+  return processors.flatMap(({ name: processor, secrets }) => [...secrets].map(([name, reference]) => ({ processor, name, reference })));
+}
+
 export type ParsedSettings =
   | { readonly kind: "parsed"; readonly settings: ReadSettings }
   | { readonly kind: "invalid"; readonly problems: readonly SettingsProblem[] };

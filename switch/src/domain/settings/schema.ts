@@ -82,7 +82,7 @@ const processor: Schema = fields(
       description: "where the process that needs a secret finds it; never the secret",
       maxProperties: secretsMax,
       propertyNames: { pattern: secretName.source },
-      additionalProperties: text(secretReference, '"file:/run/secrets/name" or "env:NAME"'),
+      additionalProperties: text(secretReference, '"file:/run/secrets/name" or "env:FLORIN_SECRET_NAME"'),
     },
   },
   ["name"],

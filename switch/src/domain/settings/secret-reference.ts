@@ -7,7 +7,7 @@
 import { holdsCardNumber } from "@florin/detector";
 import { isId } from "@florin/kernel";
 
-/** "file:/run/secrets/simpay", an absolute path without steps upwards; or "env:FLORIN_SIMPAY_API_KEY". */
+/** "file:/run/secrets/simpay", an absolute path without steps upwards; or "env:FLORIN_SECRET_SIMPAY". Which files and variables may be named is for the connectors to say. */
 export const secretReference = /^(?:env:[A-Z][A-Z0-9_]{0,127}|file:(?:\/(?!\.{1,2}(?:\/|$))[\w.@-]{1,100}){1,16})$/;
 
 /** What cannot be told from a value without being one: keys, tokens, a URL with a password. */

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file florin/connectors/v1/connectors.proto.
  */
 export const file_florin_connectors_v1_connectors: GenFile = /*@__PURE__*/
-  fileDesc("CiVmbG9yaW4vY29ubmVjdG9ycy92MS9jb25uZWN0b3JzLnByb3RvEhRmbG9yaW4uY29ubmVjdG9ycy52MSLUAQoHT3V0Y29tZRIvCgRraW5kGAEgASgOMiEuZmxvcmluLmNvbm5lY3RvcnMudjEuT3V0Y29tZUtpbmQSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgCIAEoCRIVCg1yZXNwb25zZV9jb2RlGAMgASgJEhEKCWF1dGhfY29kZRgEIAEoCRILCgNhdnMYBSABKAkSCwoDY3Z2GAYgASgJEhYKDmRlY2xpbmVfcmVhc29uGAcgASgJEg0KBWNhdXNlGAggASgJEhAKCGlzX2ZpbmFsGAkgASgIIr8BChBBdXRob3JpemVSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSEwoLbWVyY2hhbnRfaWQYAyABKAkSEgoKcGF5bWVudF9pZBgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSDQoFdG9rZW4YByABKAkSDwoHY2FwdHVyZRgIIAEoCBIaChJtZXJjaGFudF9yZWZlcmVuY2UYCSABKAkiQwoRQXV0aG9yaXplUmVzcG9uc2USLgoHb3V0Y29tZRgBIAEoCzIdLmZsb3Jpbi5jb25uZWN0b3JzLnYxLk91dGNvbWUiqwEKDkNhcHR1cmVSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSHwoXYXV0aG9yaXphdGlvbl9yZWZlcmVuY2UYAyABKAkSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSEwoLbWVyY2hhbnRfaWQYByABKAkiQQoPQ2FwdHVyZVJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lIoYBCgtWb2lkUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkSEQoJcmVmZXJlbmNlGAIgASgJEh8KF2F1dGhvcml6YXRpb25fcmVmZXJlbmNlGAMgASgJEhsKE3Byb2Nlc3Nvcl9yZWZlcmVuY2UYBCABKAkSEwoLbWVyY2hhbnRfaWQYBSABKAkiPgoMVm9pZFJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lIs8BCg1SZWZ1bmRSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSHwoXYXV0aG9yaXphdGlvbl9yZWZlcmVuY2UYAyABKAkSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSEwoLbWVyY2hhbnRfaWQYByABKAkSDgoGcmVhc29uGAggASgJEhMKC2lzX3B1cmNoYXNlGAkgASgIIkAKDlJlZnVuZFJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lItMBCg5SZXZlcnNlUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkSEQoJcmVmZXJlbmNlGAIgASgJEhoKEm9yaWdpbmFsX3JlZmVyZW5jZRgDIAEoCRIfChdhdXRob3JpemF0aW9uX3JlZmVyZW5jZRgEIAEoCRITCgttZXJjaGFudF9pZBgFIAEoCRISCgpwYXltZW50X2lkGAYgASgJEg4KBmFtb3VudBgHIAEoAxIQCghjdXJyZW5jeRgIIAEoCRITCgtpc19wdXJjaGFzZRgJIAEoCCJBCg9SZXZlcnNlUmVzcG9uc2USLgoHb3V0Y29tZRgBIAEoCzIdLmZsb3Jpbi5jb25uZWN0b3JzLnYxLk91dGNvbWUiNAoMUXVlcnlSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkiTgoNUXVlcnlSZXNwb25zZRINCgVmb3VuZBgBIAEoCBIuCgdvdXRjb21lGAIgASgLMh0uZmxvcmluLmNvbm5lY3RvcnMudjEuT3V0Y29tZSIgCgtQaW5nUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkiNAoMUGluZ1Jlc3BvbnNlEg0KBWlzX3VwGAEgASgIEhUKDXJvdW5kX3RyaXBfdXMYAiABKA0iFwoVTGlzdENvbm5lY3RvcnNSZXF1ZXN0IlEKFkxpc3RDb25uZWN0b3JzUmVzcG9uc2USNwoKY29ubmVjdG9ycxgBIAMoCzIjLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkNvbm5lY3RvckluZm8iVwoNQ29ubmVjdG9ySW5mbxIMCgRuYW1lGAEgASgJEjgKDGNhcGFiaWxpdGllcxgCIAEoCzIiLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkNhcGFiaWxpdGllcyKDAgoMQ2FwYWJpbGl0aWVzEhIKCmN1cnJlbmNpZXMYASADKAkSDgoGYnJhbmRzGAIgAygJEhkKEW11bHRpcGxlX2NhcHR1cmVzGAMgASgIEhoKEnZvaWRfYWZ0ZXJfY2FwdHVyZRgEIAEoCBIYChBtdWx0aXBsZV9yZWZ1bmRzGAUgASgIEhIKCmlkZW1wb3RlbnQYBiABKAgSDQoFcXVlcnkYByABKAgSGAoQdW5rbm93bl9zdHJhdGVneRgIIAEoCRIbChNhdXRob3JpemF0aW9uX2hvdXJzGAkgASgNEhAKCHJldmVyc2FsGAogASgIEhIKCmxpdmVfbGlua3MYCyABKAgicAoRR3JhbnRMaW5rc1JlcXVlc3QSEQoJY29ubmVjdG9yGAEgASgJEgwKBHRlcm0YAiABKAQSFAoMdmFsaWRfZm9yX21zGAMgASgNEhIKCnByb2Nlc3NfaWQYBCABKAkSEAoIY2xvY2tfbXMYBSABKAQiewoSR3JhbnRMaW5rc1Jlc3BvbnNlEjEKBnJlc3VsdBgBIAEoDjIhLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkdyYW50UmVzdWx0EhIKCnByb2Nlc3NfaWQYAiABKAkSEAoIY2xvY2tfbXMYAyABKAQSDAoEdGVybRgEIAEoBCISChBXYXRjaE5ld3NSZXF1ZXN0IkIKEVdhdGNoTmV3c1Jlc3BvbnNlEi0KBWl0ZW1zGAEgAygLMh4uZmxvcmluLmNvbm5lY3RvcnMudjEuTmV3c0l0ZW0iMAoITmV3c0l0ZW0SEQoJY29ubmVjdG9yGAEgASgJEhEKCXJlZmVyZW5jZRgCIAEoCSqWAQoLT3V0Y29tZUtpbmQSHAoYT1VUQ09NRV9LSU5EX1VOU1BFQ0lGSUVEEAASGQoVT1VUQ09NRV9LSU5EX0FQUFJPVkVEEAESGQoVT1VUQ09NRV9LSU5EX0RFQ0xJTkVEEAISGQoVT1VUQ09NRV9LSU5EX05PVF9TRU5UEAMSGAoUT1VUQ09NRV9LSU5EX1VOS05PV04QBCqZAQoLR3JhbnRSZXN1bHQSHAoYR1JBTlRfUkVTVUxUX1VOU1BFQ0lGSUVEEAASFQoRR1JBTlRfUkVTVUxUX0hFTEQQARIYChRHUkFOVF9SRVNVTFRfRVhQSVJFRBACEhsKF0dSQU5UX1JFU1VMVF9MT1dFUl9URVJNEAMSHgoaR1JBTlRfUkVTVUxUX09USEVSX1BST0NFU1MQBDKTBwoQQ29ubmVjdG9yU2VydmljZRJcCglBdXRob3JpemUSJi5mbG9yaW4uY29ubmVjdG9ycy52MS5BdXRob3JpemVSZXF1ZXN0GicuZmxvcmluLmNvbm5lY3RvcnMudjEuQXV0aG9yaXplUmVzcG9uc2USVgoHQ2FwdHVyZRIkLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkNhcHR1cmVSZXF1ZXN0GiUuZmxvcmluLmNvbm5lY3RvcnMudjEuQ2FwdHVyZVJlc3BvbnNlEk0KBFZvaWQSIS5mbG9yaW4uY29ubmVjdG9ycy52MS5Wb2lkUmVxdWVzdBoiLmZsb3Jpbi5jb25uZWN0b3JzLnYxLlZvaWRSZXNwb25zZRJTCgZSZWZ1bmQSIy5mbG9yaW4uY29ubmVjdG9ycy52MS5SZWZ1bmRSZXF1ZXN0GiQuZmxvcmluLmNvbm5lY3RvcnMudjEuUmVmdW5kUmVzcG9uc2USVgoHUmV2ZXJzZRIkLmZsb3Jpbi5jb25uZWN0b3JzLnYxLlJldmVyc2VSZXF1ZXN0GiUuZmxvcmluLmNvbm5lY3RvcnMudjEuUmV2ZXJzZVJlc3BvbnNlElAKBVF1ZXJ5EiIuZmxvcmluLmNvbm5lY3RvcnMudjEuUXVlcnlSZXF1ZXN0GiMuZmxvcmluLmNvbm5lY3RvcnMudjEuUXVlcnlSZXNwb25zZRJNCgRQaW5nEiEuZmxvcmluLmNvbm5lY3RvcnMudjEuUGluZ1JlcXVlc3QaIi5mbG9yaW4uY29ubmVjdG9ycy52MS5QaW5nUmVzcG9uc2USXgoJV2F0Y2hOZXdzEiYuZmxvcmluLmNvbm5lY3RvcnMudjEuV2F0Y2hOZXdzUmVxdWVzdBonLmZsb3Jpbi5jb25uZWN0b3JzLnYxLldhdGNoTmV3c1Jlc3BvbnNlMAESawoOTGlzdENvbm5lY3RvcnMSKy5mbG9yaW4uY29ubmVjdG9ycy52MS5MaXN0Q29ubmVjdG9yc1JlcXVlc3QaLC5mbG9yaW4uY29ubmVjdG9ycy52MS5MaXN0Q29ubmVjdG9yc1Jlc3BvbnNlEl8KCkdyYW50TGlua3MSJy5mbG9yaW4uY29ubmVjdG9ycy52MS5HcmFudExpbmtzUmVxdWVzdBooLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkdyYW50TGlua3NSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("CiVmbG9yaW4vY29ubmVjdG9ycy92MS9jb25uZWN0b3JzLnByb3RvEhRmbG9yaW4uY29ubmVjdG9ycy52MSLUAQoHT3V0Y29tZRIvCgRraW5kGAEgASgOMiEuZmxvcmluLmNvbm5lY3RvcnMudjEuT3V0Y29tZUtpbmQSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgCIAEoCRIVCg1yZXNwb25zZV9jb2RlGAMgASgJEhEKCWF1dGhfY29kZRgEIAEoCRILCgNhdnMYBSABKAkSCwoDY3Z2GAYgASgJEhYKDmRlY2xpbmVfcmVhc29uGAcgASgJEg0KBWNhdXNlGAggASgJEhAKCGlzX2ZpbmFsGAkgASgIIr8BChBBdXRob3JpemVSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSEwoLbWVyY2hhbnRfaWQYAyABKAkSEgoKcGF5bWVudF9pZBgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSDQoFdG9rZW4YByABKAkSDwoHY2FwdHVyZRgIIAEoCBIaChJtZXJjaGFudF9yZWZlcmVuY2UYCSABKAkiQwoRQXV0aG9yaXplUmVzcG9uc2USLgoHb3V0Y29tZRgBIAEoCzIdLmZsb3Jpbi5jb25uZWN0b3JzLnYxLk91dGNvbWUiqwEKDkNhcHR1cmVSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSHwoXYXV0aG9yaXphdGlvbl9yZWZlcmVuY2UYAyABKAkSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSEwoLbWVyY2hhbnRfaWQYByABKAkiQQoPQ2FwdHVyZVJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lIoYBCgtWb2lkUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkSEQoJcmVmZXJlbmNlGAIgASgJEh8KF2F1dGhvcml6YXRpb25fcmVmZXJlbmNlGAMgASgJEhsKE3Byb2Nlc3Nvcl9yZWZlcmVuY2UYBCABKAkSEwoLbWVyY2hhbnRfaWQYBSABKAkiPgoMVm9pZFJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lIs8BCg1SZWZ1bmRSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkSHwoXYXV0aG9yaXphdGlvbl9yZWZlcmVuY2UYAyABKAkSGwoTcHJvY2Vzc29yX3JlZmVyZW5jZRgEIAEoCRIOCgZhbW91bnQYBSABKAMSEAoIY3VycmVuY3kYBiABKAkSEwoLbWVyY2hhbnRfaWQYByABKAkSDgoGcmVhc29uGAggASgJEhMKC2lzX3B1cmNoYXNlGAkgASgIIkAKDlJlZnVuZFJlc3BvbnNlEi4KB291dGNvbWUYASABKAsyHS5mbG9yaW4uY29ubmVjdG9ycy52MS5PdXRjb21lItMBCg5SZXZlcnNlUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkSEQoJcmVmZXJlbmNlGAIgASgJEhoKEm9yaWdpbmFsX3JlZmVyZW5jZRgDIAEoCRIfChdhdXRob3JpemF0aW9uX3JlZmVyZW5jZRgEIAEoCRITCgttZXJjaGFudF9pZBgFIAEoCRISCgpwYXltZW50X2lkGAYgASgJEg4KBmFtb3VudBgHIAEoAxIQCghjdXJyZW5jeRgIIAEoCRITCgtpc19wdXJjaGFzZRgJIAEoCCJBCg9SZXZlcnNlUmVzcG9uc2USLgoHb3V0Y29tZRgBIAEoCzIdLmZsb3Jpbi5jb25uZWN0b3JzLnYxLk91dGNvbWUiNAoMUXVlcnlSZXF1ZXN0EhEKCWNvbm5lY3RvchgBIAEoCRIRCglyZWZlcmVuY2UYAiABKAkiTgoNUXVlcnlSZXNwb25zZRINCgVmb3VuZBgBIAEoCBIuCgdvdXRjb21lGAIgASgLMh0uZmxvcmluLmNvbm5lY3RvcnMudjEuT3V0Y29tZSIgCgtQaW5nUmVxdWVzdBIRCgljb25uZWN0b3IYASABKAkiNAoMUGluZ1Jlc3BvbnNlEg0KBWlzX3VwGAEgASgIEhUKDXJvdW5kX3RyaXBfdXMYAiABKA0iFwoVTGlzdENvbm5lY3RvcnNSZXF1ZXN0IlEKFkxpc3RDb25uZWN0b3JzUmVzcG9uc2USNwoKY29ubmVjdG9ycxgBIAMoCzIjLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkNvbm5lY3RvckluZm8iYQoTQXBwbHlTZWNyZXRzUmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgNEjkKCnJlZmVyZW5jZXMYAiADKAsyJS5mbG9yaW4uY29ubmVjdG9ycy52MS5TZWNyZXRSZWZlcmVuY2UiRQoPU2VjcmV0UmVmZXJlbmNlEhEKCXByb2Nlc3NvchgBIAEoCRIMCgRuYW1lGAIgASgJEhEKCXJlZmVyZW5jZRgDIAEoCSI7ChRBcHBseVNlY3JldHNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgNEhIKCnVucmVzb2x2ZWQYAiABKA0iVwoNQ29ubmVjdG9ySW5mbxIMCgRuYW1lGAEgASgJEjgKDGNhcGFiaWxpdGllcxgCIAEoCzIiLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkNhcGFiaWxpdGllcyKDAgoMQ2FwYWJpbGl0aWVzEhIKCmN1cnJlbmNpZXMYASADKAkSDgoGYnJhbmRzGAIgAygJEhkKEW11bHRpcGxlX2NhcHR1cmVzGAMgASgIEhoKEnZvaWRfYWZ0ZXJfY2FwdHVyZRgEIAEoCBIYChBtdWx0aXBsZV9yZWZ1bmRzGAUgASgIEhIKCmlkZW1wb3RlbnQYBiABKAgSDQoFcXVlcnkYByABKAgSGAoQdW5rbm93bl9zdHJhdGVneRgIIAEoCRIbChNhdXRob3JpemF0aW9uX2hvdXJzGAkgASgNEhAKCHJldmVyc2FsGAogASgIEhIKCmxpdmVfbGlua3MYCyABKAgicAoRR3JhbnRMaW5rc1JlcXVlc3QSEQoJY29ubmVjdG9yGAEgASgJEgwKBHRlcm0YAiABKAQSFAoMdmFsaWRfZm9yX21zGAMgASgNEhIKCnByb2Nlc3NfaWQYBCABKAkSEAoIY2xvY2tfbXMYBSABKAQiewoSR3JhbnRMaW5rc1Jlc3BvbnNlEjEKBnJlc3VsdBgBIAEoDjIhLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkdyYW50UmVzdWx0EhIKCnByb2Nlc3NfaWQYAiABKAkSEAoIY2xvY2tfbXMYAyABKAQSDAoEdGVybRgEIAEoBCISChBXYXRjaE5ld3NSZXF1ZXN0IkIKEVdhdGNoTmV3c1Jlc3BvbnNlEi0KBWl0ZW1zGAEgAygLMh4uZmxvcmluLmNvbm5lY3RvcnMudjEuTmV3c0l0ZW0iMAoITmV3c0l0ZW0SEQoJY29ubmVjdG9yGAEgASgJEhEKCXJlZmVyZW5jZRgCIAEoCSqWAQoLT3V0Y29tZUtpbmQSHAoYT1VUQ09NRV9LSU5EX1VOU1BFQ0lGSUVEEAASGQoVT1VUQ09NRV9LSU5EX0FQUFJPVkVEEAESGQoVT1VUQ09NRV9LSU5EX0RFQ0xJTkVEEAISGQoVT1VUQ09NRV9LSU5EX05PVF9TRU5UEAMSGAoUT1VUQ09NRV9LSU5EX1VOS05PV04QBCqZAQoLR3JhbnRSZXN1bHQSHAoYR1JBTlRfUkVTVUxUX1VOU1BFQ0lGSUVEEAASFQoRR1JBTlRfUkVTVUxUX0hFTEQQARIYChRHUkFOVF9SRVNVTFRfRVhQSVJFRBACEhsKF0dSQU5UX1JFU1VMVF9MT1dFUl9URVJNEAMSHgoaR1JBTlRfUkVTVUxUX09USEVSX1BST0NFU1MQBDL6BwoQQ29ubmVjdG9yU2VydmljZRJcCglBdXRob3JpemUSJi5mbG9yaW4uY29ubmVjdG9ycy52MS5BdXRob3JpemVSZXF1ZXN0GicuZmxvcmluLmNvbm5lY3RvcnMudjEuQXV0aG9yaXplUmVzcG9uc2USVgoHQ2FwdHVyZRIkLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkNhcHR1cmVSZXF1ZXN0GiUuZmxvcmluLmNvbm5lY3RvcnMudjEuQ2FwdHVyZVJlc3BvbnNlEk0KBFZvaWQSIS5mbG9yaW4uY29ubmVjdG9ycy52MS5Wb2lkUmVxdWVzdBoiLmZsb3Jpbi5jb25uZWN0b3JzLnYxLlZvaWRSZXNwb25zZRJTCgZSZWZ1bmQSIy5mbG9yaW4uY29ubmVjdG9ycy52MS5SZWZ1bmRSZXF1ZXN0GiQuZmxvcmluLmNvbm5lY3RvcnMudjEuUmVmdW5kUmVzcG9uc2USVgoHUmV2ZXJzZRIkLmZsb3Jpbi5jb25uZWN0b3JzLnYxLlJldmVyc2VSZXF1ZXN0GiUuZmxvcmluLmNvbm5lY3RvcnMudjEuUmV2ZXJzZVJlc3BvbnNlElAKBVF1ZXJ5EiIuZmxvcmluLmNvbm5lY3RvcnMudjEuUXVlcnlSZXF1ZXN0GiMuZmxvcmluLmNvbm5lY3RvcnMudjEuUXVlcnlSZXNwb25zZRJNCgRQaW5nEiEuZmxvcmluLmNvbm5lY3RvcnMudjEuUGluZ1JlcXVlc3QaIi5mbG9yaW4uY29ubmVjdG9ycy52MS5QaW5nUmVzcG9uc2USXgoJV2F0Y2hOZXdzEiYuZmxvcmluLmNvbm5lY3RvcnMudjEuV2F0Y2hOZXdzUmVxdWVzdBonLmZsb3Jpbi5jb25uZWN0b3JzLnYxLldhdGNoTmV3c1Jlc3BvbnNlMAESawoOTGlzdENvbm5lY3RvcnMSKy5mbG9yaW4uY29ubmVjdG9ycy52MS5MaXN0Q29ubmVjdG9yc1JlcXVlc3QaLC5mbG9yaW4uY29ubmVjdG9ycy52MS5MaXN0Q29ubmVjdG9yc1Jlc3BvbnNlEl8KCkdyYW50TGlua3MSJy5mbG9yaW4uY29ubmVjdG9ycy52MS5HcmFudExpbmtzUmVxdWVzdBooLmZsb3Jpbi5jb25uZWN0b3JzLnYxLkdyYW50TGlua3NSZXNwb25zZRJlCgxBcHBseVNlY3JldHMSKS5mbG9yaW4uY29ubmVjdG9ycy52MS5BcHBseVNlY3JldHNSZXF1ZXN0GiouZmxvcmluLmNvbm5lY3RvcnMudjEuQXBwbHlTZWNyZXRzUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * What became of one operation.
@@ -681,6 +681,97 @@ export const ListConnectorsResponseSchema: GenMessage<ListConnectorsResponse> = 
   messageDesc(file_florin_connectors_v1_connectors, 16);
 
 /**
+ * Says where secrets are.
+ *
+ * @generated from message florin.connectors.v1.ApplySecretsRequest
+ */
+export type ApplySecretsRequest = Message<"florin.connectors.v1.ApplySecretsRequest"> & {
+  /**
+   * Version of the settings; 0: what is built in, without references.
+   *
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * At most 256. A secret that was named before and is not any more is again the one that the process was started with.
+   *
+   * @generated from field: repeated florin.connectors.v1.SecretReference references = 2;
+   */
+  references: SecretReference[];
+};
+
+/**
+ * Describes the message florin.connectors.v1.ApplySecretsRequest.
+ * Use `create(ApplySecretsRequestSchema)` to create a new message.
+ */
+export const ApplySecretsRequestSchema: GenMessage<ApplySecretsRequest> = /*@__PURE__*/
+  messageDesc(file_florin_connectors_v1_connectors, 17);
+
+/**
+ * Where one secret is. Never the secret.
+ *
+ * @generated from message florin.connectors.v1.SecretReference
+ */
+export type SecretReference = Message<"florin.connectors.v1.SecretReference"> & {
+  /**
+   * Registry name of the connector. Required.
+   *
+   * @generated from field: string processor = 1;
+   */
+  processor: string;
+
+  /**
+   * The connector's name for it, for example "api". Required.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * "file:" and an absolute path, or "env:" and a variable. Required.
+   *
+   * @generated from field: string reference = 3;
+   */
+  reference: string;
+};
+
+/**
+ * Describes the message florin.connectors.v1.SecretReference.
+ * Use `create(SecretReferenceSchema)` to create a new message.
+ */
+export const SecretReferenceSchema: GenMessage<SecretReference> = /*@__PURE__*/
+  messageDesc(file_florin_connectors_v1_connectors, 18);
+
+/**
+ * Answers ApplySecrets.
+ *
+ * @generated from message florin.connectors.v1.ApplySecretsResponse
+ */
+export type ApplySecretsResponse = Message<"florin.connectors.v1.ApplySecretsResponse"> & {
+  /**
+   * The version that is in force now: the one that was told, or a newer one that was told before.
+   *
+   * @generated from field: uint32 version = 1;
+   */
+  version: number;
+
+  /**
+   * References of it that could not be resolved: those connectors keep the key that they have.
+   *
+   * @generated from field: uint32 unresolved = 2;
+   */
+  unresolved: number;
+};
+
+/**
+ * Describes the message florin.connectors.v1.ApplySecretsResponse.
+ * Use `create(ApplySecretsResponseSchema)` to create a new message.
+ */
+export const ApplySecretsResponseSchema: GenMessage<ApplySecretsResponse> = /*@__PURE__*/
+  messageDesc(file_florin_connectors_v1_connectors, 19);
+
+/**
  * One connector and what it can do.
  *
  * @generated from message florin.connectors.v1.ConnectorInfo
@@ -706,7 +797,7 @@ export type ConnectorInfo = Message<"florin.connectors.v1.ConnectorInfo"> & {
  * Use `create(ConnectorInfoSchema)` to create a new message.
  */
 export const ConnectorInfoSchema: GenMessage<ConnectorInfo> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 17);
+  messageDesc(file_florin_connectors_v1_connectors, 20);
 
 /**
  * What a connector can do; the switch never asks for more.
@@ -797,7 +888,7 @@ export type Capabilities = Message<"florin.connectors.v1.Capabilities"> & {
  * Use `create(CapabilitiesSchema)` to create a new message.
  */
 export const CapabilitiesSchema: GenMessage<Capabilities> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 18);
+  messageDesc(file_florin_connectors_v1_connectors, 21);
 
 /**
  * Grants the live links of a processor, or, without `process_id`, only asks who answers here.
@@ -846,7 +937,7 @@ export type GrantLinksRequest = Message<"florin.connectors.v1.GrantLinksRequest"
  * Use `create(GrantLinksRequestSchema)` to create a new message.
  */
 export const GrantLinksRequestSchema: GenMessage<GrantLinksRequest> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 19);
+  messageDesc(file_florin_connectors_v1_connectors, 22);
 
 /**
  * Answers GrantLinks.
@@ -888,7 +979,7 @@ export type GrantLinksResponse = Message<"florin.connectors.v1.GrantLinksRespons
  * Use `create(GrantLinksResponseSchema)` to create a new message.
  */
 export const GrantLinksResponseSchema: GenMessage<GrantLinksResponse> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 20);
+  messageDesc(file_florin_connectors_v1_connectors, 23);
 
 /**
  * Follows callbacks that no call waited for.
@@ -903,7 +994,7 @@ export type WatchNewsRequest = Message<"florin.connectors.v1.WatchNewsRequest"> 
  * Use `create(WatchNewsRequestSchema)` to create a new message.
  */
 export const WatchNewsRequestSchema: GenMessage<WatchNewsRequest> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 21);
+  messageDesc(file_florin_connectors_v1_connectors, 24);
 
 /**
  * Operations to ask about.
@@ -924,7 +1015,7 @@ export type WatchNewsResponse = Message<"florin.connectors.v1.WatchNewsResponse"
  * Use `create(WatchNewsResponseSchema)` to create a new message.
  */
 export const WatchNewsResponseSchema: GenMessage<WatchNewsResponse> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 22);
+  messageDesc(file_florin_connectors_v1_connectors, 25);
 
 /**
  * One operation that a processor has called back about.
@@ -952,7 +1043,7 @@ export type NewsItem = Message<"florin.connectors.v1.NewsItem"> & {
  * Use `create(NewsItemSchema)` to create a new message.
  */
 export const NewsItemSchema: GenMessage<NewsItem> = /*@__PURE__*/
-  messageDesc(file_florin_connectors_v1_connectors, 23);
+  messageDesc(file_florin_connectors_v1_connectors, 26);
 
 /**
  * What is known about an operation at the processor.
@@ -1171,6 +1262,17 @@ export const ConnectorService: GenService<{
     methodKind: "unary";
     input: typeof GrantLinksRequestSchema;
     output: typeof GrantLinksResponseSchema;
+  },
+  /**
+   * Tells where the secrets of one version of the settings are: all of them. The process reads them, and exchanges its connectors' keys while they
+   * work. Safe to repeat: then they are read again. A version older than the last one changes nothing.
+   *
+   * @generated from rpc florin.connectors.v1.ConnectorService.ApplySecrets
+   */
+  applySecrets: {
+    methodKind: "unary";
+    input: typeof ApplySecretsRequestSchema;
+    output: typeof ApplySecretsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_florin_connectors_v1_connectors, 0);

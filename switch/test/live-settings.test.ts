@@ -1,0 +1,157 @@
+/** How one replica keeps up with the settings and tells its connectors, without anybody to ask but the database. */
+import { connectPostgres, type Sql } from "@florin/runtime/postgres";
+import { untilTrue } from "@florin/runtime/testing";
+import { systemTiming } from "@florin/runtime/timing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { SecretTeller } from "../src/clients/secret-teller.ts";
+import { builtInDocument, type ConnectorRegistry } from "../src/domain/settings/index.ts";
+import { sampleBuiltIn } from "../src/domain/settings/samples.ts";
+import { createSettingsReplicas } from "../src/store/settings-replicas.ts";
+import { createSettingsVersions, type SettingsVersions } from "../src/store/settings-versions.ts";
+import { startLiveSettings } from "../src/workers/live-settings.ts";
+import { logger, openStage, type Stage, telemetry } from "./stage.ts";
+
+/** Only how long a test that will fail waits. */
+const patienceMs = 20_000;
+
+let stage: Stage;
+let sql: Sql;
+const closers: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  stage = await openStage({ withRedis: false });
+  sql = connectPostgres({ url: stage.appUrl, name: "test-operator", connectionsMax: 1 });
+  closers.push(() => sql.end({ timeout: 1 }));
+});
+afterAll(async () => {
+  for (const close of closers.reverse()) await close();
+  await stage.stop();
+});
+
+/** Makes a version as an operator would, who is connected elsewhere. */
+async function nextVersion(): Promise<number> {
+  const versions = createSettingsVersions(sql);
+  const version = ((await versions.newest(-1))?.version ?? 0) + 1;
+  const document = JSON.stringify({ ...builtInDocument(sampleBuiltIn), bins: [] });
+  expect(await versions.append({ version, document, madeBy: "alice", note: "a test", rolledBackTo: undefined })).toBe(true);
+  return version;
+}
+
+const deaf: SecretTeller = { tell: async () => {}, onConnected: () => () => {} };
+
+/** A replica in this process, over the stage's own database. */
+async function follow({
+  everyMs,
+  change = (versions) => versions,
+  connectors = async () => new Map(),
+  secrets = deaf,
+}: {
+  readonly everyMs: number;
+  readonly change?: (versions: SettingsVersions) => SettingsVersions;
+  readonly connectors?: () => Promise<ConnectorRegistry>;
+  readonly secrets?: SecretTeller;
+}) {
+  const own = connectPostgres({ url: stage.appUrl, name: "test-settings", connectionsMax: 1 });
+  const live = await startLiveSettings(
+    {
+      versions: change(createSettingsVersions(own)),
+      replicas: createSettingsReplicas(own),
+      connectors,
+      secrets,
+      builtIn: sampleBuiltIn,
+      replica: `follower/${everyMs}`,
+      metrics: telemetry.metrics,
+      logger,
+      now: Date.now,
+      timing: systemTiming,
+    },
+    everyMs,
+  );
+  return {
+    current: live.current,
+    async stop() {
+      await live.stop();
+      await own.end({ timeout: 1 });
+    },
+  };
+}
+
+test("connectors that come back are told at once, and those that could not be told are told again", async () => {
+  const told: number[] = [];
+  let isAway = true;
+  let comeBack = (): void => {};
+  const secrets: SecretTeller = {
+    async tell(version) {
+      told.push(version);
+      if (isAway) throw new Error("away");
+    },
+    onConnected(listener) {
+      comeBack = listener;
+      return () => {};
+    },
+  };
+  const live = await follow({ everyMs: 3_600_000, secrets });
+  try {
+    await untilTrue(() => told.length >= 2, patienceMs);
+    isAway = false;
+    const before = told.length;
+    await untilTrue(() => told.length > before, patienceMs);
+    for (let times = told.length; times < before + 6; times = told.length) {
+      comeBack();
+      await untilTrue(() => told.length > times, 3_000);
+    }
+    expect(new Set(told)).toEqual(new Set([live.current().version]));
+  } finally {
+    await live.stop();
+  }
+});
+
+describe("of the two ways to learn of a version", () => {
+  test("the notification alone is enough, also after its connection was lost", async () => {
+    const live = await follow({ everyMs: 3_600_000 });
+    try {
+      const version = await nextVersion();
+      await untilTrue(() => live.current().version === version, patienceMs);
+      // Only a superuser sees what another role's session does.
+      const superuser = connectPostgres({ url: stage.superuserUrl, name: "test-superuser", connectionsMax: 1 });
+      closers.push(() => superuser.end({ timeout: 1 }));
+      const cut = await superuser`
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test-settings' AND query ILIKE 'listen%'`;
+      expect(cut.length).toBe(1);
+      // It listens again, and looks when it does.
+      const next = await nextVersion();
+      await untilTrue(() => live.current().version === next, patienceMs);
+    } finally {
+      await live.stop();
+    }
+  });
+
+  test("the look alone is enough", async () => {
+    const live = await follow({ everyMs: 200, change: (versions) => ({ ...versions, listen: () => Promise.reject(new Error("deaf")) }) });
+    try {
+      const version = await nextVersion();
+      await untilTrue(() => live.current().version === version, patienceMs);
+    } finally {
+      await live.stop();
+    }
+  });
+
+  test("a replica learns while it runs what its connectors can do, also when they could not be asked at first", async () => {
+    const able = { currencies: new Set(["EUR"]), networks: "any", capabilities: new Set(["reversal"] as const) } as const;
+    let isAway = true;
+    const connectors = async (): Promise<ConnectorRegistry> => {
+      if (isAway) throw new Error("away");
+      return new Map([["simpay", able]]);
+    };
+    const live = await follow({ everyMs: 200, connectors });
+    try {
+      expect(live.current().processors).toMatchObject([{ name: "simpay", currencies: "any" }]);
+      isAway = false;
+      const simpay = () => live.current().processors.find(({ name }) => name === "simpay");
+      await untilTrue(() => simpay()?.currencies !== "any", patienceMs);
+      expect(simpay()).toMatchObject({ currencies: new Set(["EUR"]), capabilities: new Set(["reversal"]) });
+    } finally {
+      await live.stop();
+    }
+  });
+});
