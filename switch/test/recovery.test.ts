@@ -285,6 +285,21 @@ describe("an approval that comes after its operation was called failed", () => {
     await rounds.keep();
   });
 
+  test("is without effect where the processor knows no reversals and says no by now; as long as it says yes, the reversal stays open", async () => {
+    const { parts, rounds } = await recovering("query", { reversal: false });
+    const { payment, running, release } = await overtaken(parts, rounds);
+    stage.processor.answerReversal = () => outcomes.unknown;
+    release();
+    await running;
+    expect((await newest(payment)).openOperations).toMatchObject([{ kind: "reversal" }]);
+    stage.processor.answerQuery = () => ({ found: true, outcome: outcomes.declined });
+    await after(rounds, 31_000);
+    await after(rounds, 1_100);
+    expect((await newest(payment)).openOperations).toEqual([]);
+    expect((await typesOf(payment)).slice(-2)).toEqual(["reversal_requested", "reversal_succeeded"]);
+    await rounds.keep();
+  });
+
   test("is undone although the payment was authorized by another attempt since, which stays", async () => {
     const { parts, rounds } = await recovering("query", { reversal: false });
     const { payment, command, running, release } = await overtaken(parts, rounds);

@@ -13,6 +13,7 @@ import {
   type Origin,
   type Outcome,
   type Payment,
+  type ProcessorWords,
   recordReversed,
   requestReversal,
   type Transition,
@@ -60,13 +61,30 @@ export async function settleReversal(parts: Parts, intent: Transition): Promise<
   const open = findOpen(payment, event.operationId);
   const originalId = event.details["of"] ?? "";
   assert(open !== undefined && isOperationId(originalId), "a reversal's intent names what it undoes");
-  const outcome = await undo(parts, payment, { id: originalId, amount: open.amount, connector: open.connector });
-  if (outcome.kind !== "approved" && outcome.kind !== "declined") return undefined;
+  const original = { id: originalId, amount: open.amount, connector: open.connector };
+  const undone = await undo(parts, payment, original);
+  const outcome = isDecided(undone) || !(await isWithoutEffect(parts, original)) ? undone : withoutEffect;
+  if (!isDecided(outcome)) return undefined;
   const { answer } = await recordOutcome(parts, intent, (current) =>
     recordReversed(current, { reversalId: event.operationId, outcome }, { nowMs: parts.now(), origin: recoveryOrigin }),
   );
   parts.metrics.count("switch_reversals_total", { outcome: outcome.kind === "approved" ? "succeeded" : "failed" });
   return answer;
+}
+
+const isDecided = ({ kind }: Outcome): boolean => kind === "approved" || kind === "declined";
+const noWords: ProcessorWords = { processorReference: "", responseCode: "", authCode: "", avs: "", cvv: "" };
+const withoutEffect: Outcome = { kind: "approved", isFinal: true, words: noWords };
+
+/**
+ * A processor that knows no reversals may have let go by itself: a refund that it accepted and could not pay after all. Its "no" is later than the
+ * yes that was to be undone. As long as it says yes, the reversal stays open and somebody's to look at.
+ */
+async function isWithoutEffect(parts: Parts, { id, connector }: Pick<OpenOperation, "id" | "connector">): Promise<boolean> {
+  const abilities = await parts.connectors.abilities(connector);
+  if (abilities === undefined || abilities.reversal || abilities.unknownStrategy === "file") return false;
+  const { found, outcome } = await parts.connectors.query({ connector, reference: id, traceparent: "" });
+  return found && outcome.kind === "declined";
 }
 
 function isOperationId(id: string): boolean {
