@@ -12,7 +12,7 @@ import { type Struck, strikeFault } from "./drill/strike-fault.ts";
 import { runOverload } from "./overload/overload.ts";
 import { makeTokens } from "./stack/tokens.ts";
 
-const tokensCount = 400;
+const tokensCount = 40;
 /** In the short drill faults settle together, because every settling waits for leases of 30 s; payments of one live through the next. */
 const settledTogether = { short: Number.POSITIVE_INFINITY, full: 1 } as const;
 

@@ -28,7 +28,7 @@ export const benchUsage = `npm run bench -- [options]
   --in-flight <n>            connections at saturation (default 1024)
   --rate <n>                 a fixed rate instead of saturation
   --simulator-latency <ms>   the acquirer's time (default 20)
-  --tokens <n>               different cards (default 1000)
+  --tokens <n>               different payment methods (default 200)
   --port <n>                 port of the bench's own stack (default 18080)
   --json                     the report as JSON on stdout`;
 
@@ -51,7 +51,7 @@ export function readBenchOptions(words: readonly string[]): BenchOptions {
     inFlight: number("in-flight", 1_024, 20_000),
     rate,
     simulatorLatency: latency,
-    tokens: number("tokens", 1_000, 100_000),
+    tokens: number("tokens", 200, 100_000),
     port: number("port", 18_080, 65_000),
     isJson: values.json ?? false,
     authorizations: number("authorizations", 1_000_000, 100_000_000),

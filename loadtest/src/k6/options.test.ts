@@ -12,7 +12,7 @@ test("a scenario and its words are read", () => {
     duration: "1m30s",
     users: undefined,
     directory: "/here/there",
-    tokens: 500,
+    tokens: 100,
   });
 });
 

@@ -22,7 +22,7 @@ export const loadtestUsage = `npm run loadtest -- <${scenarios.join("|")}> [opti
   --rate <n>             requests per second (default: the scenario's own)
   --duration <d>         how long, for example 30s or 2m (default: the scenario's own)
   --vus <n>              virtual users at most
-  --tokens <n>           different cards (default 500)
+  --tokens <n>           different payment methods (default 100)
   --directory <folder>   the running stack's directory (default .florin)
 It needs a running stack (npm run up -- --detach) and k6.`;
 
@@ -43,7 +43,7 @@ export function readLoadtestOptions(words: readonly string[], env: NodeJS.Proces
     duration: values.duration,
     users: values.vus,
     directory: values.directory === undefined ? resolve(rootFolder, ".florin") : resolve(caller, values.directory),
-    tokens: Number(values.tokens ?? "500"),
+    tokens: Number(values.tokens ?? "100"),
   };
 }
 
