@@ -1,10 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** Most of their time they wait, for a lease or for silence to be noticed: a tenth of a processor each, sick-database a third. */
+/** Most of their time they wait, for a lease or for silence to be noticed: a tenth of a processor each. */
 const waiting = [
   "connectors/test/simpay-conformance.test.ts",
   "loadtest/test/hung-parts.test.ts",
-  "loadtest/test/sick-database.test.ts",
   "runtime/test/bus-corruption.test.ts",
   "runtime/test/bus-jetstream.test.ts",
   "runtime/test/frames.test.ts",

@@ -267,7 +267,7 @@ describe("the networks' rules", () => {
   test("hold for tries at once, on two replicas, cascades counted in", async (context) => {
     if (stage.redisServer === undefined) return context.skip();
     answers(Object.fromEntries(ranked.map((name) => [name, outcomes.softDeclined])));
-    const [parts, other, caller] = [await fresh(), await fresh(), newCaller()];
+    const [parts, other, caller] = [await fresh(), await fresh(), newCaller("live")];
     await Promise.all(Array.from({ length: 40 }, (_, place) => pay(place % 2 === 0 ? parts : other, caller)));
     expect(await declinesOf(caller.merchantId)).toBe(sentTo.length);
     expect(sentTo.length).toBeLessThanOrEqual(10);
@@ -276,6 +276,17 @@ describe("the networks' rules", () => {
     for (let more = sentTo.length; more < 10; more++) await pay(parts, caller);
     await pay(parts, caller);
     expect(sentTo).toHaveLength(10);
+  });
+
+  test("in test mode, where there are few cards, count declines and not what is under way", async () => {
+    house(["simpay"]);
+    answers({});
+    const [parts, caller] = [await fresh(), newCaller()];
+    const paid = await Promise.all(Array.from({ length: 30 }, () => pay(parts, caller)));
+    expect(paid.map((answer) => paymentOf(answer).status)).toEqual(paid.map(() => "authorized"));
+    answers({ simpay: outcomes.declined });
+    for (let tries = 0; tries < 12; tries++) await pay(parts, caller);
+    expect(await declinesOf(caller.merchantId)).toBe(10);
   });
 
   test("leave a payment with its decline while others of the card may use up what is free", async (context) => {
@@ -289,7 +300,7 @@ describe("the networks' rules", () => {
       if (sentTo.length <= 9) await held;
       return { told: sentTo.length <= 9 ? outcomes.approved : outcomes.softDeclined };
     };
-    const [parts, caller] = [await fresh(), newCaller()];
+    const [parts, caller] = [await fresh(), newCaller("live")];
     const others = Array.from({ length: 9 }, () => pay(parts, caller));
     await expect.poll(() => sentTo.length).toBe(9);
     expect(codeOf(await pay(parts, caller))).toBe("card_declined");

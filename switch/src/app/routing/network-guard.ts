@@ -3,10 +3,12 @@
  *
  * Many payments of one card at once would all see the last free try. So each counts itself first, in the round trip of its claim, and looks at
  * the past then; a try that has ended is a decline in the past, or nothing. While Redis is away only the past counts.
- * Well-known test tokens stand for no card: a developer may be declined as often as he likes.
+ *
+ * Well-known test tokens stand for no card: a developer may be declined as often as he likes. In test mode there are only a handful of cards, so
+ * tries under way are not counted there: a load of payments is no attack. Declines are.
  */
 import type { TokenDescription } from "../../clients/token-directory.ts";
-import type { Outcome } from "../../domain/payment/index.ts";
+import type { Mode, Outcome } from "../../domain/payment/index.ts";
 import { type CardHistory, type CardKey, classOf, type GuardVerdict, guardRetry } from "../../domain/routing/index.ts";
 import type { Counter } from "../../store/claims.ts";
 import type { Parts } from "../parts.ts";
@@ -27,12 +29,13 @@ export interface NetworkGuard {
 /** Longer than a call may be under way: what a process that died had counted is forgotten then. */
 const underWayMsMax = 60_000;
 
-type Who = { readonly merchantId: string; readonly described: TokenDescription };
+type Who = { readonly merchantId: string; readonly mode: Mode; readonly described: TokenDescription };
 
-export function startNetworkGuard(parts: Parts, { merchantId, described }: Who): NetworkGuard {
+export function startNetworkGuard(parts: Parts, { merchantId, mode, described }: Who): NetworkGuard {
   if (described.createdAtMs === 0) return unguarded;
   const card: CardKey = { merchantId, cardFingerprint: described.fingerprint };
   const counter: Counter = { name: `n:${merchantId}:${described.fingerprint}`, windowMs: underWayMsMax };
+  const counters = mode === "live" ? [counter] : [];
   let isCounted = false;
   const pastBeside = async (underWay: number | undefined): Promise<CardHistory> => {
     const others = Math.max(0, (underWay ?? 1) - 1);
@@ -40,10 +43,10 @@ export function startNetworkGuard(parts: Parts, { merchantId, described }: Who):
     return { declinedInDay: declinedInDay + others, declinedIn30Days: declinedIn30Days + others, hasCategoryOne };
   };
   return {
-    counters: [counter],
+    counters,
     async judge(counts) {
-      isCounted ||= counts !== undefined;
-      const verdict = guardRetry(await pastBeside(counts?.at(-1)));
+      isCounted ||= counts !== undefined && counters.length > 0;
+      const verdict = guardRetry(await pastBeside(isCounted ? counts?.at(-1) : undefined));
       if (verdict.kind === "refused") parts.metrics.count("switch_network_guard_total", { reason: verdict.reason });
       return verdict;
     },
