@@ -44,11 +44,14 @@ function expectComeBack(answer: Answer): void {
 }
 
 async function expectResumed(): Promise<void> {
-  const key = randomUUID();
+  let key = randomUUID();
   const statuses: number[] = [];
   await untilTrue(async () => {
-    statuses.push((await pay(key)).status);
-    return [200, 201].includes(statuses.at(-1) ?? 0);
+    const { status, body } = await pay(key);
+    statuses.push(status);
+    // Its help says so: nothing was sent, and that is this key's answer for ever. The vault may be back a moment after the switch.
+    if ((body as { error?: { code?: string } }).error?.code === "processor_unavailable") key = randomUUID();
+    return [200, 201].includes(status);
   }, resumesWithinMs).catch((thrown: unknown) => {
     throw new Error(`not one payment within ${resumesWithinMs} ms: ${statuses.join(" ")}`, { cause: thrown });
   });
