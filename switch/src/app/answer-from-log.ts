@@ -28,7 +28,9 @@ export async function answerFromLog(parts: Parts, use: KeyUse): Promise<Operatio
   const isMeant = (open: OpenOperation) =>
     open.intentSequence === stored.intentSequence ||
     (open.kind === "authorize" && open.intentSequence > stored.intentSequence && isStale(open.startedAtMs, nowMs));
-  const answer = stored.answer ?? (isStale(stored.createdAtMs, nowMs) ? (await resolveOperation(parts, which, isMeant)).answer : undefined);
+  const found = stored.answer ?? (isStale(stored.createdAtMs, nowMs) ? (await resolveOperation(parts, which, isMeant)).answer : undefined);
+  // Meanwhile another may have recorded that a refund was accepted, and we that it succeeded: the first row is the answer, for everybody.
+  const answer = found === stored.answer ? found : ((await parts.reader.answerOf(which, stored.intentSequence)) ?? found);
   if (answer === undefined) return inFlight(parts, await parts.reader.newest(which));
   parts.claims.remember(use, { paymentId: which.id, sequence: answer.event.sequence });
   return answerOf("replayed", answer);

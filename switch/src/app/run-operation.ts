@@ -104,11 +104,19 @@ async function finish(parts: Parts, operation: Operation, begun: Begun): Promise
     const next = await goOn?.(intent, outcome);
     decidedAtMs = parts.timing.monotonicMs();
     const recorded = await recordAnswer(parts, intent, { outcome, connector }, (payment) => record(payment, operationId, outcome, next));
-    if (recorded.next === undefined) return recorded;
+    if (recorded.next === undefined) return withFirstAnswer(parts, begun.intent, recorded);
     parts.crashAt("after_reroute_commit");
     intent = recorded.next;
   }
   assert(false, "an operation stops going on");
+}
+
+/** A refund is answered when it is accepted, and ends later: whoever records the end may find that another has told of the beginning. */
+async function withFirstAnswer(parts: Parts, { payment, event }: Transition, recorded: Recorded): Promise<Recorded> {
+  const { answer } = recorded;
+  if (answer === undefined || (answer.event.type !== "refund_succeeded" && answer.event.type !== "refund_failed")) return recorded;
+  const first = await parts.reader.answerOf({ id: payment.id, merchantId: payment.merchantId }, event.sequence);
+  return { ...recorded, answer: first ?? answer };
 }
 
 /** `decidedAtMs`: before the intent was appended, by the clock that never jumps. */
