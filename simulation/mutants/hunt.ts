@@ -10,6 +10,8 @@ export type Limits = {
   /** Payments of each seed; undefined: as the simulation has it. */
   readonly payments: number | undefined;
   readonly timeoutMs: number;
+  /** What the bug is to be caught by: other violations are passed over. Absent: any. */
+  readonly by?: RegExp;
 };
 
 export type Catch =
@@ -41,7 +43,7 @@ export async function hunt(mutant: Mutant | undefined, limits: Limits): Promise<
   let lastWords = "";
   createInterface({ input: child.stdout }).on("line", (line) => {
     const [, seed, violation] = violationLine.exec(line) ?? [];
-    if (seed === undefined || violation === undefined || found !== undefined) return;
+    if (seed === undefined || violation === undefined || found !== undefined || limits.by?.test(violation) === false) return;
     found = { kind: "caught", seeds: Number(seed), violation };
     child.kill("SIGKILL");
   });

@@ -1,6 +1,6 @@
 /**
  * `npm run simulate -- --seeds 2000 [--first 1] [--payments 200] [--workers 2]`: runs seeds and prints what was found. Ends with 1 and a
- * line for each seed in which a check failed.
+ * line for each check that failed.
  *
  * `npm run simulate -- --seed 17 --trace`: replays one seed and prints its trace, line by line; without `--trace` only its verdict.
  */
@@ -18,6 +18,9 @@ const options = {
   seed: { type: "string" },
   trace: { type: "boolean", default: false },
 } as const;
+
+/** Of one seed: mostly one fault has many. */
+const violationsShown = 10;
 
 const { values } = parseArgs({ options });
 const violated = values.seed === undefined ? await runMany() : await runOne(wholeNumber("seed", values.seed));
@@ -43,13 +46,21 @@ async function runMany(): Promise<number> {
     seeds: wholeNumber("seeds", values.seeds),
     payments,
     threads: wholeNumber("workers", values.workers),
-    onReport: ({ seed, violations: [violation, ...more] }) => {
-      if (violation !== undefined) print(`seed ${seed}: ${violation}${more.length > 0 ? ` (and ${more.length} more)` : ""}`);
+    onReport: ({ seed, violations }) => {
+      if (violations.length > 0) print(violationLines(seed, violations));
     },
   });
   const violatedSeeds = reports.filter(({ violations }) => violations.length > 0).length;
   print(summaryOf(reports, payments, performance.now() - startedMs));
   return violatedSeeds;
+}
+
+/** In one piece: who reads along and stops at the first line has the others, too. */
+function violationLines(seed: number, violations: readonly string[]): string {
+  const more = violations.length - violationsShown;
+  return [...violations.slice(0, violationsShown), ...(more > 0 ? [`and ${more} more`] : [])]
+    .map((line) => `seed ${seed}: ${line}`)
+    .join("\n");
 }
 
 function summaryOf(reports: readonly SeedReport[], payments: number, elapsedMs: number): string {

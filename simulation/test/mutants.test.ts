@@ -23,9 +23,8 @@ const quick: readonly (readonly [string, RegExp])[] = [
   ["partial-refund-posted-as-total", /^P4 /],
 ];
 
-test.each(quick)("%s is caught", { timeout: 330_000 }, async (name, violation) => {
-  const result = await hunt(mutant(name), limits);
-  expect(result).toMatchObject({ kind: "caught", violation: expect.stringMatching(violation) });
+test.each(quick)("%s is caught", { timeout: 330_000 }, async (name, by) => {
+  expect(await hunt(mutant(name), { ...limits, by })).toMatchObject({ kind: "caught" });
 });
 
 test("the code as it is survives", { timeout: 330_000 }, async () => {
