@@ -75,9 +75,12 @@ test("five seconds after the authorization the code is in no memory of the vault
     expect(Buffer.from(opened.securityCode).toString()).toBe(code);
     expect((await connectors.detokenize(request, { timeoutMs: 5_000 })).securityCode).toHaveLength(0);
   }
-  // Requests without a code push what Node's parser keeps of the last one out of its buffer.
-  for (let round = 0; round < leftoversMax; round++) await postToken(vault, key, { card: { number, exp_month: 12, exp_year: 2035 } });
-  await untilTrue(() => (copies(code) ?? 0) - before <= leftoversMax && copies(`"cvc":"${code}"`) === 0, 5_000);
+  // Requests without a code push what Node's parser and its heap keep of the last ones out: a vault at work is never still.
+  const isGone = async () => {
+    for (let round = 0; round < leftoversMax; round++) await postToken(vault, key, { card: { number, exp_month: 12, exp_year: 2035 } });
+    return (copies(code) ?? 0) - before <= leftoversMax && copies(`"cvc":"${code}"`) === 0;
+  };
+  await untilTrue(isGone, 5_000);
 });
 
 test("no column holds a code: what is sealed is the card's four fields, with or without one", async () => {

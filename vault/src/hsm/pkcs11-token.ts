@@ -100,7 +100,9 @@ export class Pkcs11Token {
     const value = Buffer.alloc(generationBytes);
     value.writeBigUInt64BE(BigInt(generation));
     this.#library.C_CreateObject(this.#session, [...generationObject, { type: ck.CKA_VALUE, value }]);
-    for (const old of this.#generations()) if (old.value < generation) this.#destroyIfThere(old.handle);
+    this.#untilUndisturbed(() => {
+      for (const old of this.#generations()) if (old.value < generation) this.#library.C_DestroyObject(this.#session, old.handle);
+    });
   }
 
   createKek(label: string): KekFacts {
@@ -186,25 +188,20 @@ export class Pkcs11Token {
     return { kek, problem: id.length === 0 ? "has no CKA_ID, by which it is named" : undefined };
   }
 
-  /** Another process may destroy a lower number between the search and the reading: then there is a higher one, and it is searched again. */
   #generations(): { handle: Handle; value: number }[] {
-    for (let tries = 1; ; tries++) {
-      try {
-        return this.#find(generationObject).map((handle) => ({
-          handle,
-          value: Number(this.#read(handle, ck.CKA_VALUE).readBigUInt64BE()),
-        }));
-      } catch (thrown) {
-        if (tries >= generationTriesMax || returnValueOf(thrown) !== ck.CKR_OBJECT_HANDLE_INVALID) throw thrown;
-      }
-    }
+    return this.#untilUndisturbed(() =>
+      this.#find(generationObject).map((handle) => ({ handle, value: Number(this.#read(handle, ck.CKA_VALUE).readBigUInt64BE()) })),
+    );
   }
 
-  #destroyIfThere(handle: Handle): void {
-    try {
-      this.#library.C_DestroyObject(this.#session, handle);
-    } catch (thrown) {
-      if (returnValueOf(thrown) !== ck.CKR_OBJECT_HANDLE_INVALID) throw thrown;
+  /** Another process may destroy a lower number between our search and what we do with what was found: then it is searched anew. */
+  #untilUndisturbed<Answer>(work: () => Answer): Answer {
+    for (let tries = 1; ; tries++) {
+      try {
+        return work();
+      } catch (thrown) {
+        if (tries >= generationTriesMax || !goneReturns.has(returnValueOf(thrown))) throw thrown;
+      }
     }
   }
 
@@ -258,6 +255,9 @@ function kekTemplate(label: string): readonly Attribute[] {
     { type: ck.CKA_LABEL, value: label },
   ];
 }
+
+/** SoftHSM says "general error" of an object that another one destroys at this moment. */
+const goneReturns: ReadonlySet<number | undefined> = new Set<number>([ck.CKR_OBJECT_HANDLE_INVALID, ck.CKR_GENERAL_ERROR]);
 
 const unusableReturns: ReadonlySet<number | undefined> = new Set<number>([
   ck.CKR_ENCRYPTED_DATA_INVALID,
