@@ -69,6 +69,13 @@ describe("whoever is first decides", () => {
     expect(await perform(openWorld(), { timeoutMs: 20, send: lost })).toEqual(unknown("connection_lost"));
   });
 
+  test("at the deadline nobody is asked any more, also when a timer comes a moment early", async () => {
+    const worlds = Array.from({ length: 200 }, () => openWorld());
+    for (const outcome of await Promise.all(worlds.map((world) => perform(world, { answer: found(approved), timeoutMs: 20 }))))
+      expect(outcome).toEqual(unknown("timeout"));
+    expect(worlds.flatMap(({ asked }) => asked)).toEqual([]);
+  });
+
   test("an event that decides nothing is no end, and one without a meaning is the reason", async () => {
     const world = openWorld();
     const reference = newReference();

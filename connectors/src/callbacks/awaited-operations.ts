@@ -109,9 +109,10 @@ class Awaited<Expected> implements AwaitedOperations<Expected> {
       if (sending.kind === "unclear") waiting.note(sending.cause);
     });
     for (let pauseMs = this.#options.askAfterMs; ; pauseMs *= 2) {
-      const heard = await waiting.within(Math.min(pauseMs, deadlineAtMs - Date.now()));
+      const leftMs = deadlineAtMs - Date.now();
+      const heard = await waiting.within(Math.min(pauseMs, leftMs));
       if (heard !== undefined) return heard;
-      if (Date.now() >= deadlineAtMs) return unknown(waiting.cause);
+      if (pauseMs >= leftMs) return unknown(waiting.cause);
       // A question that is not answered must not hold up the callback.
       void operation.ask(deadlineAtMs).then((answer) => {
         if (answer.kind === "found") waiting.learn(answer.outcome);
