@@ -11,30 +11,21 @@
  */
 import { assert } from "@florin/kernel";
 import type { Timing } from "@florin/runtime/timing";
-import { giveBack, takeBuffer } from "../../http1/request-buffer.ts";
-import { decodeMessage } from "../codec/decode.ts";
-import type { Dialect } from "../codec/dialect.ts";
-import { type Encoded, encodeMessage } from "../codec/encode.ts";
-import { describeFault } from "../codec/fault.ts";
 import { type IsoMessage, wipeMessage } from "../codec/message.ts";
-import { type Framing, headerBytes, writeHeader } from "../framing/framing.ts";
-import { checkMac, encodeSealed, type MakeMac } from "../mac/seal.ts";
+import { chooseLane } from "./choose-lane.ts";
 import { InFlight, type Trace, traceOf } from "./in-flight.ts";
 import { Lane, type LaneAddress } from "./lane.ts";
 import { type LeaseSettings, type LeaseStage, leaseStage } from "./lease.ts";
+import { createLinkFrames, type Frame, type LinkFrames, measureWith, type WireProfile } from "./link-frames.ts";
 import type { LinkEvent, LinkPhase, LinkSettings, NetworkRequest } from "./link-state.ts";
 import { askedByProcessor, isAccepted, isReply, type NetworkProfile, networkReply, networkRequest } from "./network-messages.ts";
 import { createTraceNumbers } from "./trace-numbers.ts";
+import { type Guest, WaitingRoom } from "./waiting-room.ts";
 
-export type LinkProfile = {
-  readonly dialect: Dialect;
-  readonly framing: Framing;
-  readonly messageBytesMax: number;
+export type LinkProfile = WireProfile & {
   readonly network: NetworkProfile;
   /** Fields that the processor repeats in its replies. */
   readonly echoed: readonly number[];
-  /** `classes`: second digits of the message types that carry a code. */
-  readonly mac: { readonly makeMac: MakeMac; readonly classes: string } | undefined;
 };
 
 /** What happens beside answers; counted by whoever wants to. */
@@ -93,7 +84,6 @@ const leaseEvents: Readonly<Record<LeaseStage, LinkEvent | undefined>> = {
   last: { kind: "revoked" },
   over: { kind: "expired" },
 };
-const bufferBytes = 4_096;
 
 type Request = {
   readonly trace: Trace;
@@ -106,19 +96,19 @@ type Request = {
   isSent: boolean;
   isSettled: boolean;
 };
-type Waiting = { readonly message: IsoMessage; readonly request: Request; readonly deadlineMs: number };
+type Waiting = Guest & { readonly message: IsoMessage; readonly request: Request };
 
 export function createProcessorLinks(options: ProcessorLinksOptions): ProcessorLinks {
   assert(options.addresses.length > 0, "a processor has at least one address");
-  assert(headerBytes(options.profile.framing) + options.profile.messageBytesMax <= bufferBytes, "a message and its header fit a buffer");
   return new Links(options);
 }
 
 class Links implements ProcessorLinks {
   readonly #options: ProcessorLinksOptions;
   readonly #lanes: readonly Lane[];
+  readonly #frames: LinkFrames;
   readonly #requests: InFlight<Request>;
-  #waiting: Waiting[] = [];
+  readonly #waiting: WaitingRoom<Waiting>;
   readonly #numbers: ReturnType<typeof createTraceNumbers>;
   readonly #ownNumbers = new Set<string>();
   /** Payments that have not ended, the waiting ones among them. */
@@ -135,6 +125,8 @@ class Links implements ProcessorLinks {
     const { inFlightMax, rememberedMs, rememberedMax, profile, settings, lease, timing, random } = options;
     this.#isTaking = lease === undefined;
     const mayWrite = lease === undefined ? undefined : () => lease.remainingMs() > 0;
+    this.#frames = createLinkFrames(profile);
+    this.#waiting = new WaitingRoom(options.waitingMax);
     this.#requests = new InFlight({ inFlightMax, rememberedMs, rememberedMax });
     this.#numbers = createTraceNumbers(1 + Math.floor(random() * 999_999));
     this.#lanes = options.addresses.map((address, index) => {
@@ -176,7 +168,7 @@ class Links implements ProcessorLinks {
         isSent: false,
         isSettled: false,
       };
-      this.#place({ message, request, deadlineMs });
+      this.#place({ trace, message, request, deadlineMs });
     });
   }
 
@@ -212,19 +204,8 @@ class Links implements ProcessorLinks {
     if (this.#payments === 0) for (const quiet of this.#whenQuiet.splice(0)) quiet();
   }
 
-  /** A link that writes in this turn anyway, else the one that keeps back least. */
   #laneForNext(): Lane | undefined {
-    if (!this.#isTaking) return undefined;
-    const company = this.#lanes.find((lane) => lane.hasCompany && lane.phase === "up");
-    if (company !== undefined) return company;
-    let best: Lane | undefined;
-    // From a link by chance on, so that equals share.
-    const start = Math.floor(this.#options.random() * this.#lanes.length);
-    for (let step = 0; step < this.#lanes.length; step++) {
-      const lane = this.#lanes[(start + step) % this.#lanes.length] as Lane;
-      if (lane.phase === "up" && (best === undefined || lane.backlogBytes < best.backlogBytes)) best = lane;
-    }
-    return best;
+    return this.#isTaking ? chooseLane(this.#lanes, this.#options.random) : undefined;
   }
 
   /** Sends it, lets it wait for its number, or refuses it. */
@@ -236,13 +217,12 @@ class Links implements ProcessorLinks {
   }
 
   #admit(lane: Lane, waiting: Waiting): void {
-    const { message, request, deadlineMs } = waiting;
-    const added = this.#requests.add(request.trace, request, deadlineMs);
+    const { trace, message, request, deadlineMs } = waiting;
+    const added = this.#requests.add(trace, request, deadlineMs);
     if (added === "added") {
       request.lane = lane;
       this.#send(lane, message, request);
-    } else if (added === "clash" && this.#waiting.length < this.#options.waitingMax) this.#waiting.push(waiting);
-    else this.#refuse(waiting, "overloaded");
+    } else if (added !== "clash" || !this.#waiting.add(waiting)) this.#refuse(waiting, "overloaded");
   }
 
   #refuse({ message, request }: Waiting, cause: "not_connected" | "overloaded" | "deadline_exceeded"): void {
@@ -257,49 +237,39 @@ class Links implements ProcessorLinks {
     if (request.network === undefined) this.#ended();
     else this.#ownNumbers.delete(request.trace.stan);
     request.settle?.(answer);
-    this.#wake(request.trace);
-  }
-
-  /** Whoever waits for this number may go. */
-  #wake({ messageClass, stan, terminal }: Trace): void {
-    const index = this.#waiting.findIndex(
-      ({ request: { trace } }) => trace.stan === stan && trace.terminal === terminal && trace.messageClass === messageClass,
-    );
-    if (index < 0) return;
-    const [next] = this.#waiting.splice(index, 1);
+    // Whoever waits for this number may go.
+    const next = this.#waiting.takeFor(request.trace);
     if (next !== undefined) this.#place(next);
   }
 
   #send(lane: Lane, message: IsoMessage, request: Request): void {
-    const { framing, dialect } = this.#options.profile;
-    const buffer = takeBuffer(bufferBytes);
-    const target = buffer.subarray(headerBytes(framing));
     // Who needs no code need not wait for one.
-    if (this.#isSealed(message)) {
-      void this.#sendSealed({ lane, message, request, buffer, target });
+    if (this.#frames.isSealed(message)) {
+      void this.#sendSealed(lane, message, request);
       return;
     }
-    const encoded = encodeMessage(dialect, message, target);
-    wipeMessage(message);
-    if (encoded.kind === "encoded") this.#hand(lane, buffer, encoded.length, request);
-    else this.#giveUp(buffer, request, new Error(describeFault(encoded.fault)));
+    let frame: Frame;
+    try {
+      frame = this.#frames.pack(message);
+    } catch (bug) {
+      this.#giveUp(request, bug);
+      return;
+    }
+    this.#hand(lane, frame, request);
   }
 
-  async #sendSealed(o: { lane: Lane; message: IsoMessage; request: Request; buffer: Buffer; target: Uint8Array }): Promise<void> {
-    let length: number;
+  async #sendSealed(lane: Lane, message: IsoMessage, request: Request): Promise<void> {
+    let frame: Frame;
     try {
-      length = await this.#encode(o.message, o.target);
-    } catch (thrown) {
-      return this.#giveUp(o.buffer, o.request, thrown);
-    } finally {
-      wipeMessage(o.message);
+      frame = await this.#frames.seal(message);
+    } catch (bug) {
+      return this.#giveUp(request, bug);
     }
-    this.#hand(o.lane, o.buffer, length, o.request);
+    this.#hand(lane, frame, request);
   }
 
   /** A message that cannot be made is a bug of whoever asked for it. */
-  #giveUp(buffer: Buffer, request: Request, bug: unknown): void {
-    giveBack(buffer, buffer.length);
+  #giveUp(request: Request, bug: unknown): void {
     this.#requests.withdraw(request.trace);
     if (request.isSettled) return;
     request.isSettled = true;
@@ -307,31 +277,17 @@ class Links implements ProcessorLinks {
     request.fail(bug);
   }
 
-  /** `length`: of the message in `buffer`, after the room for its header. */
-  #hand(lane: Lane, buffer: Buffer, length: number, request: Request): void {
-    const { framing } = this.#options.profile;
-    writeHeader(framing, length, buffer);
-    const used = headerBytes(framing) + length;
+  #hand(lane: Lane, frame: Frame, request: Request): void {
     // While the code was made the deadline may have passed, or the link may be gone.
     if (request.isSettled) {
-      giveBack(buffer, used);
+      frame.release();
       return;
     }
-    request.isSent = lane.write(buffer.subarray(0, used), () => giveBack(buffer, used));
+    request.isSent = lane.write(frame.bytes, frame.release);
     if (request.isSent) return;
-    giveBack(buffer, used);
+    frame.release();
     this.#requests.withdraw(request.trace);
     this.#end(request, { kind: "not_sent", cause: "not_connected" });
-  }
-
-  #isSealed({ mti }: IsoMessage): boolean {
-    return this.#options.profile.mac?.classes.includes(mti.charAt(1)) === true;
-  }
-
-  async #encode(message: IsoMessage, target: Uint8Array): Promise<number> {
-    const { dialect, mac } = this.#options.profile;
-    const isSealed = mac !== undefined && this.#isSealed(message);
-    return lengthOf(isSealed ? await encodeSealed(dialect, mac.makeMac, message, target) : encodeMessage(dialect, message, target));
   }
 
   #sendNetwork(lane: Lane, network: NetworkRequest, settle: Request["settle"], deadlineMs: number): void {
@@ -354,8 +310,7 @@ class Links implements ProcessorLinks {
   }
 
   #onMessage(lane: Lane, bytes: Uint8Array): void {
-    const { dialect } = this.#options.profile;
-    const decoded = decodeMessage(dialect, bytes);
+    const decoded = this.#frames.unpack(bytes);
     if (decoded.kind === "refused") {
       this.#notice("garbled");
       if (decoded.readable !== undefined && isReply(decoded.readable))
@@ -363,22 +318,12 @@ class Links implements ProcessorLinks {
       return;
     }
     const { message } = decoded;
-    if (!this.#isSealed(message)) {
-      this.#heard(lane, message);
-      return;
-    }
-    // A copy: these bytes are overwritten as soon as we wait.
-    const own = takeBuffer(bufferBytes);
-    own.set(bytes);
-    void this.#checked(lane, message, { buffer: own, length: bytes.length });
+    if (this.#frames.isSealed(message)) void this.#hearChecked(lane, message, this.#frames.hasRightCode(bytes, message));
+    else this.#heard(lane, message);
   }
 
-  async #checked(lane: Lane, message: IsoMessage, { buffer, length }: { readonly buffer: Buffer; readonly length: number }): Promise<void> {
-    const { dialect, mac } = this.#options.profile;
-    assert(mac !== undefined, "a message that is checked has a code");
-    const check = await checkMac(dialect, mac.makeMac, buffer.subarray(0, length), message);
-    giveBack(buffer, length);
-    if (check === "right") return this.#heard(lane, message);
+  async #hearChecked(lane: Lane, message: IsoMessage, check: Promise<boolean>): Promise<void> {
+    if (await check) return this.#heard(lane, message);
     this.#notice("mac_wrong");
     wipeMessage(message);
     if (isReply(message)) this.#answer(message, { kind: "unknown", cause: "mac_mismatch" });
@@ -420,13 +365,8 @@ class Links implements ProcessorLinks {
   }
 
   async #reply(lane: Lane, message: IsoMessage): Promise<void> {
-    const { framing } = this.#options.profile;
-    const buffer = takeBuffer(bufferBytes);
-    const at = headerBytes(framing);
-    const length = await this.#encode(message, buffer.subarray(at));
-    writeHeader(framing, length, buffer);
-    const release = () => giveBack(buffer, at + length);
-    if (!lane.write(buffer.subarray(0, at + length), release)) release();
+    const frame = this.#frames.isSealed(message) ? await this.#frames.seal(message) : this.#frames.pack(message);
+    if (!lane.write(frame.bytes, frame.release)) frame.release();
   }
 
   #onLost(lane: Lane, cause: "connection_lost" | "garbage"): void {
@@ -456,35 +396,14 @@ class Links implements ProcessorLinks {
     const nowMs = this.#nowMs();
     for (const request of this.#requests.expire(nowMs))
       this.#end(request, request.isSent ? { kind: "unknown", cause: "timeout" } : { kind: "not_sent", cause: "deadline_exceeded" });
-    const overdue = this.#waiting.filter(({ deadlineMs }) => deadlineMs <= nowMs);
-    if (overdue.length > 0) this.#waiting = this.#waiting.filter((waiting) => !overdue.includes(waiting));
-    for (const waiting of overdue) this.#refuse(waiting, "deadline_exceeded");
+    for (const waiting of this.#waiting.takeOverdue(nowMs)) this.#refuse(waiting, "deadline_exceeded");
     this.#heedLease();
     for (const lane of this.#lanes) lane.handle({ kind: "tick" });
     this.#stopTicking = this.#options.timing.after(sweepMs, () => this.#tick());
   }
 }
 
-function lengthOf(encoded: Encoded): number {
-  assert(encoded.kind === "encoded", encoded.kind === "refused" ? describeFault(encoded.fault) : "");
-  return encoded.length;
-}
-
 function refuse(message: IsoMessage, cause: "closing" | "deadline_exceeded"): Promise<LinkAnswer> {
   wipeMessage(message);
   return Promise.resolve({ kind: "not_sent", cause });
-}
-
-/** Where no length stands before a message: it ends where its last field does. */
-function measureWith(dialect: Dialect) {
-  return (bytes: Uint8Array): number | "more" | "unreadable" => {
-    const decoded = decodeMessage(dialect, bytes);
-    if (decoded.kind === "decoded") {
-      wipeMessage(decoded.message);
-      return bytes.length;
-    }
-    const { part, position, reason } = decoded.fault;
-    if (reason === "truncated") return "more";
-    return part === "end" ? position : "unreadable";
-  };
 }
