@@ -1,14 +1,17 @@
-/** acme against its sandbox or a simulator of it. Fill in the world below until every case passes or is skipped with a reason. */
+/** acme against its sandbox or a simulator of it. Fill in the world below until every case passes. */
 import { randomBytes } from "node:crypto";
 import { makeId, Secret } from "@florin/kernel";
 import { freePort } from "@florin/runtime/testing";
-import { connectorConformance } from "../src/contract/conformance.ts";
+import { type ConformanceTraits, connectorConformance } from "../src/contract/conformance.ts";
 import { testCard } from "../test/cards.ts";
 import { createAcme } from "./acme.ts";
 
 const newId = (kind: Parameters<typeof makeId>[0]) => makeId(kind, Date.now(), randomBytes(10));
 
-connectorConformance("acme", async () => {
+/** Fill in: as the connector declares it, and the faults that acme's language does not have, each with the reason. */
+const traits: ConformanceTraits = { query: false, reversal: false, multipleCaptures: false, cannot: {} };
+
+connectorConformance("acme", traits, async () => {
   const connectTo = (url: string) =>
     createAcme({
       url: new URL(url),
@@ -23,8 +26,6 @@ connectorConformance("acme", async () => {
   return {
     connector,
     unreachable,
-    // Fill in: faults that acme's language does not have, each with the reason.
-    cannot: {},
     fail: async (_reference, fault) => {
       throw new Error(`fill in: how acme's simulator is told to make ${fault}`);
     },

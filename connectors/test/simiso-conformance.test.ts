@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { makeId, Secret } from "@florin/kernel";
 import { freePort, untilTrue } from "@florin/runtime/testing";
-import { connectorConformance } from "../src/contract/conformance.ts";
+import { type ConformanceTraits, connectorConformance } from "../src/contract/conformance.ts";
 import { createSimiso } from "../src/simiso/simiso.ts";
 import { testCard } from "./cards.ts";
 import { refundDelayMs, startSimulator } from "./start-simulator.ts";
@@ -11,7 +11,17 @@ const newId = (kind: Parameters<typeof makeId>[0]) => makeId(kind, Date.now(), r
 /** A link that a fault drops is away for a moment; the others carry on. */
 const linkCount = 4;
 
-connectorConformance("simiso", async () => {
+const traits: ConformanceTraits = {
+  query: false,
+  reversal: true,
+  multipleCaptures: true,
+  cannot: {
+    slow_drip: "all answers share a link: what drips holds up the rest, and the links' own tests cut messages everywhere",
+    denied_query: "there is no query",
+  },
+};
+
+connectorConformance("simiso", traits, async () => {
   const port = await freePort();
   const macKeyHex = randomBytes(16).toString("hex");
   const simulator = await startSimulator({ iso8583: { port, macKeyHex } });
@@ -30,10 +40,6 @@ connectorConformance("simiso", async () => {
   return {
     connector,
     unreachable,
-    cannot: {
-      slow_drip: "all answers share a link: what drips holds up the rest, and the links' own tests cut messages everywhere",
-      denied_query: "there is no query",
-    },
     fail: async (reference, fault) => {
       await simulator.call("POST", "/admin/rules", { fault, match: { reference_prefix: reference }, times: 1 });
     },

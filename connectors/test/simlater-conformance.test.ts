@@ -1,6 +1,6 @@
 /** simlater against the real simulator process, its faults, its books and its callbacks. */
 import { freePort } from "@florin/runtime/testing";
-import { connectorConformance } from "../src/contract/conformance.ts";
+import { type ConformanceTraits, connectorConformance } from "../src/contract/conformance.ts";
 import { testCard } from "./cards.ts";
 import { newId, startSimlaterWorld } from "./simlater-world.ts";
 import { refundDelayMs } from "./start-simulator.ts";
@@ -8,13 +8,19 @@ import { refundDelayMs } from "./start-simulator.ts";
 /** Longer than the suite's impatient calls, so that silence stays silence to them; shorter than its patient ones. */
 const askAfterMs = 3_000;
 
-connectorConformance("simlater", async () => {
+const traits: ConformanceTraits = {
+  query: true,
+  reversal: true,
+  multipleCaptures: true,
+  cannot: { wrong_mac: "its answers carry no code; what a callback with a wrong one does is in the callbacks' own tests" },
+};
+
+connectorConformance("simlater", traits, async () => {
   const world = await startSimlaterWorld(askAfterMs);
   const unreachable = world.connectTo(`http://127.0.0.1:${await freePort()}`);
   return {
     connector: world.connector,
     unreachable,
-    cannot: { wrong_mac: "its answers carry no code; what a callback with a wrong one does is in the callbacks' own tests" },
     fail: world.fail,
     effects: world.effects,
     card: testCard,

@@ -3,14 +3,21 @@ import { randomBytes } from "node:crypto";
 import { makeId, Secret } from "@florin/kernel";
 import { freePort } from "@florin/runtime/testing";
 import { expect, test } from "vitest";
-import { conformanceFaults, connectorConformance } from "../src/contract/conformance.ts";
+import { type ConformanceTraits, conformanceFaults, connectorConformance } from "../src/contract/conformance.ts";
 import { createSimpay } from "../src/simpay/simpay.ts";
 import { testCard } from "./cards.ts";
 import { refundDelayMs, simpayApiKey, startSimulator } from "./start-simulator.ts";
 
 const newId = (kind: Parameters<typeof makeId>[0]) => makeId(kind, Date.now(), randomBytes(10));
 
-connectorConformance("simpay", async () => {
+const traits: ConformanceTraits = {
+  query: true,
+  reversal: true,
+  multipleCaptures: true,
+  cannot: { wrong_mac: "there are no authentication codes over HTTP" },
+};
+
+connectorConformance("simpay", traits, async () => {
   const simulator = await startSimulator();
   const connectTo = (url: string) =>
     createSimpay({
@@ -25,7 +32,6 @@ connectorConformance("simpay", async () => {
   return {
     connector,
     unreachable,
-    cannot: { wrong_mac: "there are no authentication codes over HTTP" },
     fail: async (reference, fault) => {
       await simulator.call("POST", "/admin/rules", { fault, match: { reference_prefix: reference }, times: 1 });
     },

@@ -1,11 +1,11 @@
 /**
  * What every connector must do, as tests. Call `connectorConformance` from a server test with a world that can misbehave on command.
  *
- * A world stands for the processor and the network: it sets faults, says what the processor's own books hold, and can go away. A case
- * that a processor cannot show is skipped with a reason, in the world, not here.
+ * A world stands for the processor and the network: it sets faults, says what the processor's own books hold, and can go away. What a
+ * processor does not offer is said before the world begins, so that its cases are other ones and none is skipped.
  */
-import { afterAll, beforeAll, beforeEach, describe, expect, type TestContext, test } from "vitest";
-import type { AuthorizeCommand, Card, Connector, ConnectorCall } from "./connector.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { AuthorizeCommand, Capabilities, Card, Connector, ConnectorCall } from "./connector.ts";
 import type { Outcome, UnknownCause } from "./outcome.ts";
 
 /** What nobody can know after each fault: why the outcome is unknown, and whether the processor's books have the operation. */
@@ -28,12 +28,16 @@ const unclear = Object.keys(unclearFaults) as UnclearFault[];
 /** Every fault that a world must be able to make, or say why it cannot. */
 export const conformanceFaults: readonly ConformanceFault[] = [...unclear, "duplicate_answer", "denied_query"];
 
+/** What decides which cases there are: as the connector declares it, which is a case of its own. */
+export type ConformanceTraits = Pick<Capabilities, "query" | "reversal" | "multipleCaptures"> & {
+  /** Faults that this processor's language does not have, each with the reason. */
+  readonly cannot: Readonly<Partial<Record<ConformanceFault, string>>>;
+};
+
 export type ConformanceWorld = {
   readonly connector: Connector;
   /** The same connector towards an address where nobody listens. */
   readonly unreachable: Connector;
-  /** Faults that this processor's language does not have, each with the reason: their cases are skipped. */
-  readonly cannot: Readonly<Partial<Record<ConformanceFault, string>>>;
   /** The next operation with this reference meets the fault, once. */
   fail(reference: string, fault: ConformanceFault): Promise<void>;
   /** How many effects the processor's own books hold under this reference. */
@@ -50,7 +54,9 @@ export type ConformanceWorld = {
 
 const patienceMs = 400;
 
-export function connectorConformance(name: string, start: () => Promise<ConformanceWorld>): void {
+export function connectorConformance(name: string, traits: ConformanceTraits, start: () => Promise<ConformanceWorld>): void {
+  const { cannot, ...declared } = traits;
+  const possible = unclear.filter((fault) => cannot[fault] === undefined);
   describe(`${name} conforms`, () => {
     let world: ConformanceWorld;
     beforeAll(async () => {
@@ -78,16 +84,9 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
       const processorReference = outcome.kind === "approved" ? outcome.words.processorReference : "";
       return { authorizationReference: asked.reference, processorReference, merchantId: asked.merchantId };
     };
-    const unlessItCannot = (fault: ConformanceFault, { skip }: Pick<TestContext, "skip">): void => {
-      const reason = world.cannot[fault];
-      if (reason !== undefined) skip(reason);
-    };
-    const needsQuery = ({ skip }: Pick<TestContext, "skip">): void => {
-      if (!world.connector.capabilities.query) skip("the processor cannot be asked by our reference");
-    };
     /** What a query says, where there is one: the books have been looked at in any case. */
     const expectQueried = async (reference: string, expected: "not_found" | Partial<Outcome>): Promise<void> => {
-      if (!world.connector.capabilities.query) return;
+      if (!declared.query) return;
       const answer = await queried(reference);
       if (expected === "not_found") expect(answer).toBe("not_found");
       else expect(answer).toMatchObject(expected);
@@ -96,6 +95,10 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
       const answer = await world.connector.query(reference, call());
       return answer.kind === "found" ? answer.outcome : "not_found";
     };
+
+    test("what it declares is what it is measured by", () => {
+      expect(world.connector.capabilities).toMatchObject(declared);
+    });
 
     describe("authorize", () => {
       test("an approval is final and carries the processor's words", async () => {
@@ -143,8 +146,7 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
     });
 
     describe("when nobody can say what happened", () => {
-      test.for(unclear)("%s is unknown, and a query tells whether there was a charge", async (fault, context) => {
-        unlessItCannot(fault, context);
+      test.each(possible)("%s is unknown, and a query tells whether there was a charge", async (fault) => {
         const { cause, effects } = unclearFaults[fault];
         const asked = command();
         await world.fail(asked.reference, fault);
@@ -154,17 +156,6 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
         expect(performance.now() - startedAtMs).toBeLessThan(10 * patienceMs);
         expect(await world.effects(asked.reference)).toBe(effects);
         await expectQueried(asked.reference, effects === 0 ? "not_found" : { kind: "approved", isFinal: true });
-      });
-
-      test.for(unclear)("a query that meets %s has not said no", async (fault, context) => {
-        needsQuery(context);
-        unlessItCannot(fault, context);
-        const asked = command();
-        await world.connector.authorize(asked, world.card("approved"), call());
-        await world.fail(asked.reference, fault);
-        const answer = await world.connector.query(asked.reference, call(patienceMs));
-        expect(answer).toMatchObject({ kind: "found", outcome: { kind: "unknown", cause: unclearFaults[fault].cause } });
-        expect(await queried(asked.reference)).toMatchObject({ kind: "approved" });
       });
 
       test("asking again with the same reference after an unknown outcome charges once", async () => {
@@ -246,150 +237,194 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
       });
     });
 
-    describe("query and ping", () => {
-      test("a query finds what was declined", async (context) => {
-        needsQuery(context);
-        const asked = command();
-        await world.connector.authorize(asked, world.card("insufficient_funds"), call());
-        expect(await queried(asked.reference)).toMatchObject({ kind: "declined", reason: "insufficient_funds" });
-      });
-
-      test("what was never sent is surely not there", async (context) => {
-        needsQuery(context);
-        expect(await queried(world.newReference("attempt"))).toBe("not_found");
-      });
-
-      test("a processor that denies what it has booked is told to the switch as it is, which does not believe it at once", async (context) => {
-        needsQuery(context);
-        const asked = command();
-        await world.connector.authorize(asked, world.card("approved"), call());
-        await world.fail(asked.reference, "denied_query");
-        expect(await queried(asked.reference)).toBe("not_found");
-        expect(await world.effects(asked.reference)).toBe(1);
-        expect(await queried(asked.reference)).toMatchObject({ kind: "approved" });
-      });
-
-      test("a processor that cannot be asked has not said no", async () => {
-        const answer = await world.unreachable.query(world.newReference("attempt"), call());
-        expect(answer).toEqual({ kind: "found", outcome: { kind: "unknown", cause: "not_reached" } });
-      });
-
-      test("a ping tells whether the processor answers", async () => {
+    describe("ping", () => {
+      test("tells whether the processor answers", async () => {
         expect(await world.connector.ping(call())).toMatchObject({ kind: "up" });
         expect(await world.unreachable.ping(call())).toEqual({ kind: "down" });
       });
     });
 
-    describe("reversal", () => {
-      beforeEach((context) => {
-        if (!world.connector.capabilities.reversal) context.skip("the processor cannot reverse by our reference");
-      });
-
-      const reverse = (
-        of: { reference: string; paymentId: string; amount: bigint; capture?: boolean },
-        authorizationReference: string,
-        reference: string,
-      ) =>
-        world.connector.reverse(
-          {
-            reference,
-            originalReference: of.reference,
-            authorizationReference,
-            merchantId: world.merchantId,
-            paymentId: of.paymentId,
-            amount: of.amount,
-            currency: "EUR",
-            isPurchase: of.capture === true,
-          },
-          call(),
-        );
-
-      test("what was charged is no charge any more, however often it is asked for", async () => {
-        const asked = command({ capture: true });
-        await world.connector.authorize(asked, world.card("approved"), call());
-        const reference = world.newReference("reversal");
-        for (let times = 0; times < 3; times++)
-          expect(await reverse(asked, asked.reference, reference)).toMatchObject({ kind: "approved" });
-        expect(await world.effects(asked.reference)).toBe(0);
-        await expectQueried(asked.reference, { kind: "declined" });
-        const link = { authorizationReference: asked.reference, processorReference: "", merchantId: world.merchantId };
-        const refund = {
-          ...link,
-          reference: world.newReference("refund"),
-          amount: 1n,
-          currency: "EUR",
-          reason: "returned",
-          isPurchase: true,
-        };
-        expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "declined" });
-      });
-
-      test("an authorization that comes after its reversal has no effect", async () => {
-        const asked = command();
-        expect(await reverse(asked, asked.reference, world.newReference("reversal"))).toMatchObject({ kind: "approved" });
-        expect(await world.connector.authorize(asked, world.card("approved"), call())).toMatchObject({ kind: "declined" });
-        expect(await world.effects(asked.reference)).toBe(0);
-      });
-
-      test("a capture is given back, also one that comes later, and the hold is as before", async () => {
-        const asked = command();
-        await world.connector.authorize(asked, world.card("approved"), call());
-        const link = { authorizationReference: asked.reference, processorReference: "", merchantId: world.merchantId };
-        const captures = [world.newReference("capture"), world.newReference("capture")];
-        const capture = (reference: string, amount: bigint) =>
-          world.connector.capture({ ...link, reference, amount, currency: "EUR" }, call());
-        expect(await capture(captures[0] as string, 400n)).toMatchObject({ kind: "approved" });
-        for (const reference of captures) {
-          const of = { reference, paymentId: asked.paymentId, amount: 400n };
-          expect(await reverse(of, asked.reference, world.newReference("reversal"))).toMatchObject({ kind: "approved" });
-          expect(await capture(reference, 400n)).toMatchObject({ kind: "declined" });
-        }
-        expect(await capture(world.newReference("capture"), 1_000n)).toMatchObject({ kind: "approved" });
-      });
-
-      test("a void that released the hold cannot be undone", async () => {
-        const asked = command();
-        await world.connector.authorize(asked, world.card("approved"), call());
-        const link = { authorizationReference: asked.reference, processorReference: "", merchantId: world.merchantId };
-        const release = { ...link, reference: world.newReference("void") };
-        expect(await world.connector.void(release, call())).toMatchObject({ kind: "approved" });
-        const of = { reference: release.reference, paymentId: asked.paymentId, amount: 1_000n };
-        expect(await reverse(of, asked.reference, world.newReference("reversal"))).toMatchObject({ kind: "declined" });
-        const never = { ...of, reference: world.newReference("void") };
-        expect(await reverse(never, asked.reference, world.newReference("reversal"))).toMatchObject({ kind: "approved" });
-      });
-
-      test("a processor that cannot be reached has not reversed", async () => {
-        const asked = command();
-        const { reference: originalReference, merchantId, paymentId, amount, currency } = asked;
-        const reversal = {
-          originalReference,
-          authorizationReference: originalReference,
-          merchantId,
-          paymentId,
-          amount,
-          currency,
-          isPurchase: false,
-        };
-        const outcome = await world.unreachable.reverse({ ...reversal, reference: world.newReference("reversal") }, call());
-        expect(outcome).toMatchObject({ kind: "not_sent" });
-      });
+    test("a processor that cannot be asked has not said no", async () => {
+      const answer = await world.unreachable.query(world.newReference("attempt"), call());
+      expect(answer).toEqual({ kind: "found", outcome: { kind: "unknown", cause: "not_reached" } });
     });
 
-    describe("capture, void and refund", () => {
-      beforeEach((context) => {
-        if (!world.connector.capabilities.multipleCaptures) context.skip("the processor captures once");
+    if (!declared.query) {
+      test("a processor without a query has said neither yes nor no, whatever is in its books", async () => {
+        const { authorizationReference } = await authorized();
+        for (const reference of [authorizationReference, world.newReference("attempt")]) {
+          const answer = await world.connector.query(reference, call());
+          expect(answer).toEqual({ kind: "found", outcome: { kind: "unknown", cause: "not_reached" } });
+        }
+      });
+    } else {
+      describe("query", () => {
+        test("finds what was declined", async () => {
+          const asked = command();
+          await world.connector.authorize(asked, world.card("insufficient_funds"), call());
+          expect(await queried(asked.reference)).toMatchObject({ kind: "declined", reason: "insufficient_funds" });
+        });
+
+        test("what was never sent is surely not there", async () => {
+          expect(await queried(world.newReference("attempt"))).toBe("not_found");
+        });
+
+        test.each(possible)("one that meets %s has not said no", async (fault) => {
+          const asked = command();
+          await world.connector.authorize(asked, world.card("approved"), call());
+          await world.fail(asked.reference, fault);
+          const answer = await world.connector.query(asked.reference, call(patienceMs));
+          expect(answer).toMatchObject({ kind: "found", outcome: { kind: "unknown", cause: unclearFaults[fault].cause } });
+          expect(await queried(asked.reference)).toMatchObject({ kind: "approved" });
+        });
+
+        test("a processor that denies what it has booked is told to the switch as it is, which does not believe it at once", async () => {
+          const asked = command();
+          await world.connector.authorize(asked, world.card("approved"), call());
+          await world.fail(asked.reference, "denied_query");
+          expect(await queried(asked.reference)).toBe("not_found");
+          expect(await world.effects(asked.reference)).toBe(1);
+          expect(await queried(asked.reference)).toMatchObject({ kind: "approved" });
+        });
+
+        test("a refund is accepted first and final later", async () => {
+          const link = await authorized({ capture: true });
+          const refund = {
+            ...link,
+            reference: world.newReference("refund"),
+            amount: 300n,
+            currency: "EUR",
+            reason: "returned",
+            isPurchase: true,
+          };
+          expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "approved", isFinal: false });
+          await new Promise((resolve) => setTimeout(resolve, world.refundDelayMs + 50));
+          expect(await queried(refund.reference)).toMatchObject({ kind: "approved", isFinal: true });
+          const tooMuch = { ...refund, reference: world.newReference("refund"), amount: 701n };
+          expect(await world.connector.refund(tooMuch, call())).toMatchObject({ kind: "declined", reason: "invalid_amount" });
+        });
+
+        test("a refund that fails later is a decline when it is asked about", async () => {
+          const link = await authorized({ capture: true }, world.card("refund_fails"));
+          const refund = {
+            ...link,
+            reference: world.newReference("refund"),
+            amount: 1_000n,
+            currency: "EUR",
+            reason: "returned",
+            isPurchase: true,
+          };
+          expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "approved", isFinal: false });
+          await new Promise((resolve) => setTimeout(resolve, world.refundDelayMs + 50));
+          expect(await queried(refund.reference)).toMatchObject({ kind: "declined" });
+        });
+      });
+    }
+
+    if (declared.reversal)
+      describe("reversal", () => {
+        const reverse = (
+          of: { reference: string; paymentId: string; amount: bigint; capture?: boolean },
+          authorizationReference: string,
+          reference: string,
+        ) =>
+          world.connector.reverse(
+            {
+              reference,
+              originalReference: of.reference,
+              authorizationReference,
+              merchantId: world.merchantId,
+              paymentId: of.paymentId,
+              amount: of.amount,
+              currency: "EUR",
+              isPurchase: of.capture === true,
+            },
+            call(),
+          );
+
+        test("what was charged is no charge any more, however often it is asked for", async () => {
+          const asked = command({ capture: true });
+          await world.connector.authorize(asked, world.card("approved"), call());
+          const reference = world.newReference("reversal");
+          for (let times = 0; times < 3; times++)
+            expect(await reverse(asked, asked.reference, reference)).toMatchObject({ kind: "approved" });
+          expect(await world.effects(asked.reference)).toBe(0);
+          await expectQueried(asked.reference, { kind: "declined" });
+          const link = { authorizationReference: asked.reference, processorReference: "", merchantId: world.merchantId };
+          const refund = {
+            ...link,
+            reference: world.newReference("refund"),
+            amount: 1n,
+            currency: "EUR",
+            reason: "returned",
+            isPurchase: true,
+          };
+          expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "declined" });
+        });
+
+        test("an authorization that comes after its reversal has no effect", async () => {
+          const asked = command();
+          expect(await reverse(asked, asked.reference, world.newReference("reversal"))).toMatchObject({ kind: "approved" });
+          expect(await world.connector.authorize(asked, world.card("approved"), call())).toMatchObject({ kind: "declined" });
+          expect(await world.effects(asked.reference)).toBe(0);
+        });
+
+        test("a capture is given back, also one that comes later, and the hold is as before", async () => {
+          const asked = command();
+          await world.connector.authorize(asked, world.card("approved"), call());
+          const link = { authorizationReference: asked.reference, processorReference: "", merchantId: world.merchantId };
+          const captures = [world.newReference("capture"), world.newReference("capture")];
+          const capture = (reference: string, amount: bigint) =>
+            world.connector.capture({ ...link, reference, amount, currency: "EUR" }, call());
+          expect(await capture(captures[0] as string, 400n)).toMatchObject({ kind: "approved" });
+          for (const reference of captures) {
+            const of = { reference, paymentId: asked.paymentId, amount: 400n };
+            expect(await reverse(of, asked.reference, world.newReference("reversal"))).toMatchObject({ kind: "approved" });
+            expect(await capture(reference, 400n)).toMatchObject({ kind: "declined" });
+          }
+          expect(await capture(world.newReference("capture"), 1_000n)).toMatchObject({ kind: "approved" });
+        });
+
+        test("a void that released the hold cannot be undone", async () => {
+          const asked = command();
+          await world.connector.authorize(asked, world.card("approved"), call());
+          const link = { authorizationReference: asked.reference, processorReference: "", merchantId: world.merchantId };
+          const release = { ...link, reference: world.newReference("void") };
+          expect(await world.connector.void(release, call())).toMatchObject({ kind: "approved" });
+          const of = { reference: release.reference, paymentId: asked.paymentId, amount: 1_000n };
+          expect(await reverse(of, asked.reference, world.newReference("reversal"))).toMatchObject({ kind: "declined" });
+          const never = { ...of, reference: world.newReference("void") };
+          expect(await reverse(never, asked.reference, world.newReference("reversal"))).toMatchObject({ kind: "approved" });
+        });
+
+        test("a processor that cannot be reached has not reversed", async () => {
+          const asked = command();
+          const { reference: originalReference, merchantId, paymentId, amount, currency } = asked;
+          const reversal = {
+            originalReference,
+            authorizationReference: originalReference,
+            merchantId,
+            paymentId,
+            amount,
+            currency,
+            isPurchase: false,
+          };
+          const outcome = await world.unreachable.reverse({ ...reversal, reference: world.newReference("reversal") }, call());
+          expect(outcome).toMatchObject({ kind: "not_sent" });
+        });
       });
 
-      test("captures in parts up to the hold, by the processor's id or by our reference", async () => {
-        const link = await authorized();
-        const part = { reference: world.newReference("capture"), amount: 400n, currency: "EUR" };
-        expect(await world.connector.capture({ ...link, ...part }, call())).toMatchObject({ kind: "approved", isFinal: true });
-        const rest = { reference: world.newReference("capture"), amount: 600n, currency: "EUR" };
-        expect(await world.connector.capture({ ...link, processorReference: "", ...rest }, call())).toMatchObject({ kind: "approved" });
-        const more = { reference: world.newReference("capture"), amount: 1n, currency: "EUR" };
-        expect(await world.connector.capture({ ...link, ...more }, call())).toMatchObject({ kind: "declined" });
-      });
+    describe("capture, void and refund", () => {
+      if (declared.multipleCaptures)
+        test("captures in parts up to the hold, by the processor's id or by our reference", async () => {
+          const link = await authorized();
+          const part = { reference: world.newReference("capture"), amount: 400n, currency: "EUR" };
+          expect(await world.connector.capture({ ...link, ...part }, call())).toMatchObject({ kind: "approved", isFinal: true });
+          const rest = { reference: world.newReference("capture"), amount: 600n, currency: "EUR" };
+          expect(await world.connector.capture({ ...link, processorReference: "", ...rest }, call())).toMatchObject({ kind: "approved" });
+          const more = { reference: world.newReference("capture"), amount: 1n, currency: "EUR" };
+          expect(await world.connector.capture({ ...link, ...more }, call())).toMatchObject({ kind: "declined" });
+        });
 
       const movements = {
         capture: async (reference: string) => {
@@ -446,40 +481,6 @@ export function connectorConformance(name: string, start: () => Promise<Conforma
         const nobody = { authorizationReference: world.newReference("attempt"), processorReference: "", merchantId: world.merchantId };
         const outcome = await world.connector.void({ ...nobody, reference: world.newReference("void") }, call());
         expect(outcome).toMatchObject({ kind: "declined", reason: "transaction_not_allowed" });
-      });
-
-      test("a refund is accepted first and final later", async (context) => {
-        needsQuery(context);
-        const link = await authorized({ capture: true });
-        const refund = {
-          ...link,
-          reference: world.newReference("refund"),
-          amount: 300n,
-          currency: "EUR",
-          reason: "returned",
-          isPurchase: true,
-        };
-        expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "approved", isFinal: false });
-        await new Promise((resolve) => setTimeout(resolve, world.refundDelayMs + 50));
-        expect(await queried(refund.reference)).toMatchObject({ kind: "approved", isFinal: true });
-        const tooMuch = { ...refund, reference: world.newReference("refund"), amount: 701n };
-        expect(await world.connector.refund(tooMuch, call())).toMatchObject({ kind: "declined", reason: "invalid_amount" });
-      });
-
-      test("a refund that fails later is a decline when it is asked about", async (context) => {
-        needsQuery(context);
-        const link = await authorized({ capture: true }, world.card("refund_fails"));
-        const refund = {
-          ...link,
-          reference: world.newReference("refund"),
-          amount: 1_000n,
-          currency: "EUR",
-          reason: "returned",
-          isPurchase: true,
-        };
-        expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "approved", isFinal: false });
-        await new Promise((resolve) => setTimeout(resolve, world.refundDelayMs + 50));
-        expect(await queried(refund.reference)).toMatchObject({ kind: "declined" });
       });
     });
   });
