@@ -107,7 +107,7 @@ export function secondsUntilNormal({ bySecond }: CrowdResult, worstMs: number): 
   return bad.lastIndexOf(true) + 1;
 }
 
-/** A merchant at ten times its rate, and the others beside it. */
+/** A merchant at twenty times its rate, and the others beside it. */
 export function judgeNoisy(o: { readonly alone: CrowdResult; readonly beside: CrowdResult; readonly noisy: CrowdResult }): readonly Held[] {
   const notAccepted = o.beside.requests - o.beside.accepted;
   return [

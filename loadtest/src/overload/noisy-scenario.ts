@@ -1,5 +1,5 @@
 /**
- * A merchant at ten times its rate beside others that keep to theirs (C15): the others first alone, then beside it. The rate is a setting of the
+ * A merchant at twenty times its rate beside others that keep to theirs (C15): the others first alone, then beside it. The rate is a setting of the
  * stack, well below what the machine can do, so that what is measured is fairness and not saturation.
  */
 import { join } from "node:path";
@@ -14,7 +14,7 @@ import { cpuShares } from "./readings.ts";
 import { printPhase } from "./report.ts";
 
 const quotaPerSecond = 50;
-const noisyFactor = 10;
+const noisyFactor = 20;
 const othersPerSecond = 40;
 
 export async function runNoisyScenario(options: OverloadOptions): Promise<readonly Held[]> {
