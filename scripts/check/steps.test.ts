@@ -6,10 +6,15 @@ import { commandStep, runCommand, runSteps, type Step } from "./steps.ts";
 let printed: string[];
 beforeEach(() => {
   printed = [];
+  // These steps are nobody's.
+  vi.stubEnv("FLORIN_DURATIONS_FILE", "");
   for (const name of ["log", "error"] as const)
     vi.spyOn(console, name).mockImplementation((text: unknown) => void printed.push(String(text)));
 });
-afterEach(() => void vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 
 const passing = (title: string, work: () => unknown = () => undefined): Step => ({
   title,
