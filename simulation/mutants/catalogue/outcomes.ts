@@ -28,8 +28,8 @@ export const outcomeMutants: readonly Mutant[] = [
     name: "timeout-is-failure",
     about: "no answer within the deadline is read as: nothing was sent",
     file: gateway,
-    find: `return { kind: fault.work === "not_done" ? "not_sent" : "unknown", cause: fault.code };`,
-    replace: `return { kind: "not_sent", cause: fault.code };`,
+    find: `return { kind: work === "not_done" ? "not_sent" : "unknown", cause: code };`,
+    replace: `return { kind: "not_sent", cause: code };`,
   },
   {
     name: "unmapped-is-declined",

@@ -80,8 +80,8 @@ export const recoveryMutants: readonly Mutant[] = [
     name: "silent-query-is-not-found",
     about: "a question that got no answer is read as: the processor has no such operation",
     file: "switch/src/clients/connector-gateway.ts",
-    find: `return { found: true, outcome: { kind: "unknown", cause: toAppError(thrown).code } };`,
-    replace: `return { found: false, outcome: { kind: "unknown", cause: toAppError(thrown).code } };`,
+    find: `return { found: true, outcome: faultOf(thrown) };`,
+    replace: `return { found: false, outcome: faultOf(thrown) };`,
   },
   {
     name: "unknown-query-is-not-found",

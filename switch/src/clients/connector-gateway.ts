@@ -94,12 +94,15 @@ export function createConnectorGateway(o: {
     if (timeoutMs === 0) return Promise.resolve({ kind: "not_sent", cause: "deadline_exceeded" });
     const guarded = () =>
       circuits.guard({ connector, operation, timeoutMs }, () => send({ name: `switch.send_${operation}`, traceparent, budget }, call));
-    if (isAgain) return retry(connector, guarded);
-    retries.earn(connector);
-    return guarded();
+    return isAgain ? retry(connector, guarded) : first(connector, guarded);
+  };
+  const first = async (connector: string, ask: () => Promise<Outcome>): Promise<Outcome> => {
+    const outcome = await ask();
+    if (outcome.kind !== "not_sent") retries.earn(connector);
+    return outcome;
   };
   const retry = async (connector: string, ask: () => Promise<Outcome>): Promise<Outcome> =>
-    (await retries.within(connector, ask, isAnswer)) ?? { kind: "not_sent", cause: "retry_budget" };
+    (await retries.within(connector, ask, wasInVain)) ?? { kind: "not_sent", cause: "retry_budget" };
   return {
     authorize: (payment, { attemptId, connector, ...waited }) => {
       const request = {
@@ -154,21 +157,33 @@ export function createConnectorGateway(o: {
       const ask = async (): Promise<Answered> => {
         try {
           const answer = await client.query({ connector, reference }, { timeoutMs: queryTimeoutMs, traceparent });
-          return { found: answer.found, outcome: answeredOf(answer.outcome) };
+          return { found: answer.found, outcome: outcomeOf(answer.outcome) };
         } catch (thrown) {
-          return { found: true, outcome: { kind: "unknown", cause: toAppError(thrown).code } };
+          return { found: true, outcome: faultOf(thrown) };
         }
       };
-      const answered = await retries.within(connector, ask, ({ found, outcome }) => !found || isAnswer(outcome));
-      return answered ?? { found: true, outcome: { kind: "unknown", cause: "retry_budget" } };
+      const answered = await retries.within(connector, ask, ({ found, outcome }) => found && wasInVain(outcome));
+      const { found, outcome } = answered ?? { found: true, outcome: { kind: "not_sent", cause: "retry_budget" } };
+      // That the question was not sent says nothing about the operation.
+      return { found, outcome: outcome.kind === "not_sent" ? { kind: "unknown", cause: outcome.cause } : outcome };
     },
   };
 }
 
-/** The processor said something, if only that it is still at work. */
-function isAnswer(outcome: Outcome): boolean {
-  if (outcome.kind === "approved" || outcome.kind === "declined") return true;
-  return outcome.kind === "unknown" && outcome.cause === "in_progress";
+/**
+ * The processor said nothing, not even that it is still at work. What was surely not sent never came to its door, except for a connection
+ * that could not be made: one in trouble feels those, too.
+ */
+function wasInVain(outcome: Outcome): boolean {
+  switch (outcome.kind) {
+    case "approved":
+    case "declined":
+      return false;
+    case "not_sent":
+      return outcome.cause === "not_connected";
+    case "unknown":
+      return outcome.cause !== "in_progress";
+  }
 }
 
 function timeFor(budget: CallBudget | undefined): number {
@@ -218,19 +233,17 @@ function abilitiesOf(capabilities: { unknownStrategy: string; reversal: boolean 
 
 type Answer = { readonly outcome?: WireOutcome | undefined };
 
-/** What is known after a query. That the question was not sent says nothing about the operation. */
-function answeredOf(wire: WireOutcome | undefined): Outcome {
-  const outcome = outcomeOf(wire);
-  return outcome.kind === "not_sent" ? { kind: "unknown", cause: outcome.cause } : outcome;
-}
-
 async function settled(answer: Promise<Answer>): Promise<Outcome> {
   try {
     return outcomeOf((await answer).outcome);
   } catch (thrown) {
-    const fault = toAppError(thrown);
-    return { kind: fault.work === "not_done" ? "not_sent" : "unknown", cause: fault.code };
+    return faultOf(thrown);
   }
+}
+
+function faultOf(thrown: unknown): Outcome {
+  const { work, code } = toAppError(thrown);
+  return { kind: work === "not_done" ? "not_sent" : "unknown", cause: code };
 }
 
 function outcomeOf(wire: WireOutcome | undefined): Outcome {
