@@ -1,6 +1,10 @@
 /**
  * The limits of the house that the edge keeps, as the switch says them now. Asked for twice a second, so that a new version holds here within 2 s of
  * its commit; while the switch is away the last ones stay in force.
+ *
+ * A lower version is a replica of the switch that is behind, and changes nothing; when lower ones last, the switch's database was set back, and
+ * what it says now holds. Numbers are then given a second time: now and then the edge asks as if it knew none, so that it does not take other
+ * limits for those that it has because they have the same number.
  */
 import type { BucketRate } from "@florin/runtime/rate-limit";
 import type { Logger, Metrics } from "@florin/runtime/telemetry";
@@ -20,6 +24,10 @@ export type LiveLimits = {
 };
 
 const askEveryMs = 500;
+/** In a row, so 10 s: a replica that is behind has caught up by then, or is cut off from its database. */
+const lowerMax = 20;
+/** One question in so many is asked as if no version were known. */
+const wholeEvery = 20;
 /** So many in a row are a switch that starts again; the next is told. */
 const faultsQuiet = 10;
 
@@ -34,17 +42,25 @@ export function followLimits(o: {
   let version: number | undefined;
   let rates: ReadonlyMap<string, BucketRate> = new Map();
   let faults = 0;
+  let questions = 0;
+  let lower = 0;
   const stopping = new AbortController();
   o.metrics.gauge("edge_settings_version", () => version ?? 0);
 
   async function ask(): Promise<void> {
-    const answer = await o.ask(version);
+    const answer = await o.ask(questions++ % wholeEvery === 0 ? undefined : version);
     faults = 0;
-    // A replica of the switch may be behind another one that answered before.
-    if (answer.requestsPerKey === undefined || answer.version < (version ?? 0)) return;
+    const known = version ?? 0;
+    lower = answer.version < known ? lower + 1 : 0;
+    if (answer.requestsPerKey === undefined || (lower > 0 && lower < lowerMax)) return;
+    const isSame = answer.version === version;
+    if (isSame && areSame(rates, answer.requestsPerKey)) return;
     rates = answer.requestsPerKey;
     version = answer.version;
-    o.logger.info({ settings_version: version }, "limits applied");
+    if (isSame || lower > 0)
+      o.logger.warn({ settings_version: version, version_before: known }, "the settings were set back; limits applied");
+    else o.logger.info({ settings_version: version }, "limits applied");
+    lower = 0;
   }
 
   async function run(): Promise<void> {
@@ -65,4 +81,12 @@ export function followLimits(o: {
       await running;
     },
   };
+}
+
+function areSame(rates: ReadonlyMap<string, BucketRate>, others: ReadonlyMap<string, BucketRate>): boolean {
+  if (rates.size !== others.size) return false;
+  return [...rates].every(([merchantId, { burst, perSecond }]) => {
+    const other = others.get(merchantId);
+    return other?.burst === burst && other.perSecond === perSecond;
+  });
 }
