@@ -56,3 +56,19 @@ test("a decision in a form of another release is left out, and nothing breaks", 
   const strange = { ...intent, event: { ...intent.event, details: { connector: "simpay", routing: "[9]" } } };
   expect(routingStories([strange, answer(strange, "att_1", sampleOutcomes.approved)])).toEqual([]);
 });
+
+test("the attempts of a decision that cannot be read are left out with it, and those of the decisions around it stay", () => {
+  const declined = answer(intent, "att_1", sampleOutcomes.declined);
+  const strange = appended(requestAuthorization(declined.payment, { ...sampleAttempt("att_3"), routing: "[9]" }, context));
+  const next = { attemptId: "att_4", connector: "other" };
+  const strangeOn = rerouteAuthorization(strange.payment, { attemptId: "att_3", outcome: sampleOutcomes.notSent, next }, context);
+  const declinedOn = answer(strangeOn, "att_4", sampleOutcomes.declined);
+  const again = appended(
+    requestAuthorization(declinedOn.payment, { ...sampleAttempt("att_5"), routing: storeDecision(decision) }, context),
+  );
+  const stories = routingStories([intent, declined, strange, strangeOn, declinedOn, again]);
+  expect(stories.map(({ attempts }) => attempts)).toEqual([
+    [{ attemptId: "att_1", processor: "simpay", end: "declined", reason: "insufficient_funds" }],
+    [{ attemptId: "att_5", processor: "simpay", end: "pending", reason: "" }],
+  ]);
+});

@@ -33,9 +33,12 @@ const ends: Readonly<Partial<Record<EventType, AttemptEnd>>> = {
 
 /** `rows`: of one payment, oldest first. A decision that this release cannot read is left out with its attempts. */
 export function routingStories(rows: readonly Transition[]): readonly RoutingStory[] {
-  const stories: (RoutingStory & { readonly attempts: AttemptStory[] })[] = [];
+  type OpenStory = RoutingStory & { readonly attempts: AttemptStory[] };
+  const stories: OpenStory[] = [];
+  /** Whose attempts come now; undefined when its decision cannot be read. */
+  let current: OpenStory | undefined;
   const end = (attemptId: string, how: Pick<AttemptStory, "end" | "reason">): void => {
-    const attempts = stories.at(-1)?.attempts ?? [];
+    const attempts = current?.attempts ?? [];
     const at = attempts.findIndex((attempt) => attempt.attemptId === attemptId);
     const attempt = attempts[at];
     if (attempt !== undefined) attempts[at] = { ...attempt, ...how };
@@ -45,11 +48,11 @@ export function routingStories(rows: readonly Transition[]): readonly RoutingSto
     const begun: AttemptStory = { attemptId: operationId, processor: details["connector"] ?? "", end: "pending", reason: "" };
     if (type === "authorization_requested") {
       const decision = readDecision(details["routing"] ?? "");
-      if (decision === undefined) continue;
-      stories.push({ sequence: event.sequence, decidedAtMs: event.occurredAtMs, decision, attempts: [begun] });
+      current = decision && { sequence: event.sequence, decidedAtMs: event.occurredAtMs, decision, attempts: [begun] };
+      if (current !== undefined) stories.push(current);
     } else if (type === "authorization_rerouted") {
       end(details["after"] ?? "", endOf(details));
-      stories.at(-1)?.attempts.push(begun);
+      current?.attempts.push(begun);
     } else {
       const how = ends[type];
       if (how !== undefined) end(operationId, { end: how, reason: endOf(details).reason });
