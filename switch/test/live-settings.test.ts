@@ -52,7 +52,8 @@ async function follow({
   readonly secrets?: SecretTeller;
 }) {
   const own = connectPostgres({ url: stage.appUrl, name: "test-settings", connectionsMax: 1 });
-  const live = await startLiveSettings(
+  const closeOwn = () => own.end({ timeout: 1 });
+  const starting = startLiveSettings(
     {
       versions: change(createSettingsVersions(own)),
       replicas: createSettingsReplicas(own),
@@ -67,14 +68,54 @@ async function follow({
     },
     everyMs,
   );
+  starting.catch(closeOwn);
+  const live = await starting;
   return {
     current: live.current,
     async stop() {
       await live.stop();
-      await own.end({ timeout: 1 });
+      await closeOwn();
     },
   };
 }
+
+/** Versions 1 to `newest`, as a newer release makes them. */
+async function withUnreadable(newest: number, work: () => Promise<void>): Promise<void> {
+  const owner = connectPostgres({ url: stage.ownerUrl, name: "test-owner", connectionsMax: 1 });
+  try {
+    await owner`
+      INSERT INTO settings_versions (version, document, made_by, note)
+      SELECT version, '{"fromTheFuture": 1}', 'newer', '' FROM generate_series(1, ${newest}::int) AS version`;
+    await work();
+  } finally {
+    await owner`DELETE FROM settings_versions`;
+    await owner.end({ timeout: 1 });
+  }
+}
+
+describe("a replica that starts where it cannot read the newest version", () => {
+  test.each([1, 2, 50, 51])("works by what is built in when it cannot read any of %i", async (newest) => {
+    await withUnreadable(newest, async () => {
+      const live = await follow({ everyMs: 3_600_000 });
+      try {
+        expect(live.current()).toMatchObject({ version: 0, processors: [{ name: "simpay" }] });
+        const told = async () => (await createSettingsReplicas(sql).list(patienceMs)).map((one) => [one.version, one.unreadVersion]);
+        await untilTrue(async () => (await told()).length > 0, patienceMs);
+        expect(await told()).toEqual([[0, newest]]);
+      } finally {
+        await live.stop();
+      }
+    });
+  });
+
+  test("does not start when one that it has not looked at may be readable: it looks 50 back", async () => {
+    await withUnreadable(52, async () => {
+      await expect(follow({ everyMs: 3_600_000 })).rejects.toThrow(
+        "one of the latest 50 versions of the settings can be read by this release",
+      );
+    });
+  });
+});
 
 test("connectors that come back are told at once, and those that could not be told are told again", async () => {
   const told: number[] = [];

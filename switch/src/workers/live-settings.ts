@@ -88,16 +88,17 @@ async function look({ versions }: LiveSettingsParts, inForce: SettingsInForce): 
   }
 }
 
-/** So many versions back a replica of an older release finds one that it can read, or does not start. */
+/** So many versions back a replica of an older release finds one that it can read, or the first of all, or does not start. */
 const olderMax = 50;
 
 async function takeOlder(versions: LiveSettingsParts["versions"], inForce: SettingsInForce, before: number): Promise<void> {
   let [next] = await versions.list({ before, limit: 1 });
-  for (let tries = 1; next !== undefined; tries++) {
+  for (let tries = 0; next !== undefined; tries++) {
+    // One further back may be readable: what is built in is not taken over its head.
+    assert(tries < olderMax, `one of the latest ${olderMax} versions of the settings can be read by this release`);
     if (inForce.takeOlder(next.version, next.document)) return;
-    [next] = tries === olderMax ? [] : await versions.list({ before: next.version, limit: 1 });
+    [next] = await versions.list({ before: next.version, limit: 1 });
   }
-  assert(before <= olderMax, `one of the latest ${olderMax} versions of the settings can be read by this release`);
   inForce.takeOlderBuiltIn();
 }
 
