@@ -3,7 +3,7 @@
  *
  * A segment has few answers and a processor many, so an estimate starts from the processor's rate over all segments, and that from a prior; each
  * counts as `priorSamples` answers that the finer one outvotes as it grows. Memory is bounded: `processorsMax` processors of `segmentsMax` segments of
- * `bucketsPerWindow` buckets; beyond that the segment that was answered least recently is forgotten. The clock is the caller's, nothing is drawn, and
+ * `bucketsPerWindow` buckets; beyond that the processor or the segment that was answered least recently is forgotten. The clock is the caller's, nothing is drawn, and
  * nothing here must survive a restart: a replica that knows nothing ranks by the prior and learns again.
  */
 import { assert } from "@florin/kernel";
@@ -53,14 +53,9 @@ export function createAuthorizationRates(settings: RateSettings = defaultRateSet
   // Two maps instead of one with joined keys: joining was half of what an estimate cost.
   const processors = new Map<string, Answers>();
   const bucketAt = (nowMs: number): number => Math.floor(nowMs / settings.bucketMs);
-  const answersOf = (processor: string): Answers => {
-    const known = processors.get(processor);
-    if (known !== undefined) return known;
-    assert(processors.size < processorsMax, "no more processors than a house has");
-    const made = { overall: makeWindow(settings.bucketsPerWindow), segments: new Map<string, SlidingWindow>() };
-    processors.set(processor, made);
-    return made;
-  };
+  // Settings change while the process runs: over its life it may meet more names than a house has at a time.
+  const answersOf = (processor: string): Answers =>
+    used(processors, processor, processorsMax, () => ({ overall: makeWindow(settings.bucketsPerWindow), segments: new Map() }));
   /** (approved + prior) ÷ (answers + weight of the prior), as a share. */
   const share = (window: SlidingWindow | undefined, priorShare: number): number =>
     window === undefined ? priorShare : (window.approved + settings.priorSamples * priorShare) / (window.answered + settings.priorSamples);
@@ -78,7 +73,11 @@ export function createAuthorizationRates(settings: RateSettings = defaultRateSet
       const bucket = bucketAt(nowMs);
       const { overall, segments } = answersOf(processor);
       count(overall, bucket, isApproved);
-      count(used(segments, segment, settings), bucket, isApproved);
+      count(
+        used(segments, segment, settings.segmentsMax, () => makeWindow(settings.bucketsPerWindow)),
+        bucket,
+        isApproved,
+      );
     },
     get size() {
       return [...processors.values()].reduce((sum, { segments }) => sum + 1 + segments.size, 0);
@@ -86,16 +85,16 @@ export function createAuthorizationRates(settings: RateSettings = defaultRateSet
   };
 }
 
-/** `segments` in order of use, the least recent first: a Map keeps the order of insertion. */
 type Answers = { readonly overall: SlidingWindow; readonly segments: Map<string, SlidingWindow> };
 
-function used(segments: Map<string, SlidingWindow>, segment: string, { segmentsMax, bucketsPerWindow }: RateSettings): SlidingWindow {
-  const known = segments.get(segment);
-  if (known !== undefined) segments.delete(segment);
-  else if (segments.size >= segmentsMax) segments.delete(segments.keys().next().value as string);
-  const window = known ?? makeWindow(bucketsPerWindow);
-  segments.set(segment, window);
-  return window;
+/** `entries` in order of use, the least recent first: a Map keeps the order of insertion. */
+function used<Entry>(entries: Map<string, Entry>, name: string, entriesMax: number, make: () => Entry): Entry {
+  const known = entries.get(name);
+  if (known !== undefined) entries.delete(name);
+  else if (entries.size >= entriesMax) entries.delete(entries.keys().next().value as string);
+  const entry = known ?? make();
+  entries.set(name, entry);
+  return entry;
 }
 
 /** Sums are kept beside the buckets: asking costs no walk over them. */
