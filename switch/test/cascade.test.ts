@@ -1,11 +1,13 @@
 /** A payment that one processor does not take goes on to the next within one call: one key, one answer, at most one charge. */
-import { randomUUID } from "node:crypto";
-import { idToHex, required } from "@florin/kernel";
+import { randomBytes, randomUUID } from "node:crypto";
+import { AppError, idToHex, makeId, required } from "@florin/kernel";
+import { createCallBudget } from "@florin/runtime/resilience";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { authorizeExisting, createOrAuthorize } from "../src/app/authorize-payment.ts";
 import { capturePayment } from "../src/app/move-money.ts";
 import type { Parts } from "../src/app/parts.ts";
 import { recordAnswer } from "../src/app/record-answer.ts";
+import { resolveOperation } from "../src/app/resolve-operation.ts";
 import { recordAuthorization, type Transition } from "../src/domain/payment/index.ts";
 import { defaultSettings } from "../src/domain/settings/index.ts";
 import { forgetDeclines } from "../src/workers/forget-declines.ts";
@@ -125,6 +127,55 @@ describe("a soft decline", () => {
     expect(codeOf(await createOrAuthorize(await fresh(), createCommand()))).toBe("card_declined");
     expect(sentTo).toEqual(["simpay", "simpay"]);
   });
+});
+
+describe("an issuer's no stays the answer", () => {
+  test("where the next processor cannot be reached", async () => {
+    house(["simpay", "other"]);
+    answers({ simpay: outcomes.softDeclined, other: outcomes.notSent });
+    const answer = await createOrAuthorize(await fresh(), createCommand());
+    expect([codeOf(answer), sentTo]).toEqual(["card_declined", ["simpay", "other"]]);
+    const payment = paymentOf(answer);
+    expect(payment).toMatchObject({ decline: { reason: "do_not_honor" }, processorResponse: { connector: "simpay", code: "05" } });
+    expect((await rowsOf(payment)).at(-1)?.event).toMatchObject({ type: "authorization_not_sent", refusal: { code: "card_declined" } });
+  });
+
+  test("where the caller's time is over before the next could be asked", async () => {
+    const parts = await fresh();
+    const settings = { marginMs: 500, askMsMin: 100 };
+    const budget = createCallBudget({ timeoutMs: 10_000, settings, monotonicMs: parts.timing.monotonicMs });
+    stage.processor.behave = (_kind, _reference, connector) => {
+      sentTo.push(connector);
+      stage.clock.aheadMs += 9_450;
+      return { told: outcomes.softDeclined };
+    };
+    const answer = await createOrAuthorize(parts, createCommand({ caller: { ...newCaller(), budget } }));
+    expect([codeOf(answer), sentTo]).toEqual(["card_declined", ["simpay"]]);
+    expect((await rowsOf(paymentOf(answer))).map(({ event }) => event.type)).toEqual(["authorization_requested", "authorization_declined"]);
+  });
+});
+
+test("a next attempt whose row is there, though nobody heard so, is sent by who wrote it", async () => {
+  answers({ simpay: outcomes.softDeclined });
+  const parts = await fresh();
+  const { log } = parts;
+  let lost = 0;
+  const forgetful: typeof log = {
+    ...log,
+    async append(transition, key) {
+      const appended = await log.append(transition, key);
+      if (transition.event.type !== "authorization_rerouted") return appended;
+      lost += 1;
+      throw new AppError("unavailable", "the connection broke after the commit", { work: "unknown" });
+    },
+  };
+  const payment = paymentOf(await createOrAuthorize({ ...parts, log: forgetful }, createCommand()));
+  expect([lost, payment.status, payment.attempts, sentTo]).toEqual([1, "authorized", 2, ["simpay", "other"]]);
+  expect((await rowsOf(payment)).map(({ event }) => event.type)).toEqual([
+    "authorization_requested",
+    "authorization_rerouted",
+    "payment_authorized",
+  ]);
 });
 
 describe("nothing follows", () => {
@@ -261,6 +312,33 @@ describe("the networks' rules", () => {
     stage.clock.aheadMs = 30 * 24 * 60 * 60 * 1000 + 1_000;
     await pay(parts, caller);
     expect(sentTo).toEqual(["simpay", "simpay"]);
+  });
+
+  test("count what was found out later, too", async () => {
+    const stolen = { ...outcomes.declined, responseCode: "43", declineReason: "stolen_card" };
+    stage.processor.behave = (_kind, _reference, connector) => {
+      sentTo.push(connector);
+      return { told: outcomes.unknown, booked: stolen };
+    };
+    const [parts, caller] = [await fresh(), newCaller()];
+    const asked = paymentOf(await pay(parts, caller));
+    expect([asked.status, await declinesOf(caller.merchantId)]).toEqual(["processing", 0]);
+    await resolveOperation(parts, { id: asked.id, merchantId: asked.merchantId }, () => true);
+    expect((await rowsOf(asked)).at(-1)?.event.type).toBe("authorization_declined");
+    expect(await declinesOf(caller.merchantId)).toBe(1);
+    expect(paymentOf(await pay(parts, caller)).decline?.reason).toBe("do_not_try_again");
+    expect(sentTo).toEqual(["simpay"]);
+  });
+
+  test("do not count calls that were no tries: their payment does not exist", async (context) => {
+    if (stage.redisServer === undefined) return context.skip();
+    const [parts, caller] = [await fresh(), newCaller("live")];
+    const attempt = { token: card.token, customerIp: "" };
+    for (let tries = 0; tries < 12; tries++) {
+      const paymentId = makeId("payment", Date.now(), randomBytes(10));
+      expect(codeOf(await authorizeExisting(parts, { caller, ...keyed(), paymentId, attempt }))).toBe("payment_not_found");
+    }
+    expect(paymentOf(await pay(parts, caller)).status).toBe("authorized");
   });
 
   test("hold for tries at once, on two replicas, cascades counted in", async (context) => {

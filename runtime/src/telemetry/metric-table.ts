@@ -178,6 +178,12 @@ export const metricTable = {
     help: "Payments that were not sent because the card networks forbid another try of the card.",
     labels: { reason: ["network_category_1", "network_declines_per_day", "network_declines_per_30_days"] },
   },
+  switch_declines_uncounted_total: {
+    kind: "counter",
+    unit: "{decline}",
+    help: "Declines that were found out later and could not be counted for the card networks' rules: vault or database were away.",
+    labels: {},
+  },
   switch_shed_total: {
     kind: "counter",
     unit: "{request}",

@@ -10,7 +10,9 @@ import {
   blockAuthorization,
   type CardSummary,
   type Decision,
+  type EarlierDecline,
   type FraudCheck,
+  findOpen,
   mayReroute,
   type Payment,
   recordAuthorization,
@@ -50,7 +52,7 @@ export async function attemptCard(parts: Parts, o: Attempt, described: TokenDesc
     const payment = stored ?? (o.draft as Payment);
     // Judged once, however often a faster writer makes us decide again: judging may count.
     if (judged === undefined) {
-      const guarded = await guard.judge(counts);
+      const guarded = await guard.judge();
       judged = judge(parts, { payment: { ...payment, card }, guarded, verdict: await screen(parts, who, payment, { counts, nowMs }) });
     }
     return decisionOf(judged, payment, { attemptId, token: attempt.token, card }, { nowMs: parts.now(), origin: caller.origin });
@@ -63,9 +65,10 @@ export async function attemptCard(parts: Parts, o: Attempt, described: TokenDesc
       paymentId,
       isNew: o.draft !== undefined,
       counters: [...parts.fraud.counters(who, nowMs), ...guard.counters],
+      counted: guard.counted,
       decide,
       send: sendTo(parts, caller),
-      goOn: startCascade(parts, { guard, ranked, startedAtMs: parts.timing.monotonicMs() }),
+      goOn: startCascade(parts, { guard, ranked, startedAtMs: parts.timing.monotonicMs(), budget: caller.budget }),
       record: recordIn(parts, caller),
     });
   } finally {
@@ -101,13 +104,18 @@ function sendTo(parts: Parts, { origin, budget }: CallerIdentity): NonNullable<O
   };
 }
 
+/** What an issuer has said in this call stays the answer when the next attempt does not reach one. */
 function recordIn(parts: Parts, { origin }: CallerIdentity): NonNullable<Operation["record"]> {
+  let earlier: EarlierDecline | undefined;
   return (payment, attemptId, outcome, next) => {
     const context = { nowMs: parts.now(), origin };
     const hasEnded = outcome.kind === "declined" || outcome.kind === "not_sent";
-    if (next !== undefined && hasEnded && mayReroute(payment, attemptId))
+    if (next !== undefined && hasEnded && mayReroute(payment, attemptId)) {
+      if (outcome.kind === "declined") earlier = { outcome, connector: findOpen(payment, attemptId)?.connector ?? "" };
       return { kind: "append", transition: rerouteAuthorization(payment, { attemptId, outcome, next }, context) };
-    return recordAuthorization(payment, { attemptId, outcome }, { ...context, authorizationLifetimeMs: parts.authorizationLifetimeMs });
+    }
+    const { authorizationLifetimeMs } = parts;
+    return recordAuthorization(payment, { attemptId, outcome, earlier }, { ...context, authorizationLifetimeMs });
   };
 }
 

@@ -34,6 +34,8 @@ export type Operation = {
   readonly isNew: boolean;
   /** Velocity counters that ride along with the claim. */
   readonly counters: readonly Counter[];
+  /** Told once what was counted, before anything else is done; not called where nothing was. */
+  readonly counted?: (counts: readonly number[]) => void;
   /** The intent, or the whole operation when nothing has to be sent. `payment` is absent for a new one. May be asked again after a conflict. */
   readonly decide: (payment: Payment | undefined, context: DecideContext) => Promise<Decision> | Decision;
   /** Sends to the processor. Never rejects. Absent when the decision is the whole operation. */

@@ -8,10 +8,10 @@ import { reverseLateApproval } from "./reversal.ts";
 export async function recordAnswer(
   parts: Parts,
   intent: Transition,
-  said: { readonly outcome: Outcome; readonly connector: string },
+  said: { readonly outcome: Outcome; readonly connector: string; readonly nextId?: string | undefined },
   record: (payment: Payment) => Recording,
 ): Promise<Recorded> {
-  const recorded = await recordOutcome(parts, intent, record);
+  const recorded = await recordOutcome(parts, intent, record, said.nextId);
   if (said.outcome.kind === "approved" && isCalledFailed(recorded, intent.event.operationId))
     await reverseLateApproval(parts, intent, said.connector);
   return recorded;

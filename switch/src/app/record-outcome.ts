@@ -29,24 +29,35 @@ const isUndecided = (type: string) => type.endsWith("_unknown") || type === "aut
 /** Outcomes that begin another operation in place of an answer. */
 const isOnward = (type: string) => type === "authorization_rerouted";
 
-/** `intent`: the row of the intent, or any later state of its payment with that event. */
-export async function recordOutcome(parts: Parts, intent: Transition, record: (payment: Payment) => Recording): Promise<Recorded> {
+/**
+ * `intent`: the row of the intent, or any later state of its payment with that event. `nextId`: of the attempt that `record` may begin. Nobody else
+ * knows it, so a row that has begun it is ours, also where its acknowledgement was lost.
+ */
+export async function recordOutcome(
+  parts: Parts,
+  intent: Transition,
+  record: (payment: Payment) => Recording,
+  nextId?: string,
+): Promise<Recorded> {
   const { payment } = intent;
   // Mostly nobody else works on this payment, and what we know of it is the newest.
   if (parts.queues.isIdle(payment.id)) {
-    const recorded = await tryOnce(parts, intent, payment, record).catch(retried);
+    const recorded = await tryOnce(parts, { intent, record, nextId }, payment).catch(retried);
     if (recorded !== undefined) return recorded;
   }
-  return parts.queues.run(payment.id, () => insist(parts, intent, record), { isOutcome: true });
+  return parts.queues.run(payment.id, () => insist(parts, { intent, record, nextId }), { isOutcome: true });
 }
 
-async function insist(parts: Parts, intent: Transition, record: (payment: Payment) => Recording): Promise<Recorded> {
-  const which = { id: intent.payment.id, merchantId: intent.payment.merchantId };
+type Due = { readonly intent: Transition; readonly record: (payment: Payment) => Recording; readonly nextId: string | undefined };
+
+async function insist(parts: Parts, due: Due): Promise<Recorded> {
+  const { id, merchantId } = due.intent.payment;
+  const which = { id, merchantId };
   let faults = 0;
   for (let tries = 0; tries < triesMax; tries++) {
     try {
       const payment = required(await parts.reader.newest(which), "a payment with an intent");
-      const recorded = await tryOnce(parts, intent, payment, record);
+      const recorded = await tryOnce(parts, due, payment);
       if (recorded !== undefined) return recorded;
       parts.metrics.count("switch_append_conflicts_total", { kind: "sequence" });
     } catch (thrown) {
@@ -58,20 +69,24 @@ async function insist(parts: Parts, intent: Transition, record: (payment: Paymen
 }
 
 /** Undefined: another writer was faster. */
-async function tryOnce(
-  parts: Parts,
-  intent: Transition,
-  payment: Payment,
-  record: (payment: Payment) => Recording,
-): Promise<Recorded | undefined> {
+async function tryOnce(parts: Parts, { intent, record, nextId }: Due, payment: Payment): Promise<Recorded | undefined> {
   const recording = record(payment);
-  if (recording.kind === "ignored") return { answer: await storedAnswer(parts, intent), next: undefined, payment };
+  if (recording.kind === "ignored") {
+    const next = await storedNext(parts, payment, nextId);
+    return { answer: next === undefined ? await storedAnswer(parts, intent) : undefined, next, payment };
+  }
   const { transition } = recording;
   const appended: Appended = await parts.log.append(transition, undefined);
   if (appended.kind !== "appended") return undefined;
   const { payment: after, event } = transition;
   if (isOnward(event.type)) return { answer: undefined, next: transition, payment: after };
   return { answer: isUndecided(event.type) ? undefined : transition, next: undefined, payment: after };
+}
+
+/** The intent that an earlier try of ours has written; undefined when there is none, or when recovery has begun to ask about it. */
+async function storedNext(parts: Parts, { id, merchantId, openOperations }: Payment, nextId: string | undefined) {
+  const open = openOperations.find((one) => one.id === nextId);
+  return open === undefined || open.isUnknown ? undefined : parts.reader.at({ id, merchantId }, open.intentSequence);
 }
 
 function storedAnswer(parts: Parts, { payment, event }: Transition): Promise<Transition | undefined> {

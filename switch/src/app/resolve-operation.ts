@@ -21,6 +21,7 @@ import { askProcessor, type Verdict } from "./ask-processor.ts";
 import type { Parts } from "./parts.ts";
 import { recordAnswer } from "./record-answer.ts";
 import { recoveryOrigin, settleReversal } from "./reversal.ts";
+import { noteFound } from "./routing/network-guard.ts";
 
 export type Resolved = {
   /** The operation as it was found; undefined when it is decided. */
@@ -54,6 +55,8 @@ async function askAndRecord(parts: Parts, payment: Payment, open: OpenOperation)
   const verdict = await askProcessor(parts, { payment, open, intent });
   if (verdict.kind === "undecided") return found;
   const outcome = outcomeOf(verdict);
+  // Before it is recorded, as where it is heard at once: no later payment of the card can overlook it.
+  if (open.kind === "authorize" && verdict.kind === "outcome") await noteFound(parts, payment, open.id, outcome);
   const { answer } = await recordAnswer(parts, { payment, event: intent.event }, { outcome, connector: open.connector }, (current) =>
     recordVerdict(parts, current, open, verdict),
   );

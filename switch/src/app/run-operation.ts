@@ -34,6 +34,7 @@ export async function runOperation(parts: Parts, operation: Operation): Promise<
   parts.crashAt("after_claim");
   switch (claimed.kind) {
     case "new":
+      if (claimed.counts !== undefined) operation.counted?.(claimed.counts);
       return perform(parts, operation, { counts: claimed.counts, isDegraded: claimed.isDegraded }, claimed.claim);
     case "reused":
       return reusedKey();
@@ -103,7 +104,9 @@ async function finish(parts: Parts, operation: Operation, begun: Begun): Promise
     parts.crashAt("after_processor_answer");
     const next = await goOn?.(intent, outcome);
     decidedAtMs = parts.timing.monotonicMs();
-    const recorded = await recordAnswer(parts, intent, { outcome, connector }, (payment) => record(payment, operationId, outcome, next));
+    const recorded = await recordAnswer(parts, intent, { outcome, connector, nextId: next?.attemptId }, (payment) =>
+      record(payment, operationId, outcome, next),
+    );
     if (recorded.next === undefined) return withFirstAnswer(parts, begun.intent, recorded);
     parts.crashAt("after_reroute_commit");
     intent = recorded.next;

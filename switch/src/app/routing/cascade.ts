@@ -4,6 +4,7 @@
  * A decline is counted before it is recorded, so that no later payment of the card can overlook it.
  */
 import { AppError, makeId } from "@florin/kernel";
+import type { CallBudget } from "@florin/runtime/resilience";
 import { findOpen, type Outcome, type Transition } from "../../domain/payment/index.ts";
 import { type AttemptNumber, type CascadeStep, isGuardReason, isWorthAnotherTry, nextStep } from "../../domain/routing/index.ts";
 import type { NextTry } from "../operation.ts";
@@ -15,7 +16,13 @@ export type Cascade = (intent: Transition, outcome: Outcome) => Promise<NextTry 
 /** `ranked`: the decision's processors, best first. `startedAtMs`: of the call, by the clock that never jumps. */
 export function startCascade(
   parts: Parts,
-  o: { readonly guard: NetworkGuard; readonly ranked: () => readonly string[]; readonly startedAtMs: number },
+  o: {
+    readonly guard: NetworkGuard;
+    readonly ranked: () => readonly string[];
+    readonly startedAtMs: number;
+    /** How long the caller waits. */
+    readonly budget: CallBudget | undefined;
+  },
 ): Cascade {
   const tried = new Set<string>();
   return async (intent, outcome) => {
@@ -26,7 +33,7 @@ export function startCascade(
     const attempt = tried.size as AttemptNumber;
     try {
       await o.guard.note(outcome, operationId);
-      if (!isWorthAnotherTry(outcome, attempt) || !isTimeLeft(parts, attempt, o.startedAtMs)) return undefined;
+      if (!isWorthAnotherTry(outcome, attempt) || !isTimeLeft(parts, attempt, o)) return undefined;
       const ranked = o.ranked();
       // Mostly there is nowhere to go, and then the past is not asked for.
       if (ranked.every((one) => tried.has(one))) return undefined;
@@ -42,8 +49,12 @@ export function startCascade(
   };
 }
 
-function isTimeLeft(parts: Parts, attempt: number, startedAtMs: number): boolean {
+type Times = { readonly startedAtMs: number; readonly budget: CallBudget | undefined };
+
+/** Of the house, and of the caller: an attempt that could not be sent any more would only bury what the issuer has said. */
+function isTimeLeft(parts: Parts, attempt: number, { startedAtMs, budget }: Times): boolean {
   const { cascadeAttemptsMax, cascadeWithinMs } = parts.settings().limits;
+  if (budget?.canBegin() === false) return false;
   return attempt < cascadeAttemptsMax && parts.timing.monotonicMs() - startedAtMs <= cascadeWithinMs;
 }
 

@@ -7,8 +7,9 @@
  * Well-known test tokens stand for no card: a developer may be declined as often as he likes. In test mode there are only a handful of cards, so
  * tries under way are not counted there: a load of payments is no attack. Declines are.
  */
+import { AppError } from "@florin/kernel";
 import type { TokenDescription } from "../../clients/token-directory.ts";
-import type { Mode, Outcome } from "../../domain/payment/index.ts";
+import type { Mode, Outcome, Payment } from "../../domain/payment/index.ts";
 import { type CardHistory, type CardKey, classOf, type GuardVerdict, guardRetry } from "../../domain/routing/index.ts";
 import type { Counter } from "../../store/claims.ts";
 import type { Parts } from "../parts.ts";
@@ -16,8 +17,10 @@ import type { Parts } from "../parts.ts";
 export interface NetworkGuard {
   /** To be counted with the claim, after all others. */
   readonly counters: readonly Counter[];
-  /** Whether this call may be sent. `counts`: of all counters of the claim; undefined when nothing was counted. Rejects when the past cannot be read. */
-  judge(counts: readonly number[] | undefined): Promise<GuardVerdict>;
+  /** They have been. `counts`: of all counters of the claim. */
+  counted(counts: readonly number[]): void;
+  /** Whether this call may be sent. Rejects when the past cannot be read. */
+  judge(): Promise<GuardVerdict>;
   /** Counts an issuer's no. Has to be settled before the outcome is recorded, or a later call overlooks it. */
   note(outcome: Outcome, attemptId: string): Promise<void>;
   /** The card's past as it is now, with what others have under way. */
@@ -36,7 +39,8 @@ export function startNetworkGuard(parts: Parts, { merchantId, mode, described }:
   const card: CardKey = { merchantId, cardFingerprint: described.fingerprint };
   const counter: Counter = { name: `n:${merchantId}:${described.fingerprint}`, windowMs: underWayMsMax };
   const counters = mode === "live" ? [counter] : [];
-  let isCounted = false;
+  /** Tries under way, this one included, when it was counted; undefined: it was not. */
+  let underWayAtClaim: number | undefined;
   const pastBeside = async (underWay: number | undefined): Promise<CardHistory> => {
     const others = Math.max(0, (underWay ?? 1) - 1);
     const { declinedInDay, declinedIn30Days, hasCategoryOne } = await parts.declines.read(card, parts.now());
@@ -44,9 +48,11 @@ export function startNetworkGuard(parts: Parts, { merchantId, mode, described }:
   };
   return {
     counters,
-    async judge(counts) {
-      isCounted ||= counts !== undefined && counters.length > 0;
-      const verdict = guardRetry(await pastBeside(isCounted ? counts?.at(-1) : undefined));
+    counted(counts) {
+      if (counters.length > 0) underWayAtClaim = counts.at(-1);
+    },
+    async judge() {
+      const verdict = guardRetry(await pastBeside(underWayAtClaim));
       if (verdict.kind === "refused") parts.metrics.count("switch_network_guard_total", { reason: verdict.reason });
       return verdict;
     },
@@ -54,16 +60,32 @@ export function startNetworkGuard(parts: Parts, { merchantId, mode, described }:
       if (outcome.kind !== "declined") return;
       await parts.declines.count(card, { attemptId, atMs: parts.now(), isCategoryOne: classOf(outcome) === "network_stop" });
     },
-    past: async () => pastBeside(isCounted ? await parts.claims.countOf(counter.name) : undefined),
+    past: async () => pastBeside(underWayAtClaim !== undefined ? await parts.claims.countOf(counter.name) : undefined),
     end() {
-      if (isCounted) parts.claims.uncount(counter.name);
+      if (underWayAtClaim !== undefined) parts.claims.uncount(counter.name);
     },
   };
+}
+
+/**
+ * The same for a decline that was found out later. A token that opens no card any more cannot be asked for its card; and where vault or database are
+ * away the outcome is worth more than its count.
+ */
+export async function noteFound(parts: Parts, { merchantId, mode, token }: Payment, attemptId: string, outcome: Outcome): Promise<void> {
+  if (outcome.kind !== "declined") return;
+  try {
+    const described = await parts.vault.describe({ merchantId, mode, token, traceparent: "" });
+    if (described?.kind === "usable") await startNetworkGuard(parts, { merchantId, mode, described }).note(outcome, attemptId);
+  } catch (thrown) {
+    if (!(thrown instanceof AppError)) throw thrown;
+    parts.metrics.count("switch_declines_uncounted_total");
+  }
 }
 
 const noPast: CardHistory = { declinedInDay: 0, declinedIn30Days: 0, hasCategoryOne: false };
 const unguarded: NetworkGuard = {
   counters: [],
+  counted: () => {},
   judge: async () => ({ kind: "allowed" }),
   note: async () => {},
   past: async () => noPast,

@@ -73,10 +73,16 @@ export function blockAuthorization(
   return append(beginOrAdvance(payment, facts, { ...step, refusal: declineRefusal(decline) }));
 }
 
-/** What the processor's answer to an attempt makes of the payment. `authorizationLifetimeMs` is the connector's (R11). */
+/** What an issuer said to an earlier attempt of the same call, by way of this connector. */
+export type EarlierDecline = { readonly outcome: Extract<Outcome, { readonly kind: "declined" }>; readonly connector: string };
+
+/**
+ * What the processor's answer to an attempt makes of the payment. `authorizationLifetimeMs` is the connector's (R11). `earlier`: the answer where
+ * this attempt was not sent, for an issuer's no must not become "ask again".
+ */
 export function recordAuthorization(
   payment: Payment,
-  answer: { readonly attemptId: string; readonly outcome: Outcome },
+  answer: { readonly attemptId: string; readonly outcome: Outcome; readonly earlier?: EarlierDecline | undefined },
   context: { readonly nowMs: number; readonly origin: Origin; readonly authorizationLifetimeMs: number },
 ): Recording {
   const operation = findOpen(payment, answer.attemptId);
@@ -112,13 +118,10 @@ export function recordAuthorization(
     }
     case "not_sent": {
       if (operation.isUnknown) return ignore("an unknown attempt is not made unsent by a later fault");
-      const { decline, refusal } = notSentAnswer(outcome.cause);
+      const { refusal, ...told } = answer.earlier === undefined ? notSentAnswer(outcome.cause) : earlierAnswer(answer.earlier);
+      const details = { cause: outcome.cause };
       return append(
-        advance(
-          payment,
-          { ...done, hold: "declined", decline },
-          { ...step, type: "authorization_not_sent", details: { cause: outcome.cause }, refusal },
-        ),
+        advance(payment, { ...done, hold: "declined", ...told }, { ...step, type: "authorization_not_sent", details, refusal }),
       );
     }
     case "unknown": {
@@ -280,6 +283,11 @@ function notSentAnswer(cause: string): { readonly decline: Decline; readonly ref
     return { decline: declineOf("token_not_usable"), refusal: { code: cause, message: tokenRefusals[cause], param: tokenParam } };
   const decline = declineOf("processor_unreachable");
   return { decline, refusal: { code: "processor_unavailable", message: decline.message } };
+}
+
+function earlierAnswer({ outcome, connector }: EarlierDecline) {
+  const decline = declineOf(outcome.reason);
+  return { decline, processorResponse: responseOf(connector, outcome.words), refusal: declineRefusal(decline) };
 }
 
 function declineRefusal(decline: Decline): Refusal {

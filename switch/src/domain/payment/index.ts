@@ -2,6 +2,7 @@ export {
   type Attempt,
   type AttemptContext,
   blockAuthorization,
+  type EarlierDecline,
   type EndedOutcome,
   mayReroute,
   recordAuthorization,
