@@ -72,7 +72,7 @@ export const outcomeMutants: readonly Mutant[] = [
     name: "outcome-kept-in-memory",
     about: "the answer is taken from memory although another writer has recorded another outcome",
     file: recordOutcome,
-    find: `if (recording.kind === "ignored") return { answer: await storedAnswer(parts, intent), next: undefined, payment };`,
-    replace: `if (recording.kind === "ignored") return { answer: intent, next: undefined, payment };`,
+    find: "return { answer: next === undefined ? await storedAnswer(parts, intent) : undefined, next, payment };",
+    replace: "return { answer: next === undefined ? intent : undefined, next, payment };",
   },
 ];
