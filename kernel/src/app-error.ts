@@ -45,6 +45,20 @@ export function invalid(code: ErrorCode, message: string, param?: string): AppEr
   return new AppError(code, message, param === undefined ? { work: "not_done" } : { work: "not_done", param });
 }
 
+/**
+ * Somebody of a crowd is sent away: nothing was done. That is no fault to look for, so it has no stack, which is a twelfth of what a no costs.
+ * `retryAfterMs`: when to come again, milliseconds.
+ */
+export function sentAway(code: "overloaded" | "rate_limited", message: string, retryAfterMs: number): AppError {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return new AppError(code, message, { work: "not_done", retryAfterMs });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 /** Any thrown value as an AppError. What we did not foresee is `internal`, and nobody can say whether the work was done. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;

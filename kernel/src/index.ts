@@ -1,4 +1,4 @@
-export { AppError, type AppErrorOptions, invalid, toAppError, type Work } from "./app-error.ts";
+export { AppError, type AppErrorOptions, invalid, sentAway, toAppError, type Work } from "./app-error.ts";
 export { AssertionError, assert, required, unreachable } from "./assert.ts";
 export { brandOf, type CardBrand, isLuhnValid, maskCardNumber } from "./card.ts";
 export { type Currency, currencies, currencyDecimals, isCurrency } from "./currency.ts";

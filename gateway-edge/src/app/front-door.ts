@@ -8,7 +8,7 @@
  * How many places there are is found by how long our own part of the work takes (adaptive-limit.ts says why); what a processor took of it
  * comes with the switch's answer and does not count. A fault says nothing about it. Who is sent away is told when to come again (turns.ts).
  */
-import { AppError } from "@florin/kernel";
+import { type AppError, sentAway } from "@florin/kernel";
 import { type ClassLimits, createAdaptiveLimit, createAdmission, createTurns, type Refusal, type Spent } from "@florin/runtime/resilience";
 import type { Metrics } from "@florin/runtime/telemetry";
 import { type Workload, type WorkName, workloadOf } from "../domain/workload.ts";
@@ -59,7 +59,7 @@ export function createFrontDoor(o: {
   o.metrics.gauge("edge_in_flight_limit", () => limit.current);
   const refused = (workload: Workload, reason: Refusal): AppError => {
     o.metrics.count("edge_shed_total", { workload, reason });
-    return withoutStack(() => new AppError("overloaded", sentences[reason], { work: "not_done", retryAfterMs: turns.sentAway() }));
+    return sentAway("overloaded", sentences[reason], turns.sentAway());
   };
   return {
     look(name, merchantId) {
@@ -91,17 +91,6 @@ export function createFrontDoor(o: {
 function classLimits({ ceilings, bulkheads }: FrontDoorSettings): Readonly<Record<Workload, ClassLimits>> {
   const of = (workload: Workload): ClassLimits => ({ ceiling: ceilings[workload], ownMax: bulkheads[workload] });
   return { read: of("read"), capture: of("capture"), refund: of("refund"), authorize: of("authorize") };
-}
-
-/** A crowd that is sent away is no fault to look for, and finding the place in the code is a sixth of what it costs. */
-function withoutStack<T extends Error>(make: () => T): T {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 0;
-  try {
-    return make();
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
 }
 
 const sentences: Readonly<Record<Refusal, string>> = {

@@ -2,7 +2,7 @@
  * How often one API key may call this process. Buckets outlive the entries of the key cache, so that a key does not get a fresh one by being
  * looked up again.
  */
-import { AppError } from "@florin/kernel";
+import { sentAway } from "@florin/kernel";
 import { type BucketRate, createKeyedBuckets } from "@florin/runtime/rate-limit";
 import type { Metrics } from "@florin/runtime/telemetry";
 import type { ApiKey } from "../domain/api-key.ts";
@@ -27,7 +27,7 @@ export function createRateLimit(o: {
       const waitMs = buckets.take(keyId, o.rateOf(merchantId));
       if (waitMs === 0) return;
       refusals.add();
-      throw new AppError("rate_limited", "Too many requests with this key.", { work: "not_done", retryAfterMs: waitMs });
+      throw sentAway("rate_limited", "Too many requests with this key.", waitMs);
     },
   };
 }
