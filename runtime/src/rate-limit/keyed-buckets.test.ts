@@ -19,6 +19,18 @@ test("a name comes back when time has passed, or when its token is given back", 
   expect([buckets.take("a"), buckets.take("a")]).toEqual([0, 1_000]);
 });
 
+test("who finds none left gets a turn behind the others, within a bound, and not when nobody came for a while", () => {
+  let nowMs = 0;
+  const buckets = createKeyedBuckets({ rate, namesMax: 10, now: () => nowMs, turnMsMax: 3_500 });
+  const told = () => Array.from({ length: 6 }, () => buckets.take("a"));
+  expect(told()).toEqual([0, 0, 1_000, 2_000, 3_000, 3_500]);
+  expect(buckets.take("b")).toBe(0);
+  nowMs = 1_000;
+  expect(told().slice(0, 2)).toEqual([0, 3_500]);
+  nowMs = 60_000;
+  expect(told()).toEqual([0, 0, 1_000, 2_000, 3_000, 3_500]);
+});
+
 test("more names than the bound push out the least used one only, so memory does not grow", () => {
   const buckets = createKeyedBuckets({ rate, namesMax: 3, now: () => 0 });
   for (const name of ["old", "old", "busy", "busy"]) buckets.take(name);

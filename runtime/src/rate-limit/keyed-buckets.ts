@@ -4,17 +4,20 @@
  * Per process and in memory: `n` processes give a name `n` times the rate. A limit over all of them costs a round trip per request.
  */
 import { LRUCache } from "lru-cache";
-import { type BucketRate, fullBucket, returnToken, type TokenBucket, takeToken } from "./token-bucket.ts";
+import { type BucketRate, fullBucket, giveTurn, returnToken, type TokenBucket, takeToken } from "./token-bucket.ts";
 
 export interface KeyedBuckets {
-  /** Takes one token: 0. None left: milliseconds, at least 1, until there is one; nothing is taken. `rate`: now for this name, if not everybody's. */
+  /**
+   * Takes one token: 0. None left: milliseconds, at least 1, until there is one, or until the caller's turn; nothing is taken. `rate`: now for this
+   * name, if not everybody's.
+   */
   take(name: string, rate?: BucketRate): number;
   /** Gives back a token that was taken for something that turned out not to count. */
   giveBack(name: string): void;
 }
 
-/** `now`: milliseconds. */
-export function createKeyedBuckets(o: { rate: BucketRate; namesMax: number; now: () => number }): KeyedBuckets {
+/** `now`: milliseconds. `turnMsMax`: who finds none left is given a turn, at most so far away, ms; absent: everybody is told when the next token is there. */
+export function createKeyedBuckets(o: { rate: BucketRate; namesMax: number; now: () => number; turnMsMax?: number }): KeyedBuckets {
   const buckets = new LRUCache<string, TokenBucket>({ max: o.namesMax });
   const bucketOf = (name: string, nowMs: number, rate: BucketRate): TokenBucket => {
     const known = buckets.get(name);
@@ -26,7 +29,9 @@ export function createKeyedBuckets(o: { rate: BucketRate; namesMax: number; now:
   return {
     take(name, rate = o.rate) {
       const nowMs = o.now();
-      return takeToken(bucketOf(name, nowMs, rate), rate, nowMs);
+      const bucket = bucketOf(name, nowMs, rate);
+      const waitMs = takeToken(bucket, rate, nowMs);
+      return waitMs === 0 || o.turnMsMax === undefined ? waitMs : giveTurn(bucket, rate, { nowMs, waitMs, waitMsMax: o.turnMsMax });
     },
     giveBack: (name) => returnToken(bucketOf(name, o.now(), o.rate), o.rate),
   };

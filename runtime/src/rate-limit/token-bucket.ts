@@ -4,10 +4,11 @@
  * Buckets are changed in place: there is one per API key and one is taken per request.
  */
 export type BucketRate = { readonly burst: number; readonly perSecond: number };
-export type TokenBucket = { tokens: number; updatedAtMs: number };
+/** `lastTurnMs`: when the last of those comes again who found it empty. */
+export type TokenBucket = { tokens: number; updatedAtMs: number; lastTurnMs: number };
 
 export function fullBucket(rate: BucketRate, nowMs: number): TokenBucket {
-  return { tokens: rate.burst, updatedAtMs: nowMs };
+  return { tokens: rate.burst, updatedAtMs: nowMs, lastTurnMs: nowMs };
 }
 
 /** Takes one token: 0. None left: the time until there is one, whole ms, at least 1; nothing is taken. A clock that steps back adds nothing. */
@@ -19,6 +20,16 @@ export function takeToken(bucket: TokenBucket, rate: BucketRate, nowMs: number):
   if (bucket.tokens < 1) return Math.max(1, Math.ceil(((1 - bucket.tokens) * 1_000) / rate.perSecond));
   bucket.tokens -= 1;
   return 0;
+}
+
+/**
+ * When somebody shall come again who found none left, whole ms from now: when there is a token for him, behind those who found none before, within
+ * `waitMsMax`. Told the same time, all of them would be back at once, and all but one for nothing. `waitMs`: as `takeToken` said.
+ */
+export function giveTurn(bucket: TokenBucket, rate: BucketRate, o: { nowMs: number; waitMs: number; waitMsMax: number }): number {
+  const turnMs = Math.max(bucket.lastTurnMs + 1_000 / rate.perSecond, o.nowMs + o.waitMs);
+  bucket.lastTurnMs = Math.min(turnMs, o.nowMs + Math.max(o.waitMs, o.waitMsMax));
+  return Math.ceil(bucket.lastTurnMs - o.nowMs);
 }
 
 /** Gives back a token that was taken for something that turned out not to count. */
