@@ -13,6 +13,8 @@ import type { CrowdPlan, CrowdResult, FromCrowd, Second } from "./plan.ts";
 const tickMs = 1;
 const lanesMax = 4_096;
 const lastAnswersMs = 20_000;
+/** So long a crowd makes its connections, some thousand at once: what a no takes is looked at from then on. */
+const connectingMs = 3_000;
 const complaintsMax = 5;
 const latencyMicrosMax = 120_000_000;
 /** A client that is told to wait for no time at all still takes a breath. */
@@ -174,7 +176,7 @@ class Crowd {
     if (status === 503 && answer.retryAfterMs() > 0) {
       sum.sentAway += 1;
       sum.retryAfterMs += answer.retryAfterMs();
-      this.#sentAwayMs.recordValue(micros);
+      if (nowMs - this.#startedAtMs > connectingMs) this.#sentAwayMs.recordValue(micros);
       // A full house is what is looked for; another reason is worth a word.
       if (!answer.body().includes('"overloaded"')) this.#complain(status, answer);
     } else if (status === 429) sum.limited += 1;

@@ -10,6 +10,7 @@ import { benchEnvironment } from "../bench/settings.ts";
 import { type OwnStack, startOwnStack } from "../stack/own-stack.ts";
 import type { Answers, Told } from "../verify/answers.ts";
 import { verifyRun } from "../verify/verify.ts";
+import { type Cores, settleStack, splitCores } from "./cores.ts";
 import { type Crowded, crowd } from "./crowd.ts";
 import { atMost, type Held, judgeOverload, type Overloaded, type Reference } from "./judge.ts";
 import type { OverloadOptions } from "./options.ts";
@@ -34,10 +35,13 @@ export type ScenarioContext = {
   readonly stack: OwnStack;
   readonly port: number;
   readonly seconds: number;
+  readonly cores: Cores | undefined;
 };
 
 /** An edge that keeps the tail of what it takes in short rather than taking in a burst: what the figures of the drill are about. */
-const shortTail = { FLORIN_IN_FLIGHT_MIN: "64" };
+const shortTail = { FLORIN_IN_FLIGHT_MIN: "128", FLORIN_OWN_TIME_TARGET_MS: "100" };
+/** All of them come with the key of one merchant, whose own limit is not what is measured. */
+const plentyPerKey = { FLORIN_RATE_PER_KEY_PER_SECOND: "1000000", FLORIN_RATE_PER_KEY_BURST: "1000000" };
 
 export async function withOverloadStack<Answer>(
   options: OverloadOptions,
@@ -45,13 +49,20 @@ export async function withOverloadStack<Answer>(
   work: (context: ScenarioContext) => Promise<Answer>,
 ): Promise<Answer> {
   const { port, seconds } = options;
-  const stack = await startOwnStack({ name: "overload", port, simulatorLatency, env: { ...benchEnvironment, ...shortTail, ...env } });
+  const stack = await startOwnStack({
+    name: "overload",
+    port,
+    simulatorLatency,
+    env: { ...benchEnvironment, ...shortTail, ...plentyPerKey, ...env },
+  });
   const stop = () => {
     void stack.down().finally(() => process.exit(1));
   };
   process.once("SIGINT", stop).once("SIGTERM", stop);
   try {
-    return await work({ stack, port, seconds });
+    const cores = splitCores();
+    if (cores !== undefined) settleStack(stack.up, cores);
+    return await work({ stack, port, seconds, cores });
   } finally {
     process.off("SIGINT", stop).off("SIGTERM", stop);
     await stack.down();
@@ -59,7 +70,7 @@ export async function withOverloadStack<Answer>(
 }
 
 /** Different for every phase: keys and references are never used twice. The run's id begins them all. */
-export function phaseMaker({ stack: { up }, port }: ScenarioContext, runId: string) {
+export function phaseMaker({ stack: { up }, port, cores }: ScenarioContext, runId: string) {
   const { hostname, port: edgePort } = new URL(up.edgeUrl);
   let phases = 0;
   /** `onMark` is called when the measured time begins and when it ends. */
@@ -68,10 +79,11 @@ export function phaseMaker({ stack: { up }, port }: ScenarioContext, runId: stri
     const target = { host: hostname, port: Number(edgePort), path: authorizePath, secretKey: up.secretKey, tokens };
     const plan: CrowdPlan = { ...target, runId: `${runId}-${phases}`, warmUpSeconds, retriesMax, ...o };
     const at = (part: "edgeAdmin" | "switchAdmin" | "connectorsAdmin") => `http://127.0.0.1:${port + portDistances[part]}`;
-    return crowd(plan, () => {
+    const read = () => {
       onMark();
       return readStack(up, { edge: at("edgeAdmin"), switch: at("switchAdmin"), connectors: at("connectorsAdmin") });
-    });
+    };
+    return crowd(plan, read, cores?.door);
   };
 }
 
@@ -108,7 +120,7 @@ export async function runCrowdScenario(options: OverloadOptions): Promise<readon
 type Phase = ReturnType<typeof phaseMaker>;
 type Note = (name: string, crowded: Crowded<Reading>) => CrowdResult;
 
-async function measureReference({ seconds }: ScenarioContext, phase: Phase, note: Note): Promise<Reference> {
+async function measureReference({ seconds, cores }: ScenarioContext, phase: Phase, note: Note): Promise<Reference> {
   const rulerSeconds = Math.max(5, Math.round(seconds / 6));
   // The first seconds of a process are its slowest; they are nobody's peak.
   note("first steps", await phase({ pace: { kind: "saturate", clients: 64 }, seconds: rulerSeconds }));
@@ -121,7 +133,7 @@ async function measureReference({ seconds }: ScenarioContext, phase: Phase, note
   const peakPerSecond = peak.accepted / peak.seconds;
   const perSecond = Math.round(referenceShare * peakPerSecond);
   const calm = note(`reference, 80 %, ${perSecond}/s`, await phase({ pace: { kind: "rate", perSecond }, seconds }));
-  return { peakPerSecond, peakCrowdCpuShare: peak.cpuShare, calm, cores: availableParallelism() };
+  return { peakPerSecond, peakCrowdCpuShare: peak.cpuShare, calm, coresShared: cores === undefined ? availableParallelism() : undefined };
 }
 
 function overloadedOf(factor: number, { result, before, after: ended }: Crowded<Reading>, after: CrowdResult): Overloaded {

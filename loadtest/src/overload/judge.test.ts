@@ -29,7 +29,7 @@ function result(changes: Partial<CrowdResult> = {}): CrowdResult {
 }
 
 const second = (changes: Partial<Second> = {}): Second => ({ accepted: 500, notAccepted: 0, acceptedMsWorst: 90, ...changes });
-const reference: Reference = { peakPerSecond: 1_000, peakCrowdCpuShare: 0.1, calm: result(), cores: 2 };
+const reference: Reference = { peakPerSecond: 1_000, peakCrowdCpuShare: 0.1, calm: result(), coresShared: 2 };
 const crowded = (changes: Partial<CrowdResult> = {}) => ({
   factor: 4,
   crowd: result({ sentAway: 1_000, ...changes }),
@@ -48,7 +48,7 @@ test("a stack that goes on as before holds every figure", () => {
 });
 
 test.each([
-  ["goodput of what was possible beside the crowd", { accepted: 8_900 }],
+  ["goodput, of the peak", { accepted: 8_900 }],
   ["p99 of what was accepted", { acceptedMs: latency(201) }],
   ["503 at the client, p99", { sentAwayMs: latency(6) }],
   ["answers that are neither 201 nor 503", { others: { 500: 1 } }],
@@ -70,6 +70,7 @@ test("what the crowd's process takes of the machine is not asked of the stack, a
   expect(peakBeside(reference, 0.1)).toBe(1_000);
   expect(peakBeside(reference, 1.05)).toBeCloseTo(500);
   expect(peakBeside(reference, 0.05)).toBe(1_000);
+  expect(peakBeside({ ...reference, coresShared: undefined }, 1.05)).toBe(1_000);
 });
 
 test("normal is from the last bad second on", () => {

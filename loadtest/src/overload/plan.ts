@@ -31,7 +31,7 @@ export type CrowdResult = {
   readonly gaveUp: number;
   /** From when the accepted request was due. */
   readonly acceptedMs: Latency;
-  /** From when the request was due to its 503. */
+  /** From when the request was due to its 503; not of the first seconds of the crowd, when it makes its connections. */
   readonly sentAwayMs: Latency;
   readonly bySecond: readonly Second[];
   /** Mean of the Retry-After of 503s, ms. */
