@@ -8,7 +8,7 @@ import type { BenchOptions } from "./options.ts";
 import type { Pace } from "./plan.ts";
 import { countedParts } from "./readings.ts";
 import { machineOf, type Report, type Run } from "./report.ts";
-import { benchEnvironment } from "./settings.ts";
+import { benchEnvironment, threeProcessors } from "./settings.ts";
 
 const echoSeconds = 6;
 const echoWarmUpSeconds = 2;
@@ -139,7 +139,7 @@ async function withStack<Answer>(
   simulatorLatency: string,
   work: (run: RunOnce, stack: OwnStack, tokens: readonly string[]) => Promise<Answer>,
 ): Promise<Answer> {
-  const stack = await startOwnStack({ name: "bench", port: options.port, simulatorLatency, env: benchEnvironment });
+  const stack = await startOwnStack({ name: "bench", port: options.port, simulatorLatency, env: { ...benchEnvironment, ...threeProcessors } });
   const stop = () => {
     void stack.down().finally(() => process.exit(1));
   };
