@@ -11,5 +11,5 @@ const declines = Object.entries(operationMeanings)
 
 test.each(declines.map(([[, code], meaning]) => [code, meaning] as const))("simpay's %s is what ISO 8583 calls it", (code, meaning) => {
   const iso: unknown = meaningOf("1987", code);
-  expect(iso).toEqual(meaning);
+  expect(iso).toMatchObject(meaning);
 });

@@ -32,6 +32,16 @@ describe("1987", () => {
   });
 });
 
+test("temporary is what the host, the issuer or the way to it could not look at: the same codes in both versions", () => {
+  const temporaryOf = (table: Readonly<Record<string, Meaning>>) =>
+    Object.entries(table)
+      .filter(([, meaning]) => meaning.kind === "declined" && meaning.isTemporary)
+      .map(([code]) => code)
+      .toSorted();
+  expect(temporaryOf(responseCodes1987)).toEqual(["06", "19", "90", "91", "92", "96"]);
+  expect(temporaryOf(actionCodes1993)).toEqual(["903", "906", "907", "908", "909", "910", "912", "915"]);
+});
+
 describe("1993", () => {
   const standard = [...[...codes(0, 7, 3), ...codes(100, 129, 3), ...codes(200, 210, 3), "400", "800"], ...codes(902, 923, 3)];
 

@@ -5,20 +5,25 @@
  * Unknown are in particular: a partial approval and an approval under a condition (part of the money may be held, and nobody here can check an
  * identity), a late or invalid answer of the issuer that a network in between reports (it may have been an approval), a duplicate (the first
  * may have been approved), and codes of file updates and totals, which are no answers to a payment.
+ *
+ * Temporary are declines that say nothing about the operation: the host, the issuer or the way to it could not look at it just now. They end what is
+ * asked once, an authorization. What is repeated until it is answered (captures, voids, refunds, reversals) stays unknown: an earlier copy may have
+ * been carried out, and a later one may be.
  */
 import type { DeclineReason } from "@florin/kernel";
 import type { UnknownCause } from "../contract/outcome.ts";
 
 export type Meaning =
   | { readonly kind: "approved" }
-  | { readonly kind: "declined"; readonly reason: DeclineReason }
+  | { readonly kind: "declined"; readonly reason: DeclineReason; readonly isTemporary: boolean }
   /** The host has no operation that this one could be about. */
   | { readonly kind: "no_original" }
   | { readonly kind: "unknown"; readonly cause: UnknownCause };
 
 const approved: Meaning = { kind: "approved" };
 const noOriginal: Meaning = { kind: "no_original" };
-const declined = (reason: DeclineReason): Meaning => ({ kind: "declined", reason });
+const declined = (reason: DeclineReason): Meaning => ({ kind: "declined", reason, isTemporary: false });
+const temporary = (reason: DeclineReason): Meaning => ({ kind: "declined", reason, isTemporary: true });
 const unclear = (cause: UnknownCause): Meaning => ({ kind: "unknown", cause });
 const noAnswerToPayment = unclear("unmapped_response");
 const partOrCondition = unclear("unmapped_response");
@@ -31,7 +36,7 @@ export const responseCodes1987 = {
   "03": declined("transaction_not_allowed"),
   "04": declined("pickup_card"),
   "05": declined("do_not_honor"),
-  "06": declined("processing_error"),
+  "06": temporary("processing_error"),
   "07": declined("pickup_card"),
   "08": partOrCondition,
   "09": unclear("in_progress"),
@@ -44,7 +49,7 @@ export const responseCodes1987 = {
   "16": approved,
   "17": declined("generic_decline"),
   "18": declined("generic_decline"),
-  "19": declined("try_again_later"),
+  "19": temporary("try_again_later"),
   "20": unclear("processor_fault"),
   "21": declined("processing_error"),
   "22": unclear("processor_fault"),
@@ -91,13 +96,13 @@ export const responseCodes1987 = {
   "68": unclear("processor_fault"),
   "75": declined("incorrect_pin"),
   "82": declined("incorrect_cvc"),
-  "90": declined("try_again_later"),
-  "91": declined("issuer_unavailable"),
-  "92": declined("issuer_unavailable"),
+  "90": temporary("try_again_later"),
+  "91": temporary("issuer_unavailable"),
+  "92": temporary("issuer_unavailable"),
   "93": declined("transaction_not_allowed"),
   "94": unclear("key_reused"),
   "95": noAnswerToPayment,
-  "96": declined("processing_error"),
+  "96": temporary("processing_error"),
   "1A": declined("authentication_required"),
   N7: declined("incorrect_cvc"),
   R0: declined("revocation_of_authorization"),
@@ -159,19 +164,19 @@ export const actionCodes1993 = {
   "400": approved,
   "800": approved,
   "902": declined("transaction_not_allowed"),
-  "903": declined("try_again_later"),
+  "903": temporary("try_again_later"),
   "904": declined("processing_error"),
   "905": declined("transaction_not_allowed"),
-  "906": declined("try_again_later"),
-  "907": declined("issuer_unavailable"),
-  "908": declined("issuer_unavailable"),
-  "909": declined("processing_error"),
-  "910": declined("issuer_unavailable"),
+  "906": temporary("try_again_later"),
+  "907": temporary("issuer_unavailable"),
+  "908": temporary("issuer_unavailable"),
+  "909": temporary("processing_error"),
+  "910": temporary("issuer_unavailable"),
   "911": unclear("processor_fault"),
-  "912": declined("issuer_unavailable"),
+  "912": temporary("issuer_unavailable"),
   "913": unclear("key_reused"),
   "914": noOriginal,
-  "915": declined("try_again_later"),
+  "915": temporary("try_again_later"),
   "916": declined("processing_error"),
   "917": declined("processing_error"),
   "918": declined("processing_error"),

@@ -82,7 +82,7 @@ export function createSimiso(options: SimisoOptions): Connector {
     if (counted !== undefined) book.ended(counted, carriedOut(outcome));
     return outcome;
   };
-  const operate = (message: IsoMessage, call: ConnectorCall) => counting(message, { kind: "operation" }, call);
+  const move = (message: IsoMessage, call: ConnectorCall) => counting(message, { kind: "movement" }, call);
   return {
     name: "simiso",
     capabilities: {
@@ -102,11 +102,11 @@ export function createSimiso(options: SimisoOptions): Connector {
       const message = authorizeMessage(paymentProfile, command, card);
       // The message has its own copy; the number is the card's, and is wiped with the message.
       card.securityCode?.wipe();
-      return operate(message, call);
+      return counting(message, { kind: "authorization" }, call);
     },
-    capture: (command, call) => operate(captureMessage(paymentProfile, command), call),
-    void: (command, call) => operate(voidMessage(paymentProfile, command), call),
-    refund: (command, call) => operate(refundMessage(paymentProfile, command, command.isPurchase ? "0200" : "0100"), call),
+    capture: (command, call) => move(captureMessage(paymentProfile, command), call),
+    void: (command, call) => move(voidMessage(paymentProfile, command), call),
+    refund: (command, call) => move(refundMessage(paymentProfile, command, command.isPurchase ? "0200" : "0100"), call),
     reverse(command, call) {
       const isRepeat = reversals.add(command.reference);
       const message = reversalMessage(paymentProfile, command, { originalMti: originalTypeOf(command), isRepeat });

@@ -346,6 +346,7 @@ export const metricTable = {
         "unmapped_code",
         "denied_query",
         "wrong_mac",
+        "malfunction",
         "delay",
         "callback_first",
         "callback_only",

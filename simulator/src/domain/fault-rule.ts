@@ -15,6 +15,7 @@ export const faults = {
   unmapped_code: "books the operation and answers with a status and a code that no documentation lists",
   denied_query: "books as usual; a query is told that there is no such operation, whatever the books say",
   wrong_mac: "ISO 8583 only: books the operation and answers with a wrong authentication code",
+  malfunction: "ISO 8583 only: books nothing and answers 96, as a host that works again in a moment",
   delay: "books the operation and answers delay_ms (1,000) later than usual",
   callback_first: "simlater only: calls back, and answers the order afterwards",
   callback_only: "simlater only: resets the connection instead of answering the order, and calls back",
@@ -29,12 +30,19 @@ export type Fault = keyof typeof faults;
 /** What befalls callbacks: of an acquirer that makes none a rule keeps its turns. */
 export type CallbackFault = Extract<Fault, `callback_${string}`>;
 
+/** What only messages of ISO 8583 can have: over HTTP a rule keeps its turns. */
+export type Iso8583Fault = Extract<Fault, "wrong_mac" | "malfunction">;
+
 export function isFault(value: string): value is Fault {
   return Object.hasOwn(faults, value);
 }
 
 export function isCallbackFault(fault: Fault): fault is CallbackFault {
   return fault.startsWith("callback_");
+}
+
+export function isIso8583Fault(fault: Fault): fault is Iso8583Fault {
+  return fault === "wrong_mac" || fault === "malfunction";
 }
 
 export const operationNames = ["authorization", "capture", "void", "refund", "reversal", "query"] as const;

@@ -46,6 +46,12 @@ const connectionsMax = 1_024;
 const delayMsDefault = 1_000;
 /** Faults of one connection with one request at a time; here all requests share one. */
 const foreignFaults: ReadonlySet<Fault> = new Set<Fault>(["slow_drip", "denied_query"]);
+/** Faults that come before the books, and what is said; undefined is silence. */
+const unbookedCodes = {
+  timeout_before_charge: undefined,
+  outage: codes.outOfOrder,
+  malfunction: codes.malfunction,
+} as const satisfies Partial<Record<Fault, string | undefined>>;
 const networkCodes = { signOn: "001", signOff: "002", echo: "301" } as const;
 
 export function createIso8583Host(options: HostOptions): Iso8583Host {
@@ -141,9 +147,10 @@ async function answer(options: HostOptions, socket: Socket, message: HostMessage
   const rule = rules.take(facts, ({ fault }) => !foreignFaults.has(fault) && !isCallbackFault(fault));
   const fault = rule?.fault ?? (options.isOutOfOrder() ? "outage" : undefined);
   if (fault !== undefined) meter.fault(fault);
-  if (fault === "timeout_before_charge" || fault === "outage") {
+  if (isUnbooked(fault)) {
     meter.request(facts.operation, "not_reached");
-    if (fault === "outage") send(socket, seal(macKey, replyTo(message, codes.outOfOrder)));
+    const code = unbookedCodes[fault];
+    if (code !== undefined) send(socket, seal(macKey, replyTo(message, code)));
     return;
   }
   const latencyMs = drawLatencyMs(options.latency(), Math.random()) + (rule?.fault === "delay" ? (rule.delayMs ?? delayMsDefault) : 0);
@@ -155,6 +162,10 @@ async function answer(options: HostOptions, socket: Socket, message: HostMessage
   if (leftMs >= 1) await sleep(leftMs, undefined, { ref: false });
   if (rule?.fault === "reset_after_approval") socket.resetAndDestroy();
   for (const bytes of messagesWith(rule?.fault, macKey, replyWith(message, answered))) send(socket, bytes);
+}
+
+function isUnbooked(fault: Fault | undefined): fault is keyof typeof unbookedCodes {
+  return fault !== undefined && Object.hasOwn(unbookedCodes, fault);
 }
 
 /** Before it is said. A refusal moves nothing. */

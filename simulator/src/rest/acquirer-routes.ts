@@ -10,7 +10,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Acquirer, AcquirerAnswer } from "../app/acquirer.ts";
 import type { FaultRules, Rule } from "../app/fault-rules.ts";
 import type { RequestMeter, RequestResult } from "../app/request-meter.ts";
-import { type Fault, isCallbackFault, type OperationName, type RequestFacts } from "../domain/fault-rule.ts";
+import { type Fault, isCallbackFault, isIso8583Fault, type OperationName, type RequestFacts } from "../domain/fault-rule.ts";
 import { drawLatencyMs, type Latency } from "../domain/latency.ts";
 import { parseProcessorId } from "../domain/operation.ts";
 import { sendError } from "./answer-body.ts";
@@ -200,7 +200,7 @@ async function answerByRule(options: AcquirerRoutesOptions, exchange: Exchange, 
 
 /** A denial befalls queries only, and there are no codes and no callbacks here: a rule that fits everything must not lose its turns on others. */
 function takeRule(rules: FaultRules, facts: RequestFacts): Rule | undefined {
-  const isPossible = (fault: Fault) => fault !== "wrong_mac" && !isCallbackFault(fault);
+  const isPossible = (fault: Fault) => !isIso8583Fault(fault) && !isCallbackFault(fault);
   return rules.take(facts, ({ fault }) => isPossible(fault) && (fault !== "denied_query" || facts.operation === "query"));
 }
 
@@ -221,7 +221,7 @@ function resultOf(operation: OperationName, status: number): RequestResult {
 async function answerBadly({ reply }: Exchange, fault: Fault, { status, body }: Answer, times: FaultTimes): Promise<unknown> {
   if (fault === "unmapped_code") return reply.code(status).send({ ...body, status: "referred", response_code: "ZZ", decline_code: "" });
   if (fault === "denied_query") return sendError(reply, "operation_not_found");
-  if (fault === "outage" || fault === "timeout_before_charge" || fault === "delay" || fault === "wrong_mac" || isCallbackFault(fault))
+  if (fault === "outage" || fault === "timeout_before_charge" || fault === "delay" || isIso8583Fault(fault) || isCallbackFault(fault))
     return reply;
   reply.hijack();
   await answerFaultily(reply.raw, fault, { status, body }, times);

@@ -5,7 +5,7 @@
  */
 import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CallbackFault, Fault } from "../domain/fault-rule.ts";
+import type { CallbackFault, Fault, Iso8583Fault } from "../domain/fault-rule.ts";
 
 const holdMsDefault = 60_000;
 const dripMsDefault = 50;
@@ -32,7 +32,7 @@ export function holdAndCut(response: ServerResponse, { delayMs, ending }: FaultT
 /** `response` is hijacked: nobody else answers. Faults that are ordinary answers (outage, unmapped_code, delay) are not made here. */
 export async function answerFaultily(
   response: ServerResponse,
-  fault: Exclude<Fault, "timeout_before_charge" | "outage" | "unmapped_code" | "denied_query" | "wrong_mac" | "delay" | CallbackFault>,
+  fault: Exclude<Fault, "timeout_before_charge" | "outage" | "unmapped_code" | "denied_query" | "delay" | Iso8583Fault | CallbackFault>,
   answer: Answer,
   times: FaultTimes,
 ): Promise<void> {

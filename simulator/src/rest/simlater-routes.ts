@@ -12,7 +12,7 @@ import type { Acquirer, AcquirerAnswer } from "../app/acquirer.ts";
 import { type Callbacks, newEventId } from "../app/callbacks.ts";
 import type { FaultRules, Rule } from "../app/fault-rules.ts";
 import type { RequestMeter } from "../app/request-meter.ts";
-import type { Fault, RequestFacts } from "../domain/fault-rule.ts";
+import { type Fault, isIso8583Fault, type RequestFacts } from "../domain/fault-rule.ts";
 import { drawLatencyMs, type Latency } from "../domain/latency.ts";
 import { type OperationView, repeatedReferences } from "../domain/operation.ts";
 import { createCallerKey } from "./caller-key.ts";
@@ -223,7 +223,7 @@ const outOfOrder: Rule = { id: 0, happened: 0, match: {}, fault: "outage" };
 function takeRule({ rules, isOutOfOrder }: SimlaterRoutesOptions, { operation, ...facts }: RequestFacts): Rule | undefined {
   const callsBack = operation !== "query" && operation !== "reversal";
   const rule = rules.take({ operation, ...facts }, ({ fault }) => {
-    if (fault === "wrong_mac") return false;
+    if (isIso8583Fault(fault)) return false;
     if (fault === "denied_query") return operation === "query";
     return callsBack || !fault.startsWith("callback_");
   });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { FieldValue, IsoMessage } from "../codec/message.ts";
+import { responseCodes1987 } from "../response-table.ts";
 import { writePrivateData } from "./private-data.ts";
 import { type Asked, noOriginalBelievedAfterMs, readReply } from "./read-reply.ts";
 
@@ -9,8 +10,8 @@ const of = (mti: string, fields: Readonly<Record<number, FieldValue>>): IsoMessa
 });
 const request = of("0100", { 3: "000000", 4: "000000001000", 11: "000001", 49: "978" });
 const echo = { 3: "000000", 4: "000000001000", 11: "000001", 37: "632512345678", 49: "978" };
-const operation: Asked = { kind: "operation" };
-const read = (more: Readonly<Record<number, FieldValue>>, asked: Asked = operation) =>
+const authorization: Asked = { kind: "authorization" };
+const read = (more: Readonly<Record<number, FieldValue>>, asked: Asked = authorization) =>
   readReply(request, of("0110", { ...echo, ...more }), asked);
 
 test("an approval carries the processor's words", () => {
@@ -42,15 +43,45 @@ describe("is unknown", () => {
 });
 
 test("fields that the reply leaves out contradict nothing", () => {
-  expect(readReply(request, of("0110", { 11: "000001", 39: "00" }), operation)).toMatchObject({
+  expect(readReply(request, of("0110", { 11: "000001", 39: "00" }), authorization)).toMatchObject({
     kind: "approved",
     words: { avs: "", cvv: "", authCode: "" },
   });
 });
 
+describe("that it could not be looked at just now", () => {
+  const temporary = Object.entries(responseCodes1987).flatMap(([code, meaning]) =>
+    meaning.kind === "declined" && meaning.isTemporary ? [[code, meaning.reason] as const] : [],
+  );
+  const about = (mti: string, processingCode: string) => of(mti, { 3: processingCode, 4: "000000001000", 11: "000001", 49: "978" });
+  const repeated: readonly (readonly [string, IsoMessage, string, Asked])[] = [
+    ["capture", about("0220", "000000"), "0230", { kind: "movement" }],
+    ["void", about("0400", "000000"), "0410", { kind: "movement" }],
+    ["refund", about("0200", "200000"), "0210", { kind: "movement" }],
+    ["young reversal", about("0420", "000000"), "0430", { kind: "reversal", originalAgeMs: 0 }],
+    ["old reversal", about("0421", "000000"), "0430", { kind: "reversal", originalAgeMs: noOriginalBelievedAfterMs }],
+  ];
+
+  test("is what these codes say", () => expect(temporary.map(([code]) => code).toSorted()).toEqual(["06", "19", "90", "91", "92", "96"]));
+
+  test.each(repeated)("ends no %s: copies of it may be carried out", (_name, sent, mti, asked) => {
+    for (const [code] of temporary)
+      expect(readReply(sent, { mti, fields: new Map(sent.fields).set(39, code) }, asked)).toMatchObject({
+        kind: "unknown",
+        cause: "processor_fault",
+        words: { responseCode: code },
+      });
+    expect(readReply(sent, { mti, fields: new Map(sent.fields).set(39, "21") }, asked).kind).toBe("declined");
+  });
+
+  test("declines an authorization, which is asked once", () => {
+    for (const [code, reason] of temporary) expect(read({ 39: code })).toMatchObject({ kind: "declined", reason });
+  });
+});
+
 describe("that there is no such operation", () => {
   test("refuses what refers to it", () =>
-    expect(read({ 39: "25" })).toMatchObject({ kind: "declined", reason: "transaction_not_allowed" }));
+    expect(read({ 39: "25" }, { kind: "movement" })).toMatchObject({ kind: "declined", reason: "transaction_not_allowed" }));
 
   test.each([
     [0, "unknown"],

@@ -30,9 +30,11 @@ const repeated = [3, 4, 49] as const;
 export const noOriginalBelievedAfterMs = 120_000;
 
 export type Asked =
-  /** What has nothing to refer to is a refusal. */
-  | { readonly kind: "operation" }
-  /** `originalAgeMs`: since the reference of the operation to undo was made. */
+  /** A hold or a purchase. It is asked once, so a temporary decline is one. */
+  | { readonly kind: "authorization" }
+  /** A capture, a void or a refund: repeated until it is answered. What has nothing to refer to is a refusal. */
+  | { readonly kind: "movement" }
+  /** Repeated until it is answered. `originalAgeMs`: since the reference of the operation to undo was made. */
   | { readonly kind: "reversal"; readonly originalAgeMs: number };
 
 /** `request`: what was asked, as it was sent. */
@@ -52,11 +54,13 @@ function toOutcome(meaning: Meaning, words: ProcessorWords, asked: Asked): Outco
     case "approved":
       return { kind: "approved", words, isFinal: true };
     case "declined":
+      // The host may have carried out an earlier copy, and may carry out the next: only an answer about the operation itself ends it.
+      if (meaning.isTemporary && asked.kind !== "authorization") return { kind: "unknown", cause: "processor_fault", words };
       return { kind: "declined", words, reason: meaning.reason };
     case "unknown":
       return { kind: "unknown", cause: meaning.cause, words };
     case "no_original":
-      if (asked.kind === "operation") return { kind: "declined", words, reason: "transaction_not_allowed" };
+      if (asked.kind !== "reversal") return { kind: "declined", words, reason: "transaction_not_allowed" };
       return asked.originalAgeMs >= noOriginalBelievedAfterMs
         ? { kind: "approved", words, isFinal: true }
         : { kind: "unknown", cause: "in_progress", words };
