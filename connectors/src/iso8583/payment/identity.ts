@@ -1,6 +1,6 @@
 /**
- * What a message is known by at a processor, as a function of our reference alone: trace number (DE 11), terminal (41), retrieval reference (37)
- * and time of transmission (7).
+ * What a message is known by at a processor, as a function of our references alone: trace number (DE 11), retrieval reference (37) and time of
+ * transmission (7) of its own, terminal (41) of the authorization that it belongs to. Of an authorization that is the same reference.
  *
  * So whoever sends an operation again, or reverses it, gives the same identity, after a crash too and from another process, and nothing has to
  * be stored here for it (docs/decisions/0009). Two references may share a trace number at one terminal: then they differ in the retrieval
@@ -13,6 +13,7 @@ import { formatStan } from "../link/trace-numbers.ts";
 
 export type MessageIdentity = {
   readonly stan: string;
+  /** Of the authorization with this reference, and of all that is about it. */
   readonly terminal: string;
   /** Last digit of the year, day of the year, and eight letters and digits. */
   readonly retrievalReference: string;

@@ -129,6 +129,39 @@ test("what comes after an authorization names it by type, number, time and insti
   }
 });
 
+describe("what belongs to an authorization comes from its terminal, under which hosts look it up:", () => {
+  const terminals = Array.from({ length: 64 }, (_, index) => `TERM${String(index).padStart(4, "0")}`);
+  const known = { ...profile, terminals };
+  /** As an original is found: by terminal, type, trace number and time. */
+  const addressOf = (message: IsoMessage) => text(message, 41) + message.mti + text(message, 11) + text(message, 7);
+  const originalIn = (message: IsoMessage) => text(message, 41) + text(message, 90).slice(0, 20);
+  const hold = authorizeMessage(known, command, card());
+  const captured = captureMessage(known, capture);
+  const voided = { ...link, reference: id("void", 7) };
+  const reverse = (originalReference: string, originalMti: string) =>
+    reversalMessage(known, { ...reversal, originalReference }, { originalMti, isRepeat: false });
+
+  test.each([
+    ["a capture", captured, hold],
+    ["a void", voidMessage(known, voided), hold],
+    ["a refund", refundMessage(known, refund, "0100"), hold],
+    ["a reversal", reverse(attempt, "0100"), hold],
+    ["a reversal of a capture", reverse(capture.reference, "0220"), captured],
+    ["a reversal of a void", reverse(voided.reference, "0400"), voidMessage(known, voided)],
+    ["a reversal of a refund", reverse(refund.reference, "0200"), refundMessage(known, refund, "0100")],
+  ] as const)("%s", (_name, message, original) => {
+    expect(text(message, 41)).toBe(identityOf(attempt, terminals).terminal);
+    expect(originalIn(message)).toBe(addressOf(original));
+  });
+
+  test("although their own references would name others", () => {
+    const own = [capture.reference, voided.reference, refund.reference, reversal.reference].map(
+      (one) => identityOf(one, terminals).terminal,
+    );
+    expect(own).not.toContain(identityOf(attempt, terminals).terminal);
+  });
+});
+
 test("a reversal sent again is the same message but for its type", () => {
   const [first, again] = [false, true].map((isRepeat) => reversalMessage(profile, reversal, { originalMti: "0100", isRepeat }));
   for (const field of first?.fields.keys() ?? []) expect(text(again as IsoMessage, field)).toBe(text(first as IsoMessage, field));

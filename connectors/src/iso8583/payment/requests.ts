@@ -3,7 +3,8 @@
  *
  * 0100 asks for a hold and 0200 for a purchase in one step; 0220 completes a hold, in parts too; 0400 voids it; 0200 with processing code 20
  * refunds; 0420, or 0421 when it may have been sent before, undoes an operation whatever became of it. Everything after an authorization
- * names it by DE 90 (type, trace number, time, institutions) and our reference: no card is opened for it.
+ * names it by DE 90 (type, trace number, time, institutions) and our reference, and comes from its terminal (DE 41), under which hosts look it
+ * up: no card is opened for it.
  *
  * DE 48 carries our reference (01), for later operations the one that they are about (02), with an authorization and a reversal the payment (03), with
  * a reversal the authorization (04), and with a card: security code (92), postal code (11) and street (12) for the address check. A PIN goes as it came,
@@ -138,17 +139,20 @@ export function numericCurrency(code: string): string {
 
 type Original = {
   readonly reference: string;
+  /** Whatever it is about, in the end it is about this one: all that belongs to an authorization comes from one terminal. */
+  readonly authorizationReference: string;
   readonly originalReference: string;
   readonly originalMti: string;
   readonly merchantId: string;
   readonly more?: readonly SubElement[];
 };
 
-/** Adds what the message is about. */
+/** Adds what the message is about. The trace number stays its own; whoever has it at that terminal goes first. */
 function about(profile: PaymentProfile, { mti, fields }: { mti: string; fields: Map<number, FieldValue> }, original: Original): IsoMessage {
   const { stan, transmission } = identityOf(original.originalReference, profile.terminals);
+  const { terminal } = identityOf(original.authorizationReference, profile.terminals);
   const institutions = profile.acquirerId.padStart(11, "0") + "0".repeat(11);
-  fields.set(42, profile.acceptorIdOf(original.merchantId));
+  fields.set(41, terminal).set(42, profile.acceptorIdOf(original.merchantId));
   fields.set(
     48,
     writePrivateData([
