@@ -38,7 +38,7 @@ async function replyTo(bytes: Uint8Array): Promise<Buffer> {
   const isSealed = makeMac !== undefined && mti !== "0800";
   const target = frame.subarray(at);
   const encoded = isSealed ? await encodeSealed(dialect, makeMac, reply, target) : encodeMessage(dialect, reply, target);
-  if (encoded.kind === "refused") throw new Error(encoded.fault.reason);
+  if (encoded.kind !== "encoded") throw new Error(encoded.kind);
   writeHeader(framings.binary, encoded.length, frame);
   return frame.subarray(0, at + encoded.length);
 }

@@ -29,8 +29,8 @@ export type LinkFrames = {
   isSealed(message: IsoMessage): boolean;
   /** Makes a frame without a code and wipes the message. Throws when it does not fit the dialect: a bug of whoever made it. */
   pack(message: IsoMessage): Frame;
-  /** The same with a code. */
-  seal(message: IsoMessage): Promise<Frame>;
+  /** The same with a code. Undefined: there is none to be had. */
+  seal(message: IsoMessage): Promise<Frame | undefined>;
   unpack(bytes: Uint8Array): Decoded;
   /** Whether the code of `message`, decoded from `bytes`, is right. The bytes may be overwritten as soon as this returns. */
   hasRightCode(bytes: Uint8Array, message: IsoMessage): Promise<boolean>;
@@ -64,7 +64,10 @@ export function createLinkFrames({ dialect, framing, messageBytesMax, mac }: Wir
       assert(mac !== undefined, "a message that is sealed has a code");
       const buffer = takeBuffer(bufferBytes);
       try {
-        return frameOf(buffer, await encodeSealed(dialect, mac.makeMac, message, buffer.subarray(at)));
+        const sealed = await encodeSealed(dialect, mac.makeMac, message, buffer.subarray(at));
+        if (sealed.kind !== "no_code") return frameOf(buffer, sealed);
+        giveBack(buffer, buffer.length);
+        return undefined;
       } catch (bug) {
         giveBack(buffer, buffer.length);
         throw bug;

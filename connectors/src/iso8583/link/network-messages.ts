@@ -33,9 +33,9 @@ export function isAccepted({ acceptedCode }: NetworkProfile, reply: IsoMessage):
   return reply.fields.get(responseField) === acceptedCode;
 }
 
-/** What the processor asks of us; undefined when the message is about something else. */
+/** What the processor asks of us; undefined when the message is about something else, or of a kind that has no answer. */
 export function askedByProcessor(profile: NetworkProfile, message: IsoMessage): NetworkRequest | "other" | undefined {
-  if (message.mti.charAt(1) !== "8" || isReply(message)) return undefined;
+  if (message.mti.charAt(1) !== "8" || !isAnswerable(message)) return undefined;
   const code = message.fields.get(profile.codeField);
   const known = (["sign_on", "echo", "sign_off"] as const).find((request) => profile.codes[request] === code);
   return known ?? "other";
@@ -51,12 +51,17 @@ export function networkReply(profile: NetworkProfile, asked: IsoMessage): IsoMes
   return { mti: replyTypeOf(asked.mti), fields };
 }
 
+/** A request or an advice. Notifications (4), acknowledgements and what the standard reserves have no reply that they could get. */
+function isAnswerable({ mti }: IsoMessage): boolean {
+  return mti.charAt(2) === "0" || mti.charAt(2) === "2";
+}
+
 /** Third digit: 0 request, 1 its reply, 2 advice, 3 its reply, 4 notification. */
 export function isReply({ mti }: IsoMessage): boolean {
   return mti.charAt(2) === "1" || mti.charAt(2) === "3";
 }
 
-/** "0110" of "0100" and of its repetition "0101"; "0430" of "0420". */
+/** "0110" of "0100" and of its repetition "0101"; "0430" of "0420". Of requests and advices. */
 export function replyTypeOf(mti: string): string {
   return `${mti.slice(0, 2)}${Number(mti.charAt(2)) + 1}${mti.charAt(3) === "1" ? "0" : mti.charAt(3)}`;
 }

@@ -3,9 +3,9 @@ import type { Socket } from "node:net";
 import { Secret } from "@florin/kernel";
 import { afterEach, describe, expect, test } from "vitest";
 import { encodeMessage } from "../codec/encode.ts";
-import type { IsoMessage } from "../codec/message.ts";
+import type { FieldValue, IsoMessage } from "../codec/message.ts";
 import { framings } from "../framing/framing.ts";
-import { encodeSealed, softwareMac } from "../mac/seal.ts";
+import { encodeSealed, type MakeMac, softwareMac } from "../mac/seal.ts";
 import {
   approve,
   type Behaviour,
@@ -21,6 +21,7 @@ import {
   startLinks,
 } from "./host-double.ts";
 import { isReply, replyTypeOf } from "./network-messages.ts";
+import type { LinkAnswer } from "./processor-links.ts";
 
 afterEach(closeAll);
 
@@ -245,6 +246,20 @@ describe("a reply that makes no sense", () => {
     await isUp(started);
   });
 
+  test("or for which there is no answer is counted, and the link stays", async () => {
+    const host = await startHost(approve);
+    const started = await startLinks([host.port]);
+    await isUp(started);
+    const [socket] = host.sockets;
+    // About the link, by their class: what the standard reserves, a notification, an acknowledgement.
+    for (const functionDigit of [0x90, 0x80, 0x40, 0x50])
+      host.raw(socket as Socket, Buffer.of(0x08, functionDigit, 0, 0, 0, 0, 0, 0, 0, 0));
+    expect(codeIn(await started.links.exchange(request(), soon()))).toBe("00");
+    expect(started.notices).toEqual(["unasked", "unasked", "unasked", "unasked"]);
+    expect(host.received.map(({ mti }) => mti)).toEqual(["0800", "0100"]);
+    expect(started.phases).toEqual(["0 connecting", "0 signing_on", "0 up"]);
+  });
+
   test("is of nobody, or asks for a payment, and is counted", async () => {
     const host = await startHost((to, socket, message) => {
       to.send(socket, {
@@ -296,6 +311,72 @@ describe("authentication codes", () => {
     await isUp(started);
     expect(await started.links.exchange(request(), soon())).toEqual({ kind: "unknown", cause: "mac_mismatch" });
     expect(started.notices).toEqual(["mac_wrong"]);
+  });
+});
+
+describe("when no code can be made", () => {
+  const mac = (makeMac: MakeMac, classes = "1245") => ({ makeMac, classes });
+  const noCode: MakeMac = async () => {
+    throw new Error("the module is away");
+  };
+  const inTurn = (...makers: MakeMac[]): MakeMac => {
+    let turn = 0;
+    return (bytes) => (makers[Math.min(turn++, makers.length - 1)] as MakeMac)(bytes);
+  };
+  const code: MakeMac = async () => new Uint8Array(8);
+  /** With a code of zeros, which is the right one here. */
+  const approveSealed: Behaviour = (host, socket, message) => host.send(socket, replyTo(message, { 39: "00", 64: new Uint8Array(8) }));
+
+  test("a request is not sent, and who waits for its number goes", async () => {
+    const host = await startHost(approveSealed);
+    const started = await startLinks([host.port], { mac: mac(inTurn(noCode, code)) });
+    await isUp(started);
+    const answers = [1, 2].map(() => started.links.exchange(request({ stan: "000001" }), soon()));
+    expect(await answers[0]).toEqual({ kind: "not_sent", cause: "not_connected" });
+    expect(codeIn((await answers[1]) as LinkAnswer)).toBe("00");
+    expect([started.notices, started.links.inFlight]).toEqual([["unmade"], 0]);
+  });
+
+  test.each([
+    ["is away", noCode],
+    ["says too little", async () => new Uint8Array(7)],
+  ] as const)("an answer is unknown: who would check it %s", async (_name, maker) => {
+    const host = await startHost(approveSealed);
+    const started = await startLinks([host.port], { mac: mac(inTurn(code, maker, code)) });
+    await isUp(started);
+    expect(await started.links.exchange(request(), soon())).toEqual({ kind: "unknown", cause: "mac_mismatch" });
+    expect(started.notices).toEqual(["mac_wrong"]);
+    expect(codeIn(await started.links.exchange(request(), soon()))).toBe("00");
+  });
+
+  test("an echo is not sent, and one of the processor has no answer; the link stays", async () => {
+    const host = await startHost(approve);
+    const ofTheLink = mac(inTurn(noCode, code, noCode), "8");
+    const started = await startLinks([host.port], { mac: ofTheLink, settings: { ...settings, signsOn: false } });
+    await isUp(started);
+    expect(await started.links.echo(soon())).toEqual({ kind: "not_sent", cause: "not_connected" });
+    const [socket] = host.sockets;
+    const asked = new Map<number, FieldValue>([
+      [11, "000777"],
+      [70, "301"],
+      [128, new Uint8Array(8)],
+    ]);
+    host.send(socket as Socket, { mti: "0800", fields: asked });
+    await expect.poll(() => started.notices, { interval: 5 }).toEqual(["unmade", "unmade"]);
+    expect(codeIn(await started.links.exchange(request(), soon()))).toBe("00");
+    expect(host.received.map(({ mti }) => mti)).toEqual(["0100"]);
+  });
+
+  test("who waits for the number of a message that cannot be made goes next", async () => {
+    const host = await startHost(approveSealed);
+    const started = await startLinks([host.port], { mac: mac(code) });
+    await isUp(started);
+    const bad = request({ stan: "000001" });
+    const refused = started.links.exchange({ ...bad, fields: new Map([...bad.fields, [43, "Zürich"]]) }, soon());
+    const next = started.links.exchange(request({ stan: "000001" }), soon());
+    await expect(refused).rejects.toThrow("DE 43");
+    expect(codeIn(await next)).toBe("00");
+    expect(started.links.inFlight).toBe(0);
   });
 });
 

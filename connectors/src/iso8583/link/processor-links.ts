@@ -5,6 +5,7 @@
  * - `not_sent` only if no byte was handed to a socket; from then on anything but a readable reply with the right code is `unknown`;
  * - no request is ever sent twice;
  * - a request whose number is under way waits for its end, within its deadline;
+ * - whatever a processor sends, and whether or not a code can be made, neither ends the process nor leaves a request without its end;
  * - what was secret in a request is wiped when it is in the bytes, and the bytes when they have left;
  * - requests under way, waiting ones and bytes that the network does not take are bounded;
  * - where links are granted, no byte is written and no connection is open without a grant that is valid at that moment.
@@ -28,8 +29,8 @@ export type LinkProfile = WireProfile & {
   readonly echoed: readonly number[];
 };
 
-/** What happens beside answers; counted by whoever wants to. */
-export type LinkNotice = "late" | "duplicate" | "stray" | "garbled" | "mac_wrong" | "unasked";
+/** What happens beside answers; counted by whoever wants to. "unmade": a message of ours, for which there was no code, or an answer that does not fit. */
+export type LinkNotice = "late" | "duplicate" | "stray" | "garbled" | "mac_wrong" | "unasked" | "unmade";
 
 export type ProcessorLinksOptions = {
   readonly profile: LinkProfile;
@@ -232,11 +233,15 @@ class Links implements ProcessorLinks {
 
   /** Ends a request. Safe to repeat: the first answer counts. */
   #end(request: Request, answer: LinkAnswer): void {
+    this.#close(request, () => request.settle?.(answer));
+  }
+
+  #close(request: Request, tell: () => void): void {
     if (request.isSettled) return;
     request.isSettled = true;
     if (request.network === undefined) this.#ended();
     else this.#ownNumbers.delete(request.trace.stan);
-    request.settle?.(answer);
+    tell();
     // Whoever waits for this number may go.
     const next = this.#waiting.takeFor(request.trace);
     if (next !== undefined) this.#place(next);
@@ -259,22 +264,27 @@ class Links implements ProcessorLinks {
   }
 
   async #sendSealed(lane: Lane, message: IsoMessage, request: Request): Promise<void> {
-    let frame: Frame;
+    let frame: Frame | undefined;
     try {
       frame = await this.#frames.seal(message);
     } catch (bug) {
       return this.#giveUp(request, bug);
     }
-    this.#hand(lane, frame, request);
+    if (frame !== undefined) return this.#hand(lane, frame, request);
+    this.#notice("unmade");
+    this.#takeBack(request);
   }
 
-  /** A message that cannot be made is a bug of whoever asked for it. */
+  /** A message that does not fit the dialect is a bug of whoever asked for it. */
   #giveUp(request: Request, bug: unknown): void {
     this.#requests.withdraw(request.trace);
-    if (request.isSettled) return;
-    request.isSettled = true;
-    if (request.network === undefined) this.#ended();
-    request.fail(bug);
+    this.#close(request, () => request.fail(bug));
+  }
+
+  /** Nothing of it was sent. */
+  #takeBack(request: Request): void {
+    this.#requests.withdraw(request.trace);
+    this.#end(request, { kind: "not_sent", cause: "not_connected" });
   }
 
   #hand(lane: Lane, frame: Frame, request: Request): void {
@@ -286,8 +296,7 @@ class Links implements ProcessorLinks {
     request.isSent = lane.write(frame.bytes, frame.release);
     if (request.isSent) return;
     frame.release();
-    this.#requests.withdraw(request.trace);
-    this.#end(request, { kind: "not_sent", cause: "not_connected" });
+    this.#takeBack(request);
   }
 
   #sendNetwork(lane: Lane, network: NetworkRequest, settle: Request["settle"], deadlineMs: number): void {
@@ -364,9 +373,15 @@ class Links implements ProcessorLinks {
     request.lane?.handle({ kind: "replied", to: request.network, isAccepted: isAgreed });
   }
 
+  /** What cannot be made is left out and counted: whatever a processor asks for, it does not end this process. */
   async #reply(lane: Lane, message: IsoMessage): Promise<void> {
-    const frame = this.#frames.isSealed(message) ? await this.#frames.seal(message) : this.#frames.pack(message);
-    if (!lane.write(frame.bytes, frame.release)) frame.release();
+    const frame = await this.#frameOf(message).catch(() => undefined);
+    if (frame === undefined) this.#notice("unmade");
+    else if (!lane.write(frame.bytes, frame.release)) frame.release();
+  }
+
+  async #frameOf(message: IsoMessage): Promise<Frame | undefined> {
+    return this.#frames.isSealed(message) ? this.#frames.seal(message) : this.#frames.pack(message);
   }
 
   #onLost(lane: Lane, cause: "connection_lost" | "garbage"): void {
