@@ -167,6 +167,55 @@ describe("a round", () => {
     expect([asked.map(({ mti }) => mti), results.map(({ kind }) => kind)]).toEqual([["0500", "0500"], ["balanced"]]);
   });
 
+  test("asks about what was sent until a link is back, reversals that the outage held up among it", async () => {
+    let isUp = false;
+    const book = bookWithOne();
+    const { asked, results, clock, round } = start((request) => reply(request), { isUp: () => isUp, book });
+    clock.nowMs = whenDue;
+    await round();
+    const reversal: Counted = { ...operation, kind: "debit_reversal", identity: "2" };
+    book.sent(reversal);
+    book.ended(reversal, "approved");
+    isUp = true;
+    await round();
+    expect(asked.map(({ fields }) => [fields.get(76), fields.get(77)])).toEqual([["0000000001", "0000000001"]]);
+    expect(results.map(({ kind }) => kind)).toEqual(["balanced"]);
+  });
+
+  test("asks nothing of a time before the links were handed over and came back", async () => {
+    let isUp = false;
+    const book = bookWithOne();
+    const { asked, results, clock, round } = start((request) => reply(request), { isUp: () => isUp, book });
+    clock.nowMs = whenDue;
+    await round();
+    book.begin(clock.nowMs);
+    isUp = true;
+    await round();
+    expect([asked, results]).toEqual([[], []]);
+    // What it counted since is asked about.
+    const later = { ...operation, atMs: whenDue + settleMs + windowMs };
+    book.sent(later);
+    book.ended(later, "approved");
+    clock.nowMs = later.atMs + windowMs + settleMs;
+    await round();
+    expect(results.map(({ kind }) => kind)).toEqual(["balanced"]);
+  });
+
+  test("drops a question that was under way at a hand-over, when it stays without an answer", async () => {
+    const book = bookWithOne();
+    const { asked, clock, round } = start(
+      () => {
+        book.begin(clock.nowMs);
+        return silence;
+      },
+      { book },
+    );
+    clock.nowMs = whenDue;
+    await round();
+    await round();
+    expect(asked.map(({ mti }) => mti)).toEqual(["0500"]);
+  });
+
   test("says of how many windows there is nothing to say", async () => {
     const book = new TotalsBook({ windowMs, settleMs, operationsMax: 0 });
     book.begin(now);

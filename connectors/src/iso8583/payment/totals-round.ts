@@ -33,18 +33,25 @@ const windowsWaitingMax = 10_000;
 
 /** Ends with the function that it returns; safe to repeat. */
 export function startTotals(o: TotalsRoundOptions): () => void {
-  let waiting: { readonly totals: OwnTotals; attempt: number }[] = [];
+  /** `beginning`: with which the process had the links when it counted this. */
+  let waiting: { readonly totals: OwnTotals; readonly attempt: number; readonly beginning: number }[] = [];
   let isStopped = false;
   let stopTimer = o.timing.after(o.periodMs, () => void round());
 
   const round = async (): Promise<void> => {
-    const { due, givenUp } = o.book.takeDue(o.wallMs());
-    const room = windowsWaitingMax - waiting.length;
-    waiting = [...waiting, ...due.slice(0, room).map((totals) => ({ totals, attempt: 0 }))];
-    const windows = givenUp + Math.max(0, due.length - room);
-    if (windows > 0) o.onTotals({ kind: "given_up", windows });
+    // What is taken out is asked about at once: a reversal that an outage held up is sent, and counts, before its window is taken.
+    if (o.links.isUp()) takeDue();
     await askAll();
     if (!isStopped) stopTimer = o.timing.after(o.periodMs, () => void round());
+  };
+
+  const takeDue = (): void => {
+    const { due, givenUp } = o.book.takeDue(o.wallMs());
+    const beginning = o.book.beginnings;
+    const room = windowsWaitingMax - waiting.length;
+    waiting = [...waiting, ...due.slice(0, room).map((totals) => ({ totals, attempt: 0, beginning }))];
+    const windows = givenUp + Math.max(0, due.length - room);
+    if (windows > 0) o.onTotals({ kind: "given_up", windows });
   };
 
   /** What is not answered waits for the next round. */
@@ -52,6 +59,8 @@ export function startTotals(o: TotalsRoundOptions): () => void {
     const asked = waiting;
     waiting = [];
     for (const one of asked) {
+      // Others had the links in between: the processor's totals are of them too.
+      if (one.beginning !== o.book.beginnings) continue;
       if (isStopped || !o.links.isUp()) {
         waiting.push(one);
         continue;

@@ -118,6 +118,36 @@ describe("a window", () => {
     expect(book.takeDue(due).due).toEqual([]);
   });
 
+  test("is asked about once, whatever is sent for it afterwards", () => {
+    const book = openBook();
+    const [late, never] = [counted(), counted({ terminal: "T2" })];
+    book.sent(late);
+    book.ended(late, "unknown");
+    expect(book.takeDue(due).due).toMatchObject([{ open: sums({ debit: [1, 1_000n] }) }]);
+    // Repeated until it is answered; and another one of that time, which nobody had sent before.
+    for (const one of [late, never]) {
+      book.sent(one);
+      book.ended(one, "approved");
+    }
+    expect(book.takeDue(due + 1_000_000)).toEqual({ due: [], givenUp: 0 });
+  });
+
+  test("that is not due yet counts although earlier ones were taken, at any moment and after the clock was set back", () => {
+    const offsets = fc.array(fc.nat(300_000), { maxLength: 20 });
+    fc.assert(
+      fc.property(offsets, fc.nat(120_000), (looks, offset) => {
+        const book = openBook();
+        const one = counted({ atMs: inWindow + offset });
+        const windowUntil = inWindow + (Math.floor(offset / settings.windowMs) + 1) * settings.windowMs;
+        const dueAt = windowUntil + settings.settleMs;
+        for (const look of looks) if (now + look < dueAt) book.takeDue(now + look);
+        book.sent(one);
+        book.ended(one, "approved");
+        expect(book.takeDue(dueAt).due).toMatchObject([{ untilMs: windowUntil, approved: sums({ debit: [1, 1_000n] }) }]);
+      }),
+    );
+  });
+
   test("that was too full is given up, never compared", () => {
     const book = openBook({ operationsMax: 2 });
     for (const one of [counted(), counted(), counted()]) book.sent(one);

@@ -9,6 +9,7 @@
  * - an operation counts once, however often it was sent;
  * - what was sent and not answered, or answered with what nobody understands, is `open`: the processor may have it or not;
  * - only windows that began after this process had the links count: of others it knows a part;
+ * - a window is taken out once: what is sent for it afterwards (a late reversal has the time of its original) is not counted any more;
  * - what is kept is bounded; a window that is too full is given up as a whole and never called balanced.
  */
 import { assert } from "@florin/kernel";
@@ -98,15 +99,23 @@ export class TotalsBook {
   /** Beginnings of windows of which something had to be left out. */
   readonly #tooFull = new Set<number>();
   #size = 0;
+  /** Windows that began earlier are not known as a whole, or have been taken out. */
   #countsFromMs = Number.POSITIVE_INFINITY;
+  #beginnings = 0;
 
   constructor(settings: TotalsSettings) {
     assert(settings.windowMs >= 1_000 && settings.windowMs % 1_000 === 0, "DE 7 counts in seconds");
     this.#settings = settings;
   }
 
+  /** How often this process got the links. What was taken out before the latest time is a part of its window, whoever had them in between. */
+  get beginnings(): number {
+    return this.#beginnings;
+  }
+
   /** This process has the links from now on, and had them not before: windows count that begin when what others sent is settled. */
   begin(nowMs: number): void {
+    this.#beginnings += 1;
     this.#countsFromMs = nowMs + this.#settings.settleMs;
     this.#pages.clear();
     this.#tooFull.clear();
@@ -150,6 +159,8 @@ export class TotalsBook {
     }
     for (const fromMs of this.#tooFull)
       if (fromMs + this.#settings.windowMs + this.#settings.settleMs <= nowMs) this.#tooFull.delete(fromMs);
+    // The first window that is not due yet.
+    this.#countsFromMs = Math.max(this.#countsFromMs, this.#windowOf(nowMs - this.#settings.settleMs));
     return { due: due.toSorted((a, b) => a.fromMs - b.fromMs), givenUp };
   }
 
