@@ -139,7 +139,12 @@ async function withStack<Answer>(
   simulatorLatency: string,
   work: (run: RunOnce, stack: OwnStack, tokens: readonly string[]) => Promise<Answer>,
 ): Promise<Answer> {
-  const stack = await startOwnStack({ name: "bench", port: options.port, simulatorLatency, env: { ...benchEnvironment, ...threeProcessors } });
+  const stack = await startOwnStack({
+    name: "bench",
+    port: options.port,
+    simulatorLatency,
+    env: { ...benchEnvironment, ...threeProcessors },
+  });
   const stop = () => {
     void stack.down().finally(() => process.exit(1));
   };
