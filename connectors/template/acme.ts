@@ -55,7 +55,7 @@ export function createAcme(options: AcmeOptions): Connector {
     void: (command, call) => move(means, "voids", command, { reference: command.reference, amount: undefined, currency: undefined }, call),
     refund: (command, call) => move(means, "refunds", command, { reference: command.reference, ...moneyOf(command) }, call),
     reverse: (command, call) => reverse(means, command, call),
-    query: (reference, call) => query(means, reference, call),
+    query: (question, call) => query(means, question, call),
     ping: (call) => ping(means, call),
     isUp: () => link.isUp(),
     close: () => link.close(),
@@ -90,10 +90,10 @@ async function operate(link: HttpLink, request: WrittenRequest, expected: Expect
 }
 
 /** Fill in the path, or leave `capabilities.query` false. */
-async function query({ link, writer }: Means, reference: string, call: ConnectorCall): Promise<QueryAnswer> {
-  const request = writer.get(`/payments?reference=${encodeURIComponent(reference)}`, call);
+async function query({ link, writer }: Means, expected: Expected, call: ConnectorCall): Promise<QueryAnswer> {
+  const request = writer.get(`/payments?reference=${encodeURIComponent(expected.reference)}`, call);
   const answer: LinkAnswer<QueryAnswer> = await link.exchange(request.bytes, call.deadlineAtMs, (status, body) =>
-    readQueryAnswer(status, body, reference),
+    readQueryAnswer(status, body, expected),
   );
   request.release();
   if (answer.kind === "answered") return answer.value;

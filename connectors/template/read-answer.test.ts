@@ -19,6 +19,10 @@ test.each([
   expect(outcome(200, answer)).toBe("answer_mismatch");
 });
 
+test("a question has no other eyes: what names another amount says nothing", () => {
+  expect(readQueryAnswer(200, bytes({ ...good, amount: "999" }), expected)).toBe("answer_mismatch");
+});
+
 test.each([
   ["no JSON", "<html>"],
   ["a list", []],
@@ -39,5 +43,5 @@ test("a question that is refused has not said no", () => {
     [404, { error: "no_such_page" }],
     [401, { error: "key" }],
   ] as const)
-    expect(readQueryAnswer(status, bytes(body), "att_1")).not.toMatchObject({ kind: "not_found" });
+    expect(readQueryAnswer(status, bytes(body), expected)).not.toMatchObject({ kind: "not_found" });
 });

@@ -45,9 +45,9 @@ export function readOutcome(httpStatus: number, body: Buffer, expected: Expected
 }
 
 /** What a query found. `not_found` only for the documented word that says so; anything else has not said no. */
-export function readQueryAnswer(httpStatus: number, body: Buffer, reference: string): QueryAnswer | Refused {
+export function readQueryAnswer(httpStatus: number, body: Buffer, expected: Expected): QueryAnswer | Refused {
   // Fill in: acme's word for "there is no such payment", once it is documented: then `return { kind: "not_found" }`.
-  const outcome = readOutcome(httpStatus, body, { reference, amount: undefined, currency: undefined });
+  const outcome = readOutcome(httpStatus, body, expected);
   if (typeof outcome === "string") return outcome;
   // A refusal of the question says nothing about the operation.
   const isRefusal = httpStatus !== 200 && outcome.kind !== "unknown";

@@ -166,6 +166,13 @@ describe("authorize", () => {
     expect(outcome).toMatchObject({ kind: OutcomeKind.UNKNOWN, cause: "timeout" });
     const queried = await connectors.query({ connector: "simpay", reference: request.reference }, options);
     expect(queried).toMatchObject({ found: true, outcome: { kind: OutcomeKind.APPROVED } });
+    const about = { connector: "simpay", reference: request.reference, amount: request.amount, currency: request.currency };
+    expect(await connectors.query(about, options)).toMatchObject({ found: true, outcome: { kind: OutcomeKind.APPROVED } });
+    const mismatch = { found: true, outcome: { kind: OutcomeKind.UNKNOWN, cause: "answer_mismatch" } };
+    expect(await connectors.query({ ...about, amount: about.amount + 1n }, options)).toMatchObject(mismatch);
+    expect(await connectors.query({ ...about, currency: "USD" }, options)).toMatchObject(mismatch);
+    for (const half of [{ currency: "" }, { amount: 0n }, { amount: -1n }])
+      await expect(connectors.query({ ...about, ...half }, options)).rejects.toMatchObject({ work: "not_done" });
   });
 
   test.each([

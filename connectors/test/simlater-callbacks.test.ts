@@ -5,6 +5,7 @@ import { untilTrue } from "@florin/runtime/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Connector, ConnectorCall } from "../src/contract/connector.ts";
 import type { Outcome } from "../src/contract/outcome.ts";
+import { operationKindOf } from "../src/contract/question.ts";
 import { testCard } from "./cards.ts";
 import { callbackKeyId, command, newId, receiverLimits, type SimlaterWorld, startSimlaterWorld } from "./simlater-world.ts";
 
@@ -28,8 +29,8 @@ async function authorizeWith(fault: string, o: { timeoutMs?: number; delayMs?: n
 }
 
 const statusesOf = async (reference: string) => (await world.callbacksOf(reference)).map(({ statuses }) => statuses);
-const queried = async (reference: string): Promise<Outcome | "not_found"> => {
-  const answer = await world.connector.query(reference, call());
+const queried = async (reference: string, amount = 1_000n): Promise<Outcome | "not_found"> => {
+  const answer = await world.connector.query({ reference, kind: operationKindOf(reference), amount, currency: "EUR" }, call());
   return answer.kind === "found" ? answer.outcome : "not_found";
 };
 
@@ -158,7 +159,7 @@ test("a refund that is paid out later is told by a callback that nobody waits fo
   const refund = { ...link, reference, amount: 400n, currency: "EUR", reason: "", isPurchase: true };
   expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "approved", isFinal: false });
   await untilTrue(() => world.unawaited.some((item) => item.reference === reference), 5_000);
-  expect(await queried(reference)).toMatchObject(approved);
+  expect(await queried(reference, 400n)).toMatchObject(approved);
 });
 
 describe("the receiver", () => {

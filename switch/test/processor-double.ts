@@ -8,7 +8,13 @@ import type { TlsSetting } from "@florin/runtime/tls";
 export type WireOutcome = MessageInitShape<typeof OutcomeSchema>;
 export type Kind = "authorize" | "capture" | "void" | "refund";
 export type Strategy = "query" | "repeat" | "reverse" | "file";
-export type Booked = { readonly kind: Kind; readonly connector: string; readonly amount: bigint; readonly outcome: WireOutcome };
+export type Booked = {
+  readonly kind: Kind;
+  readonly connector: string;
+  readonly amount: bigint;
+  readonly currency: string;
+  readonly outcome: WireOutcome;
+};
 
 export const outcomes = {
   approved: {
@@ -26,6 +32,8 @@ export const outcomes = {
   softDeclined: { kind: OutcomeKind.DECLINED, responseCode: "05", declineReason: "do_not_honor" },
   notSent: { kind: OutcomeKind.NOT_SENT, cause: "connection_refused" },
   unknown: { kind: OutcomeKind.UNKNOWN, cause: "timeout" },
+  /** The processor speaks of another amount. */
+  mismatch: { kind: OutcomeKind.UNKNOWN, cause: "answer_mismatch" },
 } as const satisfies Record<string, WireOutcome>;
 
 /** Connectors of the process. Behind them is one set of books, so that nothing can be charged at one and overlooked at the other. */
@@ -54,8 +62,8 @@ export type Processor = {
   reset(): void;
 };
 
-/** `told`: what the caller hears. `booked`: what the processor did; the same unless given. */
-export type Meeting = { readonly told: WireOutcome; readonly booked?: WireOutcome | "nothing" };
+/** `told`: what the caller hears. `booked`: what the processor did, and with which amount; the same unless given. */
+export type Meeting = { readonly told: WireOutcome; readonly booked?: WireOutcome | "nothing"; readonly bookedAmount?: bigint };
 
 export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Promise<Processor> {
   const books = new Map<string, Booked>();
@@ -64,15 +72,16 @@ export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Pr
   const reversed = new Set<string>();
   const secrets = new Map<number, readonly string[]>();
   const approve = (): Meeting => ({ told: outcomes.approved });
-  type Request = { readonly reference: string; readonly connector: string; readonly amount?: bigint };
-  const perform = async (kind: Kind, { reference, connector, amount = 0n }: Request, { deadlineAtMs }: CallContext) => {
+  type Request = { readonly reference: string; readonly connector: string; readonly amount?: bigint; readonly currency?: string };
+  const perform = async (kind: Kind, { reference, connector, amount = 0n, currency = "" }: Request, { deadlineAtMs }: CallContext) => {
     calls[kind] += 1;
     waits.push(deadlineAtMs - Date.now());
     if (reversed.has(reference)) return { outcome: outcomes.declined };
     const before = books.get(reference);
     if (before !== undefined) return { outcome: before.outcome };
-    const { told, booked = told } = await processor.behave(kind, reference, connector);
-    if (booked !== "nothing" && booked.kind !== OutcomeKind.NOT_SENT) books.set(reference, { kind, connector, amount, outcome: booked });
+    const { told, booked = told, bookedAmount = amount } = await processor.behave(kind, reference, connector);
+    if (booked !== "nothing" && booked.kind !== OutcomeKind.NOT_SENT)
+      books.set(reference, { kind, connector, amount: bookedAmount, currency, outcome: booked });
     return { outcome: told };
   };
   const service = implement(ConnectorService, {
@@ -86,12 +95,15 @@ export async function startProcessor(o: { tls: TlsSetting; logger: Logger }): Pr
       if (outcome.kind === OutcomeKind.APPROVED) reversed.add(originalReference);
       return { outcome };
     },
-    async query({ reference }) {
+    async query({ reference, amount, currency }) {
       calls.query += 1;
       if (processor.answerQuery !== undefined) return processor.answerQuery(reference);
       if (reversed.has(reference)) return { found: true, outcome: outcomes.declined };
       const booked = books.get(reference);
-      return booked === undefined ? { found: false } : { found: true, outcome: booked.outcome };
+      if (booked === undefined) return { found: false };
+      // As every connector does: what is about something else than the question says nothing. Of a void both have no amount.
+      const isMeant = booked.amount === amount && booked.currency === currency;
+      return { found: true, outcome: isMeant ? booked.outcome : outcomes.mismatch };
     },
     async applySecrets({ version, references }) {
       secrets.set(

@@ -3,7 +3,7 @@ import { idToHex, required } from "@florin/kernel";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { authorizeExisting, createOrAuthorize } from "../src/app/authorize-payment.ts";
 import type { News } from "../src/app/follow-up.ts";
-import { capturePayment, voidPayment } from "../src/app/move-money.ts";
+import { capturePayment, refundPayment, voidPayment } from "../src/app/move-money.ts";
 import { reportOpen } from "../src/app/open-report.ts";
 import type { Parts } from "../src/app/parts.ts";
 import { reversalIdOf } from "../src/app/reversal.ts";
@@ -52,6 +52,11 @@ async function after(rounds: Rounds, ms: number): Promise<void> {
   await rounds.next();
 }
 
+/** The processor corrects its books. */
+function bookWith(amount: bigint): void {
+  for (const [reference, booked] of stage.processor.books) stage.processor.books.set(reference, { ...booked, amount });
+}
+
 type Paid = { readonly id: string; readonly merchantId: string };
 const newest = async ({ id, merchantId }: Paid) => required(await stage.parts.reader.newest({ id, merchantId }), "a payment of this test");
 const timelineOf = async ({ id, merchantId }: Paid) =>
@@ -86,6 +91,46 @@ describe("by asking", () => {
     expect((await newest(payment)).status).toBe("voided");
     await rounds.keep();
   });
+
+  test("a question names what was asked for, so that a partial approval stays unknown", async () => {
+    const { parts, rounds } = await recovering("query", { reversal: true });
+    stage.processor.behave = () => ({ told: outcomes.mismatch, booked: outcomes.approved, bookedAmount: 999n });
+    const payment = paymentOf(await createOrAuthorize(parts, createCommand({ amount: 1_000n })));
+    for (const ms of [1_100, 31_000, 60_000]) await after(rounds, ms);
+    expect(stage.processor.calls.query).toBeGreaterThan(1);
+    expect(await newest(payment)).toMatchObject({ authorized: 0n, openOperations: [{ kind: "authorize", isUnknown: true }] });
+    expect(stage.processor.reversed.size).toBe(0);
+    bookWith(1_000n);
+    await after(rounds, 600_000);
+    expect(await newest(payment)).toMatchObject({ status: "authorized", authorized: 1_000n, openOperations: [] });
+    await rounds.keep();
+  });
+
+  test.each(["capture", "refund"] as const)(
+    "a %s that was booked in part stays unknown, one that was booked whole is found",
+    async (kind) => {
+      const { parts, rounds } = await recovering("query", { reversal: true });
+      const { payment, caller } = await authorized(parts);
+      const move = {
+        capture: () => capturePayment(parts, { caller, ...keyed(), paymentId: payment.id, amount: 300n }),
+        refund: () => refundPayment(parts, { caller, ...keyed(), paymentId: payment.id, amount: 300n, reason: "returned" }),
+      } as const;
+      if (kind === "refund") await capturePayment(parts, { caller, ...keyed(), paymentId: payment.id, amount: undefined });
+      stage.processor.behave = () => ({ told: outcomes.mismatch, booked: outcomes.approved, bookedAmount: 299n });
+      await move[kind]();
+      stage.processor.behave = () => ({ told: outcomes.unknown, booked: outcomes.approved });
+      await move[kind]();
+      await after(rounds, 1_100);
+      await after(rounds, 31_000);
+      expect((await newest(payment)).openOperations).toMatchObject([{ kind, amount: 300n, isUnknown: true }]);
+      const done = (await typesOf(payment)).filter((type) => type === (kind === "capture" ? "payment_captured" : "refund_succeeded"));
+      expect(done).toHaveLength(1);
+      bookWith(300n);
+      await after(rounds, 600_000);
+      expect((await newest(payment)).openOperations).toEqual([]);
+      await rounds.keep();
+    },
+  );
 
   test("a processor that cannot reverse is believed after the lease", async () => {
     const { parts, rounds } = await recovering("query", { reversal: false });

@@ -18,6 +18,7 @@ import type {
   VoidCommand,
 } from "../contract/connector.ts";
 import { notSent, type Outcome, type QueryAnswer } from "../contract/outcome.ts";
+import type { Question } from "../contract/question.ts";
 import type { Registry } from "../registry.ts";
 
 /** Whose call this is. */
@@ -29,7 +30,7 @@ export type Operations = {
   void(connector: string, command: VoidCommand, caller: Caller): Promise<Outcome>;
   refund(connector: string, command: RefundCommand, caller: Caller): Promise<Outcome>;
   reverse(connector: string, command: ReverseCommand, caller: Caller): Promise<Outcome>;
-  query(connector: string, reference: string, caller: Caller): Promise<QueryAnswer>;
+  query(connector: string, question: Question, caller: Caller): Promise<QueryAnswer>;
   ping(connector: string, caller: Caller): Promise<PingAnswer>;
   list(): readonly Connector[];
 };
@@ -99,12 +100,12 @@ export function createOperations(o: OperationsOptions): Operations {
       if (!find(name).connector.capabilities.reversal) throw invalid("parameter_invalid", "this connector cannot reverse", "connector");
       return during(name, "reverse", caller, (connector, call) => connector.reverse(command, call), kindOf);
     },
-    query: (name, reference, caller) =>
+    query: (name, question, caller) =>
       during(
         name,
         "query",
         caller,
-        (connector, call) => connector.query(reference, call),
+        (connector, call) => connector.query(question, call),
         (answer) => (answer.kind === "found" ? answer.outcome.kind : "not_sent"),
       ),
     ping: (name, caller) =>

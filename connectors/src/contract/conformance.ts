@@ -5,28 +5,10 @@
  * processor does not offer is said before the world begins, so that its cases are other ones and none is skipped.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ConformanceFault, unclear, unclearFaults } from "./conformance-faults.ts";
 import type { AuthorizeCommand, Capabilities, Card, Connector, ConnectorCall } from "./connector.ts";
-import type { Outcome, UnknownCause } from "./outcome.ts";
-
-/** What nobody can know after each fault: why the outcome is unknown, and whether the processor's books have the operation. */
-const unclearFaults = {
-  timeout_before_charge: { cause: "timeout", effects: 0 },
-  timeout_after_charge: { cause: "timeout", effects: 1 },
-  reset_after_approval: { cause: "connection_lost", effects: 1 },
-  garbage: { cause: "garbage", effects: 1 },
-  wrong_mac: { cause: "mac_mismatch", effects: 1 },
-  slow_drip: { cause: "timeout", effects: 1 },
-  delay: { cause: "timeout", effects: 1 },
-  unmapped_code: { cause: "unmapped_response", effects: 1 },
-  outage: { cause: "processor_fault", effects: 0 },
-} as const satisfies Readonly<Record<string, { readonly cause: UnknownCause; readonly effects: 0 | 1 }>>;
-
-type UnclearFault = keyof typeof unclearFaults;
-export type ConformanceFault = UnclearFault | "duplicate_answer" | "denied_query";
-
-const unclear = Object.keys(unclearFaults) as UnclearFault[];
-/** Every fault that a world must be able to make, or say why it cannot. */
-export const conformanceFaults: readonly ConformanceFault[] = [...unclear, "duplicate_answer", "denied_query"];
+import type { Outcome } from "./outcome.ts";
+import { operationKindOf, type Question } from "./question.ts";
 
 /** What decides which cases there are: as the connector declares it, which is a case of its own. */
 export type ConformanceTraits = Pick<Capabilities, "query" | "reversal" | "multipleCaptures"> & {
@@ -85,14 +67,20 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
       return { authorizationReference: asked.reference, processorReference, merchantId: asked.merchantId };
     };
     /** What a query says, where there is one: the books have been looked at in any case. */
-    const expectQueried = async (reference: string, expected: "not_found" | Partial<Outcome>): Promise<void> => {
+    const expectQueried = async (reference: string, expected: "not_found" | Partial<Outcome>, amount?: bigint): Promise<void> => {
       if (!declared.query) return;
-      const answer = await queried(reference);
+      const answer = await queried(reference, amount);
       if (expected === "not_found") expect(answer).toBe("not_found");
       else expect(answer).toMatchObject(expected);
     };
-    const queried = async (reference: string): Promise<Outcome | "not_found"> => {
-      const answer = await world.connector.query(reference, call());
+    /** With the amount of most cases here; a void has none. */
+    const about = (reference: string, amount = 1_000n): Question => {
+      const kind = operationKindOf(reference);
+      if (kind === "void") return { reference, kind, amount: undefined, currency: undefined };
+      return { reference, kind, amount, currency: "EUR" };
+    };
+    const queried = async (reference: string, amount?: bigint): Promise<Outcome | "not_found"> => {
+      const answer = await world.connector.query(about(reference, amount), call());
       return answer.kind === "found" ? answer.outcome : "not_found";
     };
 
@@ -245,7 +233,7 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
     });
 
     test("a processor that cannot be asked has not said no", async () => {
-      const answer = await world.unreachable.query(world.newReference("attempt"), call());
+      const answer = await world.unreachable.query(about(world.newReference("attempt")), call());
       expect(answer).toEqual({ kind: "found", outcome: { kind: "unknown", cause: "not_reached" } });
     });
 
@@ -253,7 +241,7 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
       test("a processor without a query has said neither yes nor no, whatever is in its books", async () => {
         const { authorizationReference } = await authorized();
         for (const reference of [authorizationReference, world.newReference("attempt")]) {
-          const answer = await world.connector.query(reference, call());
+          const answer = await world.connector.query(about(reference), call());
           expect(answer).toEqual({ kind: "found", outcome: { kind: "unknown", cause: "not_reached" } });
         }
       });
@@ -265,6 +253,19 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
           expect(await queried(asked.reference)).toMatchObject({ kind: "declined", reason: "insufficient_funds" });
         });
 
+        test.each([
+          ["amount", { amount: 999n }],
+          ["currency", { currency: "USD" }],
+        ])("what the processor has booked with another %s is no answer to the question", async (_what, sentWith) => {
+          const asked = command();
+          await world.connector.authorize({ ...asked, ...sentWith }, world.card("approved"), call());
+          expect(await queried(asked.reference)).toEqual({ kind: "unknown", cause: "answer_mismatch" });
+          const link = { authorizationReference: (await authorized({ capture: true })).authorizationReference, processorReference: "" };
+          const refund = { ...link, merchantId: world.merchantId, reference: world.newReference("refund"), amount: 300n, currency: "EUR" };
+          await world.connector.refund({ ...refund, reason: "returned", isPurchase: true }, call());
+          expect(await queried(refund.reference, 301n)).toEqual({ kind: "unknown", cause: "answer_mismatch" });
+        });
+
         test("what was never sent is surely not there", async () => {
           expect(await queried(world.newReference("attempt"))).toBe("not_found");
         });
@@ -273,7 +274,7 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
           const asked = command();
           await world.connector.authorize(asked, world.card("approved"), call());
           await world.fail(asked.reference, fault);
-          const answer = await world.connector.query(asked.reference, call(patienceMs));
+          const answer = await world.connector.query(about(asked.reference), call(patienceMs));
           expect(answer).toMatchObject({ kind: "found", outcome: { kind: "unknown", cause: unclearFaults[fault].cause } });
           expect(await queried(asked.reference)).toMatchObject({ kind: "approved" });
         });
@@ -299,7 +300,7 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
           };
           expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "approved", isFinal: false });
           await new Promise((resolve) => setTimeout(resolve, world.refundDelayMs + 50));
-          expect(await queried(refund.reference)).toMatchObject({ kind: "approved", isFinal: true });
+          expect(await queried(refund.reference, 300n)).toMatchObject({ kind: "approved", isFinal: true });
           const tooMuch = { ...refund, reference: world.newReference("refund"), amount: 701n };
           expect(await world.connector.refund(tooMuch, call())).toMatchObject({ kind: "declined", reason: "invalid_amount" });
         });
@@ -466,7 +467,7 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
         }
         expect(await ask(call())).toMatchObject({ kind: "approved" });
         expect(await world.effects(reference)).toBe(1);
-        await expectQueried(reference, { kind: "approved" });
+        await expectQueried(reference, { kind: "approved" }, 400n);
       });
 
       test("a void releases the hold once; afterwards there is nothing to capture", async () => {

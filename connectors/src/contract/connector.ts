@@ -6,6 +6,7 @@
  */
 import type { Secret } from "@florin/kernel";
 import type { Outcome, QueryAnswer } from "./outcome.ts";
+import type { Question } from "./question.ts";
 
 export type Capabilities = {
   /** ISO 4217 codes. Empty: all. */
@@ -159,8 +160,11 @@ export interface Connector {
    * that released the hold, a refund that was paid). Only called where `capabilities.reversal` holds; repeating it is safe.
    */
   reverse(command: ReverseCommand, call: ConnectorCall): Promise<Outcome>;
-  /** What became of an earlier operation. `found` with an unknown outcome when the processor could not be asked or is still at work. */
-  query(reference: string, call: ConnectorCall): Promise<QueryAnswer>;
+  /**
+   * What became of an earlier operation. `found` with an unknown outcome when the processor could not be asked, is still at work, or speaks of another
+   * kind, amount or currency than the question.
+   */
+  query(question: Question, call: ConnectorCall): Promise<QueryAnswer>;
   ping(call: ConnectorCall): Promise<PingAnswer>;
   /** Of processors that call back (src/callbacks). Checks who speaks, and reads. */
   readCallback?(request: CallbackRequest): CallbackReading;

@@ -7,11 +7,11 @@ import type { SecretDesk } from "../app/secret-desk.ts";
 import type { News } from "../callbacks/news.ts";
 import { connectorToWire, grantToWire, outcomeToWire, queryAnswerToWire } from "./outcome-mapping.ts";
 import {
-  checkReference,
   checkSecretReferences,
   toAuthorizeCommand,
   toCaptureCommand,
   toGrantRequest,
+  toQuestion,
   toRefundCommand,
   toReverseCommand,
   toVoidCommand,
@@ -43,8 +43,7 @@ export function createConnectorService({ operations, grants, news, secrets }: Co
       return { outcome: outcomeToWire(await operations.reverse(request.connector, toReverseCommand(request), context)) };
     },
     async query(request, context) {
-      checkReference(request.reference);
-      return queryAnswerToWire(await operations.query(request.connector, request.reference, context));
+      return queryAnswerToWire(await operations.query(request.connector, toQuestion(request), context));
     },
     async ping(request, context) {
       const answer = await operations.ping(request.connector, context);

@@ -3,6 +3,7 @@ import type {
   AuthorizeRequest,
   CaptureRequest,
   GrantLinksRequest,
+  QueryRequest,
   RefundRequest,
   ReverseRequest,
   VoidRequest,
@@ -17,6 +18,7 @@ import type {
   ReverseCommand,
   VoidCommand,
 } from "../contract/connector.ts";
+import { operationKindOf, type Question } from "../contract/question.ts";
 
 const tokenPattern = /^tok_[a-z0-9_]{1,64}$/;
 const processorReferencePattern = /^[\x21-\x7e]{0,64}$/;
@@ -75,6 +77,15 @@ export function toReverseCommand(request: ReverseRequest): ReverseCommand {
   return { reference, originalReference, authorizationReference, merchantId, paymentId, amount, currency, isPurchase };
 }
 
+/** A void has no amount, and a switch of an earlier release names none: then the answer is not compared with one. */
+export function toQuestion({ reference, amount, currency }: QueryRequest): Question {
+  checkReference(reference);
+  const about = { reference, kind: operationKindOf(reference) };
+  if (amount === 0n && currency === "") return { ...about, amount: undefined, currency: undefined };
+  checkMoney({ amount, currency });
+  return { ...about, amount, currency };
+}
+
 export function toGrantRequest(request: GrantLinksRequest): GrantRequest {
   const { connector, term, validForMs, processId, clockMs } = request;
   if (processId !== "") {
@@ -99,7 +110,7 @@ export function checkSecretReferences(references: readonly { processor: string; 
 }
 
 /** The reference of any operation. */
-export function checkReference(reference: string, param = "reference"): void {
+function checkReference(reference: string, param = "reference"): void {
   if (!operationKinds.some((kind) => isId(kind, reference))) throw invalid("parameter_invalid", `${param} is not an operation's id`, param);
 }
 

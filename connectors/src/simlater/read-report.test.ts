@@ -83,7 +83,8 @@ describe("a report", () => {
 });
 
 describe("the answer to a question", () => {
-  const asked = (status: number, value: unknown) => readQueryAnswer(status, bytes(value), { ...expected, step: undefined });
+  const asked = (status: number, value: unknown, of: Partial<Expected> = {}) =>
+    readQueryAnswer(status, bytes(value), { ...expected, ...of });
 
   test("only the documented word says that there is nothing", () => {
     expect(asked(404, { fault: "NO_SUCH_ORDER" })).toEqual({ kind: "not_found" });
@@ -93,10 +94,31 @@ describe("the answer to a question", () => {
   });
 
   test("a report is an outcome", () => {
-    expect(asked(200, { ...report, step: "RETURN", verdict: "QUEUED" })).toMatchObject({
+    expect(asked(200, { ...report, step: "RETURN", verdict: "QUEUED" }, { step: "RETURN" })).toMatchObject({
       kind: "found",
       outcome: { kind: "approved", isFinal: false },
     });
+  });
+
+  const booked = { ...report, total: { value: "9.99", ccy: "EUR" } };
+
+  test("about a partial approval is no better than the answer to the order was", () => {
+    expect(readOutcome(200, bytes(booked), expected)).toBe("answer_mismatch");
+    expect(asked(200, booked)).toBe("answer_mismatch");
+  });
+
+  test.each([
+    ["amount", booked],
+    ["currency", { ...report, total: { value: "10.00", ccy: "USD" } }],
+    ["step", { ...report, step: "RETURN" }],
+    ["reference", { ...report, orderRef: "att_2" }],
+  ])("that names another %s says nothing", (_what, value) => {
+    expect(asked(200, value)).toBe("answer_mismatch");
+  });
+
+  test("about a void, which has no amount, is compared with none", () => {
+    const release = { step: "RELEASE", amount: undefined, currency: undefined } as const;
+    expect(asked(200, { ...booked, step: "RELEASE" }, release)).toMatchObject({ outcome: { kind: "approved" } });
   });
 });
 

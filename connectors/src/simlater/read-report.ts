@@ -11,8 +11,7 @@ import { type Meaning, meaningOfFault, meaningOfReport } from "./response-table.
 
 export type Expected = {
   readonly reference: string;
-  /** Undefined in a question: any operation of ours. */
-  readonly step: "ORDER" | "CLEAR" | "RELEASE" | "RETURN" | "CANCEL" | undefined;
+  readonly step: "ORDER" | "CLEAR" | "RELEASE" | "RETURN" | "CANCEL";
   /** Minor units; undefined where we sent none. */
   readonly amount: bigint | undefined;
   readonly currency: string | undefined;
@@ -118,7 +117,7 @@ function judge(report: Report, expected: Expected): Outcome | Refused {
   const amount = parseDecimal(report.value, report.ccy);
   if (amount === undefined) return "garbage";
   if (report.orderRef !== expected.reference) return "answer_mismatch";
-  if (expected.step !== undefined && report.step !== expected.step) return "answer_mismatch";
+  if (report.step !== expected.step) return "answer_mismatch";
   if (expected.amount !== undefined && amount !== expected.amount) return "answer_mismatch";
   if (expected.currency !== undefined && report.ccy !== expected.currency) return "answer_mismatch";
   return toOutcome(meaningOfReport(report.verdict, report.why), {

@@ -4,7 +4,7 @@
  *
  * It looks at no idempotency key, so no order is ever sent twice (src/callbacks/awaited-operations.ts). Cancellations are PUT and may be repeated.
  */
-import { required, type Secret } from "@florin/kernel";
+import type { Secret } from "@florin/kernel";
 import { type AwaitedOperations, createAwaitedOperations, type Sending } from "../callbacks/awaited-operations.ts";
 import { createSignatureCheck, type SignatureCheck } from "../callbacks/signature.ts";
 import type {
@@ -18,6 +18,7 @@ import type {
   ReverseCommand,
 } from "../contract/connector.ts";
 import { notSent, type Outcome, type QueryAnswer, unknown } from "../contract/outcome.ts";
+import { type OperationKind, operationKindOf } from "../contract/question.ts";
 import { createHttpLink, type HttpLink, type LinkAnswer } from "../http1/link.ts";
 import { isInHead, keyText, type WrittenRequest } from "../http1/written-request.ts";
 import { type Expected, readEvent, readOutcome, readQueryAnswer, readTaken } from "./read-report.ts";
@@ -87,7 +88,7 @@ export function createSimlater(options: SimlaterOptions): Connector {
       step(means, { reference: command.reference, step: "RELEASE", amount: undefined, currency: undefined }, command, call),
     refund: (command, call) => step(means, { ...command, step: "RETURN" }, command, call),
     reverse: (command, call) => cancel(means, command, call),
-    query: (reference, call) => query(means, { reference, step: undefined, amount: undefined, currency: undefined }, call),
+    query: ({ kind, ...asked }, call) => query(means, { ...asked, step: stepsByKind[kind] }, call),
     ping: (call) => ping(means, call),
     readCallback: (request) => readCallback(orders, check, request),
     rotateSecret(name, secret) {
@@ -142,13 +143,16 @@ async function sendOrder(link: HttpLink, request: WrittenRequest, reference: str
   return { kind: "unclear", cause: answer.cause };
 }
 
-const stepsByPrefix = { att: "ORDER", cap: "CLEAR", voi: "RELEASE", ref: "RETURN" } as const;
+const stepsByKind = { authorization: "ORDER", capture: "CLEAR", void: "RELEASE", refund: "RETURN" } as const satisfies Record<
+  OperationKind,
+  string
+>;
 
 async function cancel({ link, writer }: Means, command: ReverseCommand, call: ConnectorCall): Promise<Outcome> {
   const { reference, originalReference, amount, currency } = command;
   const body = {
     orderRef: reference,
-    step: required(stepsByPrefix[originalReference.slice(0, 3) as keyof typeof stepsByPrefix], "the kind of a checked reference"),
+    step: stepsByKind[operationKindOf(originalReference)],
     of: command.authorizationReference,
     shop: command.merchantId,
     purchase: command.paymentId,

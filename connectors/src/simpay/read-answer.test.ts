@@ -60,7 +60,8 @@ describe("an answer to an operation", () => {
 });
 
 describe("an answer to a query", () => {
-  const answer = (status: number, value: unknown) => readQueryAnswer(status, bytes(value), "att_1");
+  const answer = (status: number, value: unknown, of: Partial<Expected> = {}) =>
+    readQueryAnswer(status, bytes(value), { ...expected, ...of });
 
   test("only the documented word means that there surely is no such operation", () => {
     expect(answer(404, { error: { code: "operation_not_found" } })).toEqual({ kind: "not_found" });
@@ -80,10 +81,28 @@ describe("an answer to a query", () => {
     });
   });
 
-  test("any operation of ours is taken, another's is not", () => {
-    expect(answer(200, { ...good, operation: "refund", status: "pending" })).toMatchObject({
+  test("the operation that was asked about is an outcome", () => {
+    expect(answer(200, { ...good, operation: "refund", status: "pending" }, { operation: "refund" })).toMatchObject({
       outcome: { kind: "approved", isFinal: false },
     });
-    expect(answer(200, { ...good, reference: "att_9" })).toBe("answer_mismatch");
+  });
+
+  test("about a partial approval is no better than the answer to the authorization was", () => {
+    expect(outcome(201, { ...good, amount: 999 })).toBe("answer_mismatch");
+    expect(answer(200, { ...good, amount: 999 })).toBe("answer_mismatch");
+  });
+
+  test.each([
+    ["reference", { reference: "att_9" }],
+    ["operation", { operation: "refund" }],
+    ["amount", { amount: 1_001 }],
+    ["currency", { currency: "USD" }],
+  ])("that names another %s says nothing", (_what, change) => {
+    expect(answer(200, { ...good, ...change })).toBe("answer_mismatch");
+  });
+
+  test("about a void, which has no amount, is compared with none", () => {
+    const release = { operation: "void", amount: undefined, currency: undefined } as const;
+    expect(answer(200, { ...good, operation: "void", amount: 7 }, release)).toMatchObject({ outcome: { kind: "approved" } });
   });
 });

@@ -6,13 +6,13 @@
  */
 import type { Outcome, ProcessorWords, QueryAnswer } from "../contract/outcome.ts";
 import { unknown } from "../contract/outcome.ts";
+import type { OperationKind } from "../contract/question.ts";
 import type { Refused } from "../http1/link.ts";
 import { type Meaning, meaningOfError, meaningOfOperation } from "./response-table.ts";
 
 export type Expected = {
   readonly reference: string;
-  /** Undefined in a query: any operation of ours. */
-  readonly operation: "authorization" | "capture" | "void" | "refund" | "reversal" | undefined;
+  readonly operation: OperationKind | "reversal";
   /** Undefined where we sent none. */
   readonly amount: bigint | undefined;
   readonly currency: string | undefined;
@@ -62,7 +62,7 @@ export function readOutcome(httpStatus: number, body: Buffer, expected: Expected
 }
 
 /** What a query found. Only simpay's own documented word for "no such operation" is `not_found`. */
-export function readQueryAnswer(httpStatus: number, body: Buffer, reference: string): QueryAnswer | Refused {
+export function readQueryAnswer(httpStatus: number, body: Buffer, expected: Expected): QueryAnswer | Refused {
   const parsed = parse(body);
   if (parsed === undefined) return httpStatus >= 500 ? { kind: "found", outcome: unknown("processor_fault") } : "garbage";
   const error = errorCodeOf(parsed);
@@ -73,7 +73,7 @@ export function readQueryAnswer(httpStatus: number, body: Buffer, reference: str
     return { kind: "found", outcome: unknown(meaning.kind === "unknown" ? meaning.cause : "not_reached") };
   }
   if (httpStatus !== 200) return { kind: "found", outcome: unknown("unmapped_response") };
-  const outcome = readOperation(parsed, { reference, operation: undefined, amount: undefined, currency: undefined });
+  const outcome = readOperation(parsed, expected);
   return typeof outcome === "string" ? outcome : { kind: "found", outcome };
 }
 
@@ -95,7 +95,7 @@ function errorCodeOf(parsed: object): string | undefined {
 function readOperation(parsed: object, expected: Expected): Outcome | Refused {
   if (!isOperation(parsed)) return "garbage";
   if (parsed.reference !== expected.reference) return "answer_mismatch";
-  if (expected.operation !== undefined && parsed.operation !== expected.operation) return "answer_mismatch";
+  if (parsed.operation !== expected.operation) return "answer_mismatch";
   if (expected.amount !== undefined && BigInt(parsed.amount) !== expected.amount) return "answer_mismatch";
   if (expected.currency !== undefined && parsed.currency !== expected.currency) return "answer_mismatch";
   const words: ProcessorWords = {

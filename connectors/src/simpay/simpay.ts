@@ -1,9 +1,10 @@
 /**
  * simpay: the acquirer of the sandbox. JSON over HTTP with keep-alive; our reference is its `Idempotency-Key` and the key of its query.
  */
-import { required, type Secret } from "@florin/kernel";
+import type { Secret } from "@florin/kernel";
 import type { AuthorizationLink, Connector, ConnectorCall, PingAnswer } from "../contract/connector.ts";
 import { notSent, type Outcome, type QueryAnswer, unknown } from "../contract/outcome.ts";
+import { operationKindOf } from "../contract/question.ts";
 import { createHttpLink, type HttpLink, type LinkAnswer } from "../http1/link.ts";
 import { isInHead, keyText, type WrittenRequest } from "../http1/written-request.ts";
 import { type Expected, readOutcome, readQueryAnswer } from "./read-answer.ts";
@@ -63,7 +64,7 @@ export function createSimpay(options: SimpayOptions): Connector {
       const { originalReference, authorizationReference, merchantId, paymentId, amount, currency, reference } = command;
       const body = JSON.stringify({
         original_reference: originalReference,
-        original_operation: operationOf(originalReference),
+        original_operation: operationKindOf(originalReference),
         authorization_reference: authorizationReference,
         merchant_id: merchantId,
         payment_id: paymentId,
@@ -73,7 +74,7 @@ export function createSimpay(options: SimpayOptions): Connector {
       const expected: Expected = { reference, operation: "reversal", amount: undefined, currency: undefined };
       return operate(link, writer.post("/v1/reversals", reference, body, call), expected, call);
     },
-    query: (reference, call) => query(link, writer, reference, call),
+    query: ({ kind, ...asked }, call) => query({ link, writer, call }, { ...asked, operation: kind }),
     ping: (call) => ping(link, writer, call),
     rotateSecret(name, secret) {
       const apiKey = keyText(secret ?? options.apiKey);
@@ -90,13 +91,6 @@ export function createSimpay(options: SimpayOptions): Connector {
 function movementBody(command: { merchantId: string; amount: bigint; currency: string; reason?: string }): string {
   const reason = command.reason === undefined || command.reason === "" ? "" : `,"reason":${JSON.stringify(command.reason.slice(0, 255))}`;
   return `{"merchant_id":${JSON.stringify(command.merchantId)},"amount":${command.amount},"currency":${JSON.stringify(command.currency)}${reason}}`;
-}
-
-const operationsByPrefix = { att: "authorization", cap: "capture", voi: "void", ref: "refund" } as const;
-
-/** simpay's word for the kind of one of our references. */
-function operationOf(reference: string): string {
-  return required(operationsByPrefix[reference.slice(0, 3) as keyof typeof operationsByPrefix], "the kind of a checked reference");
 }
 
 type Means = { readonly link: HttpLink; readonly writer: RequestWriter; readonly call: ConnectorCall };
@@ -116,10 +110,10 @@ async function operate(link: HttpLink, request: WrittenRequest, expected: Expect
   return answer.kind === "answered" ? answer.value : answer.kind === "not_sent" ? notSent(answer.cause) : unknown(answer.cause);
 }
 
-async function query(link: HttpLink, writer: RequestWriter, reference: string, call: ConnectorCall): Promise<QueryAnswer> {
-  const request = writer.get(`/v1/operations/${encodeURIComponent(reference)}`, call);
+async function query({ link, writer, call }: Means, expected: Expected): Promise<QueryAnswer> {
+  const request = writer.get(`/v1/operations/${encodeURIComponent(expected.reference)}`, call);
   const answer: LinkAnswer<QueryAnswer> = await link.exchange(request.bytes, call.deadlineAtMs, (status, body) =>
-    readQueryAnswer(status, body, reference),
+    readQueryAnswer(status, body, expected),
   );
   request.release();
   if (answer.kind === "answered") return answer.value;

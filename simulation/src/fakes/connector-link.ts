@@ -1,6 +1,6 @@
 /** The connectors process and the way to the acquirer, as the switch's client meets them. */
 import type { ConnectorService } from "@florin/gen/connectors/v1/connectors";
-import { required } from "@florin/kernel";
+import { assert, required } from "@florin/kernel";
 import type { Client } from "@florin/runtime/rpc";
 import type { Acquirer, AcquirerRequest, WireOutcome } from "./acquirer.ts";
 import { noAnswer } from "./acquirer.ts";
@@ -58,17 +58,24 @@ export function createConnectorClient(o: LinkOptions & { readonly acquirers: Rea
         serve: (reply) =>
           reply({ connectors: [...o.acquirers].map(([name, { manner }]) => ({ name, capabilities: { ...manner.strategy } })) }),
       }),
-    query: ({ reference = "", connector }: { readonly reference?: string; readonly connector?: string }, { timeoutMs }: Timeout) =>
+    query: ({ connector, ...question }: Wire, { timeoutMs }: Timeout) =>
       callOver<{ found: boolean; outcome?: WireOutcome }>(o, {
         timeoutMs,
         serve: (reply) => {
           const { world } = o.life;
           if (o.faults.fires("query_unanswered")) reply({ found: true, outcome: noAnswer("unknown", "timeout") });
-          else world.schedule(world.random.between(acquirerMs.min, acquirerMs.max), () => reply(acquirerOf(connector).query(reference)));
+          else world.schedule(world.random.between(acquirerMs.min, acquirerMs.max), () => reply(query(acquirerOf(connector), question)));
         },
       }),
   };
   return client as unknown as ConnectorClient;
+}
+
+/** The acquirer books what it was asked for, so the switch has to ask for what is in the books. A void is asked for without an amount. */
+function query(acquirer: Acquirer, { reference = "", amount = 0n, currency = "" }: Wire): { found: boolean; outcome?: WireOutcome } {
+  const booked = acquirer.books.get(reference);
+  assert(booked === undefined || (booked.amount === amount && booked.currency === currency), "a question is about what was sent");
+  return acquirer.query(reference);
 }
 
 /** How long the acquirer's queries will not find what it is just booking. */

@@ -48,9 +48,10 @@ export async function askProcessor(parts: Parts, question: Question): Promise<Ve
 }
 
 async function query(parts: Parts, { payment, open, intent }: Question, canReverse: boolean): Promise<Verdict> {
-  const { connector, id: reference } = open;
+  const { connector, id: reference, amount } = open;
   const seenForMs = parts.sightings.seenForMs(idToHex(reference));
-  const { found, outcome } = await parts.connectors.query({ connector, reference, traceparent: intent.event.origin.traceparent });
+  const { traceparent } = intent.event.origin;
+  const { found, outcome } = await parts.connectors.query({ connector, reference, amount, currency: payment.currency, traceparent });
   if (found) return { kind: "outcome", outcome };
   if (seenForMs < notFoundBelievedAfterMs) return { kind: "undecided" };
   // What the processor has accepted it cannot have lost: that is for people to look at, not for us to fail.

@@ -63,7 +63,7 @@ export async function settleReversal(parts: Parts, intent: Transition): Promise<
   assert(open !== undefined && isOperationId(originalId), "a reversal's intent names what it undoes");
   const original = { id: originalId, amount: open.amount, connector: open.connector };
   const undone = await undo(parts, payment, original);
-  const outcome = isDecided(undone) || !(await isWithoutEffect(parts, original)) ? undone : withoutEffect;
+  const outcome = isDecided(undone) || !(await isWithoutEffect(parts, payment, original)) ? undone : withoutEffect;
   if (!isDecided(outcome)) return undefined;
   const { answer } = await recordOutcome(parts, intent, (current) =>
     recordReversed(current, { reversalId: event.operationId, outcome }, { nowMs: parts.now(), origin: recoveryOrigin }),
@@ -80,10 +80,14 @@ const withoutEffect: Outcome = { kind: "approved", isFinal: true, words: noWords
  * A processor that knows no reversals may have let go by itself: a refund that it accepted and could not pay after all. Its "no" is later than the
  * yes that was to be undone. As long as it says yes, the reversal stays open and somebody's to look at.
  */
-async function isWithoutEffect(parts: Parts, { id, connector }: Pick<OpenOperation, "id" | "connector">): Promise<boolean> {
+async function isWithoutEffect(
+  parts: Parts,
+  { currency }: Payment,
+  { id: reference, amount, connector }: Pick<OpenOperation, "id" | "amount" | "connector">,
+): Promise<boolean> {
   const abilities = await parts.connectors.abilities(connector);
   if (abilities === undefined || abilities.reversal || abilities.unknownStrategy === "file") return false;
-  const { found, outcome } = await parts.connectors.query({ connector, reference: id, traceparent: "" });
+  const { found, outcome } = await parts.connectors.query({ connector, reference, amount, currency, traceparent: "" });
   return found && outcome.kind === "declined";
 }
 

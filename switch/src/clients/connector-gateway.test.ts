@@ -51,7 +51,12 @@ function open(circuit = neverOpens) {
     return meet(kind);
   };
   const again = () => meet("again");
-  const client = { authorize: operation, capture: operation, void: operation, refund: operation, query: again, reverse: again };
+  const questions: object[] = [];
+  const asked = (question: object) => {
+    questions.push(question);
+    return again();
+  };
+  const client = { authorize: operation, capture: operation, void: operation, refund: operation, query: asked, reverse: again };
   const gateway = createConnectorGateway({
     client: client as unknown as Client<typeof ConnectorService>,
     tracer,
@@ -59,7 +64,7 @@ function open(circuit = neverOpens) {
     retries: createRetryBudgets({ settings: { share: 0.1, savedMax, perSecondMin: 1 }, now, metrics }),
     now,
   });
-  return { clock, calls, script, gateway };
+  return { clock, calls, questions, script, gateway };
 }
 
 type Opened = ReturnType<typeof open>;
@@ -69,7 +74,8 @@ const authorize = ({ gateway }: Opened, number: number, isAgain = false) =>
   gateway.authorize(payment, { ...waited, attemptId: idOf(number), isAgain });
 const capture = ({ gateway }: Opened, number: number, isAgain = false) =>
   gateway.capture(authorized, { traceparent: "", id: `cap_${number}`, amount: 1n, isAgain });
-const query = ({ gateway }: Opened, number: number) => gateway.query({ ...waited, reference: idOf(number) });
+const money = { amount: 1_000n, currency: "EUR" };
+const query = ({ gateway }: Opened, number: number) => gateway.query({ ...waited, ...money, reference: idOf(number) });
 const reverse = ({ gateway }: Opened, number: number) =>
   gateway.reverse(payment, { ...waited, id: `rev_${number}`, originalId: idOf(number), amount: 1n });
 
@@ -124,7 +130,7 @@ test("a dead processor takes nothing from another one", async () => {
   const opened = open();
   for (let tries = 0; tries < 100; tries += 1) await query(opened, 1);
   opened.script.isDead = false;
-  const other = await opened.gateway.query({ ...waited, connector: "other", reference: idOf(1) });
+  const other = await opened.gateway.query({ ...waited, ...money, connector: "other", reference: idOf(1) });
   expect(other.outcome.kind).toBe("approved");
 });
 
@@ -201,4 +207,17 @@ describe("what never left the house counts on neither side", () => {
     opened.script.isDead = true;
     expect(await untilRefused(opened, query)).toBe(0);
   });
+});
+
+test("a question names the amount that the operation was sent with: a void was sent with none", async () => {
+  const opened = open();
+  for (const kind of ["att", "cap", "ref", "voi"])
+    await opened.gateway.query({ ...waited, ...money, reference: idOf(1).replace("att", kind) });
+  const about = { connector: "simpay", ...money };
+  expect(opened.questions).toEqual([
+    { ...about, reference: idOf(1) },
+    { ...about, reference: idOf(1).replace("att", "cap") },
+    { ...about, reference: idOf(1).replace("att", "ref") },
+    { connector: "simpay", reference: idOf(1).replace("att", "voi") },
+  ]);
 });

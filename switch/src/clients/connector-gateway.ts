@@ -34,8 +34,8 @@ export interface ConnectorGateway {
   reverse(payment: Payment, o: Reversal): Promise<Outcome>;
   /** Undefined when nobody can say now. */
   abilities(connector: string): Promise<Abilities | undefined>;
-  /** `found: false` only when the processor surely has no such operation. */
-  query(o: { readonly connector: string; readonly reference: string; readonly traceparent: string }): Promise<Answered>;
+  /** `found: false` only when the processor surely has no such operation. What it says of another amount or currency is unknown. */
+  query(o: Asked): Promise<Answered>;
 }
 
 type Waited = {
@@ -54,6 +54,16 @@ type Reversal = {
   readonly originalId: string;
   readonly amount: bigint;
   readonly connector: string;
+  readonly traceparent: string;
+};
+
+type Asked = {
+  readonly connector: string;
+  /** Our reference of the operation. */
+  readonly reference: string;
+  /** What the operation is about, in minor units of `currency`. */
+  readonly amount: bigint;
+  readonly currency: string;
   readonly traceparent: string;
 };
 
@@ -153,10 +163,12 @@ export function createConnectorGateway(o: {
       return retry(connector, () => send({ name: "switch.send_reverse", traceparent }, (options) => client.reverse(request, options)));
     },
     abilities: createAbilities(client, o.now),
-    async query({ connector, reference, traceparent }) {
+    async query({ connector, reference, amount, currency, traceparent }) {
+      // A void is sent without an amount, and whatever a processor tells of one is not compared.
+      const sentWith = isId("void", reference) ? {} : { amount, currency };
       const ask = async (): Promise<Answered> => {
         try {
-          const answer = await client.query({ connector, reference }, { timeoutMs: queryTimeoutMs, traceparent });
+          const answer = await client.query({ connector, reference, ...sentWith }, { timeoutMs: queryTimeoutMs, traceparent });
           return { found: answer.found, outcome: outcomeOf(answer.outcome) };
         } catch (thrown) {
           return { found: true, outcome: faultOf(thrown) };
