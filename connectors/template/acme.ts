@@ -50,10 +50,13 @@ export function createAcme(options: AcmeOptions): Connector {
       authorizationHours: 168,
       liveLinks: false,
     },
-    authorize: (command, card, call) => operate(link, writer.authorize(command, card, call), command, call),
-    capture: (command, call) => move(means, "captures", command, { reference: command.reference, ...moneyOf(command) }, call),
-    void: (command, call) => move(means, "voids", command, { reference: command.reference, amount: undefined, currency: undefined }, call),
-    refund: (command, call) => move(means, "refunds", command, { reference: command.reference, ...moneyOf(command) }, call),
+    authorize(command, card, call) {
+      const expected: Expected = { ...aboutMoney(command), kind: "authorization" };
+      return operate(link, writer.authorize(command, card, call), expected, call);
+    },
+    capture: (command, call) => move(means, "captures", command, { ...aboutMoney(command), kind: "capture" }, call),
+    void: (command, call) => move(means, "voids", command, { ...withoutMoney(command), kind: "void" }, call),
+    refund: (command, call) => move(means, "refunds", command, { ...aboutMoney(command), kind: "refund" }, call),
     reverse: (command, call) => reverse(means, command, call),
     query: (question, call) => query(means, question, call),
     ping: (call) => ping(means, call),
@@ -62,8 +65,14 @@ export function createAcme(options: AcmeOptions): Connector {
   };
 }
 
-function moneyOf({ amount, currency }: { readonly amount: bigint; readonly currency: string }) {
-  return { amount, currency };
+type Sent = { readonly reference: string; readonly amount: bigint; readonly currency: string };
+
+function aboutMoney({ reference, amount, currency }: Sent) {
+  return { reference, amount, currency };
+}
+
+function withoutMoney({ reference }: Pick<Sent, "reference">) {
+  return { reference, amount: undefined, currency: undefined };
 }
 
 /** Fill in: path and body of what is done to an authorization. */
@@ -78,7 +87,7 @@ function move({ link, writer }: Means, path: string, of: AuthorizationLink, expe
 function reverse({ link, writer }: Means, command: ReverseCommand, call: ConnectorCall): Promise<Outcome> {
   const { reference, originalReference } = command;
   const request = writer.post("/reversals", reference, { reference, original: originalReference }, call);
-  return operate(link, request, { reference, amount: undefined, currency: undefined }, call);
+  return operate(link, request, { ...withoutMoney(command), kind: "reversal" }, call);
 }
 
 /** One request and its answer. What comes back is settled here once and for all operations: nothing is ever sent twice. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type Expected, readOutcome, readQueryAnswer } from "./read-answer.ts";
 
-const expected: Expected = { reference: "att_1", amount: 1_000n, currency: "EUR" };
+const expected: Expected = { reference: "att_1", kind: "authorization", amount: 1_000n, currency: "EUR" };
 /** Fill in: an answer as the documentation shows it. */
 const good = { id: "p1", reference: "att_1", status: "a status", code: "a code", approval: "A1", amount: "1000", currency: "EUR" };
 const bytes = (value: unknown) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value));

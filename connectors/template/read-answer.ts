@@ -5,11 +5,13 @@
  * may be another request's; taking it would be worse than having none.
  */
 import { type Outcome, type ProcessorWords, type QueryAnswer, unknown } from "../src/contract/outcome.ts";
+import type { OperationKind } from "../src/contract/question.ts";
 import type { Refused } from "../src/http1/link.ts";
-import { type Meaning, meaningOfAnswer, meaningOfError } from "./response-table.ts";
+import { type Meaning, meaningOfAnswer, meaningOfRefusal } from "./response-table.ts";
 
 export type Expected = {
   readonly reference: string;
+  readonly kind: OperationKind | "reversal";
   /** Minor units; undefined where we sent none. */
   readonly amount: bigint | undefined;
   readonly currency: string | undefined;
@@ -29,7 +31,7 @@ export function readOutcome(httpStatus: number, body: Buffer, expected: Expected
   if (parsed === undefined) return httpStatus >= 500 ? unknown("processor_fault") : "garbage";
   if (httpStatus !== 200) {
     const error = wordOf((parsed as { readonly error?: unknown }).error) ?? "";
-    return toOutcome(meaningOfError(httpStatus, error), { ...noWords, responseCode: error });
+    return toOutcome(meaningOfRefusal(httpStatus, error, expected.kind), { ...noWords, responseCode: error });
   }
   const words = wordsOf(parsed);
   if (words === undefined) return "garbage";

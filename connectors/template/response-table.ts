@@ -6,6 +6,8 @@
  */
 import type { DeclineReason } from "@florin/kernel";
 import type { UnknownCause } from "../src/contract/outcome.ts";
+import type { OperationKind } from "../src/contract/question.ts";
+import { isTurnedAway } from "../src/http1/turned-away.ts";
 
 export type Meaning =
   | { readonly kind: "approved"; readonly isFinal: boolean }
@@ -23,6 +25,17 @@ const unmapped: Meaning = { kind: "unknown", cause: "unmapped_response" };
 export function meaningOfAnswer(status: string, code: string): Meaning {
   const key = `${status} ${code}`;
   return (Object.hasOwn(answerMeanings, key) ? answerMeanings[key] : undefined) ?? unmapped;
+}
+
+/**
+ * What a refusal means for an operation. A movement may have been sent before, and a reversal is repeated until it is answered: that acme did not look
+ * at the request (a wrong key, too many requests) ends neither. Fill in: with `unknownStrategy: "repeat"` an authorization is sent again as well; then
+ * leave the exception for it out.
+ */
+export function meaningOfRefusal(httpStatus: number, error: string, kind: OperationKind | "reversal"): Meaning {
+  const meaning = meaningOfError(httpStatus, error);
+  const isOpen = kind !== "authorization" && meaning.kind === "declined" && isTurnedAway(httpStatus);
+  return isOpen ? { kind: "unknown", cause: "turned_away" } : meaning;
 }
 
 /** A fault of the processor's own is never a decline. */

@@ -41,6 +41,7 @@ export const unknownCauses = {
   answer_mismatch: "the answer was about another operation or another amount",
   unmapped_response: "the processor's answer has no mapping",
   processor_fault: "the processor reported a fault of its own",
+  turned_away: "the processor refused the request's form, key or rate, and looked at nothing else",
   key_reused: "the processor has seen this reference with other parameters",
   in_progress: "the processor is still at work on this reference",
   not_reached: "the processor could not be asked what became of the operation",

@@ -16,7 +16,7 @@ const report = {
 const bytes = (value: unknown) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value));
 
 describe("the answer to an order", () => {
-  const taken = (status: number, value: unknown) => readTaken(status, bytes(value), "att_1");
+  const taken = (status: number, value: unknown) => readTaken(status, bytes(value), expected);
 
   test("202 that names our reference is taken", () => {
     expect(taken(202, { taken: true, orderRef: "att_1", ticket: "sl_1" })).toEqual({ sending: { kind: "taken" } });
@@ -29,6 +29,17 @@ describe("the answer to an order", () => {
     const down = { sending: { kind: "decided", outcome: { kind: "unknown", cause: "processor_fault" } } };
     expect(taken(503, { fault: "OUT_OF_SERVICE" })).toMatchObject(down);
     expect(taken(502, "<html>")).toMatchObject(down);
+  });
+
+  test.each([
+    [401, "NO_KEY"],
+    [400, "NOT_UNDERSTOOD"],
+  ])("%i %s is the end of an order, and over but unknown for a step that may have been sent before", (status, fault) => {
+    expect(taken(status, { fault })).toMatchObject({ sending: { kind: "decided", outcome: { kind: "declined" } } });
+    for (const step of ["CLEAR", "RELEASE", "RETURN"] as const)
+      expect(readTaken(status, bytes({ fault }), { ...expected, step })).toMatchObject({
+        sending: { kind: "decided", outcome: { kind: "unknown", cause: "turned_away" } },
+      });
   });
 
   test.each([
@@ -79,6 +90,26 @@ describe("a report", () => {
     ["a word of any length", { approval: "x".repeat(65) }],
   ])("with %s is garbage", (_what, change) => {
     expect(outcome(change)).toBe("garbage");
+  });
+});
+
+describe("the answer to a cancellation", () => {
+  const cancelled = { reference: "rev_1", step: "CANCEL", amount: undefined, currency: undefined } as const;
+  const answered = (status: number, value: unknown) => readOutcome(status, bytes(value), cancelled);
+
+  test.each([
+    [401, "NO_KEY"],
+    [400, "NOT_UNDERSTOOD"],
+    [403, "NOT_YOURS"],
+    [429, "TOO_MANY"],
+    [404, "NO_SUCH_ORDER"],
+  ])("%i %s says nothing about what is to be undone", (status, fault) => {
+    expect(answered(status, { fault })).toMatchObject({ kind: "unknown" });
+  });
+
+  test("that it cannot be undone is said by a report", () => {
+    const impossible = { ...report, orderRef: "rev_1", step: "CANCEL", verdict: "REFUSED", why: "STEP_IMPOSSIBLE" };
+    expect(answered(200, impossible)).toMatchObject({ kind: "declined", reason: "transaction_not_allowed" });
   });
 });
 

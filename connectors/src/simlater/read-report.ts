@@ -7,11 +7,11 @@ import type { Sending } from "../callbacks/awaited-operations.ts";
 import { type Outcome, type ProcessorWords, type QueryAnswer, unknown } from "../contract/outcome.ts";
 import type { Refused } from "../http1/link.ts";
 import { parseDecimal } from "./decimal-amount.ts";
-import { type Meaning, meaningOfFault, meaningOfReport } from "./response-table.ts";
+import { type Meaning, meaningOfFault, meaningOfRefusal, meaningOfReport, type Step } from "./response-table.ts";
 
 export type Expected = {
   readonly reference: string;
-  readonly step: "ORDER" | "CLEAR" | "RELEASE" | "RETURN" | "CANCEL";
+  readonly step: Step;
   /** Minor units; undefined where we sent none. */
   readonly amount: bigint | undefined;
   readonly currency: string | undefined;
@@ -28,13 +28,17 @@ const codeWords: Readonly<Record<string, string>> = { Y: "match", N: "mismatch",
 const noWords: ProcessorWords = { processorReference: "", responseCode: "", authCode: "", avs: "", cvv: "" };
 
 /** The answer to an order or a step: whether it was taken. */
-export function readTaken(httpStatus: number, body: Buffer, reference: string): { readonly sending: Sending } | Refused {
+export function readTaken(
+  httpStatus: number,
+  body: Buffer,
+  { reference, step }: Pick<Expected, "reference" | "step">,
+): { readonly sending: Sending } | Refused {
   const parsed = parse(body);
   if (parsed === undefined) return httpStatus >= 500 ? decided(unknown("processor_fault")) : "garbage";
   const fault = faultOf(parsed);
   if (fault !== undefined) {
-    const outcome = toOutcome(meaningOfFault(httpStatus, fault), { ...noWords, responseCode: fault });
-    const isOver = outcome.kind !== "unknown" || outcome.cause === "processor_fault";
+    const outcome = toOutcome(meaningOfRefusal(httpStatus, fault, step), { ...noWords, responseCode: fault });
+    const isOver = outcome.kind !== "unknown" || outcome.cause === "processor_fault" || outcome.cause === "turned_away";
     return isOver ? decided(outcome) : { sending: { kind: "unclear", cause: outcome.cause } };
   }
   if (httpStatus !== 202) return { sending: { kind: "unclear", cause: httpStatus >= 500 ? "processor_fault" : "unmapped_response" } };
@@ -48,7 +52,7 @@ export function readOutcome(httpStatus: number, body: Buffer, expected: Expected
   const parsed = parse(body);
   if (parsed === undefined) return httpStatus >= 500 ? unknown("processor_fault") : "garbage";
   const fault = faultOf(parsed);
-  if (fault !== undefined) return toOutcome(meaningOfFault(httpStatus, fault), { ...noWords, responseCode: fault });
+  if (fault !== undefined) return toOutcome(meaningOfRefusal(httpStatus, fault, expected.step), { ...noWords, responseCode: fault });
   if (httpStatus !== 200) return unknown(httpStatus >= 500 ? "processor_fault" : "unmapped_response");
   const report = reportOf(parsed);
   return report === undefined ? "garbage" : judge(report, expected);

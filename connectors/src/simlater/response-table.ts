@@ -6,6 +6,10 @@
  */
 import type { DeclineReason } from "@florin/kernel";
 import type { UnknownCause } from "../contract/outcome.ts";
+import { isTurnedAway } from "../http1/turned-away.ts";
+
+/** simlater's words for what is asked of it. */
+export type Step = "ORDER" | "CLEAR" | "RELEASE" | "RETURN" | "CANCEL";
 
 export type Meaning =
   | { readonly kind: "approved"; readonly isFinal: boolean }
@@ -56,6 +60,16 @@ const unmapped: Meaning = unclear("unmapped_response");
 export function meaningOfReport(verdict: string, why: string): Meaning {
   const key = `${verdict} ${why}`;
   return Object.hasOwn(reportMeanings, key) ? reportMeanings[key as keyof typeof reportMeanings] : unmapped;
+}
+
+/**
+ * What a refusal means for a step. An order is sent once, so that nothing was charged is its end. Another step may have been sent by a process before
+ * this one. A cancellation is repeated until it is answered, and what cannot be undone simlater says in a report, never in a fault.
+ */
+export function meaningOfRefusal(httpStatus: number, fault: string, step: Step): Meaning {
+  const meaning = meaningOfFault(httpStatus, fault);
+  if (meaning.kind !== "declined" || step === "ORDER") return meaning;
+  return step === "CANCEL" || isTurnedAway(httpStatus) ? unclear("turned_away") : meaning;
 }
 
 /** A fault of the processor's own is never a decline, whatever word comes with it. */

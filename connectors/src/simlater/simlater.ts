@@ -129,13 +129,13 @@ function perform(means: Means, expected: Expected, call: ConnectorCall, write: (
     reference: expected.reference,
     expected,
     deadlineAtMs,
-    send: () => sendOrder(means.link, write(), expected.reference, deadlineAtMs),
+    send: () => sendOrder(means.link, write(), expected, deadlineAtMs),
     ask: (byMs) => query(means, expected, { traceparent, deadlineAtMs: Math.min(byMs, Date.now() + askTimeoutMs) }),
   });
 }
 
-async function sendOrder(link: HttpLink, request: WrittenRequest, reference: string, deadlineAtMs: number): Promise<Sending> {
-  const read = (status: number, body: Buffer) => readTaken(status, body, reference);
+async function sendOrder(link: HttpLink, request: WrittenRequest, expected: Expected, deadlineAtMs: number): Promise<Sending> {
+  const read = (status: number, body: Buffer) => readTaken(status, body, expected);
   const answer = await link.exchange(request.bytes, deadlineAtMs, read, request.wipe);
   request.release();
   if (answer.kind === "answered") return answer.value.sending;

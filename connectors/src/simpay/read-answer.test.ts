@@ -54,6 +54,32 @@ describe("an answer to an operation", () => {
     expect(outcome(502, "<html>bad gateway</html>")).toEqual({ kind: "unknown", cause: "processor_fault" });
   });
 
+  const refusedAs = (operation: Expected["operation"], status: number, code: string) =>
+    readOutcome(status, bytes({ error: { code } }), { ...expected, operation });
+  const atTheDoor = [
+    [401, "api_key_invalid"],
+    [400, "request_invalid"],
+    [400, "idempotency_key_missing"],
+  ] as const;
+
+  test.each(atTheDoor)("%i %s is the end of an authorization, and of nothing that may have been sent before", (status, code) => {
+    expect(refusedAs("authorization", status, code)).toMatchObject({ kind: "declined", reason: "processing_error" });
+    for (const operation of ["capture", "void", "refund", "reversal"] as const)
+      expect(refusedAs(operation, status, code)).toMatchObject({ kind: "unknown", cause: "turned_away" });
+  });
+
+  test("403 and 429 are unknown whatever was asked for: the documentation has neither", () => {
+    for (const operation of ["authorization", "capture", "void", "refund", "reversal"] as const)
+      for (const status of [403, 429]) expect(refusedAs(operation, status, "rate_exceeded")).toMatchObject({ kind: "unknown" });
+  });
+
+  test("no error says that something cannot be undone; a report does", () => {
+    expect(refusedAs("capture", 404, "authorization_not_found")).toMatchObject({ kind: "declined", reason: "transaction_not_allowed" });
+    expect(refusedAs("reversal", 404, "authorization_not_found")).toMatchObject({ kind: "unknown", cause: "turned_away" });
+    const report = { ...good, operation: "reversal", status: "declined", response_code: "12" };
+    expect(readOutcome(201, bytes(report), { ...expected, operation: "reversal" })).toMatchObject({ kind: "declined" });
+  });
+
   test("an odd address answer is dropped, not passed on", () => {
     expect(outcome(201, { ...good, avs: "<script>" })).toMatchObject({ kind: "approved", words: { avs: "" } });
   });

@@ -8,7 +8,7 @@ import type { Outcome, ProcessorWords, QueryAnswer } from "../contract/outcome.t
 import { unknown } from "../contract/outcome.ts";
 import type { OperationKind } from "../contract/question.ts";
 import type { Refused } from "../http1/link.ts";
-import { type Meaning, meaningOfError, meaningOfOperation } from "./response-table.ts";
+import { type Meaning, meaningOfError, meaningOfOperation, meaningOfRefusal } from "./response-table.ts";
 
 export type Expected = {
   readonly reference: string;
@@ -56,7 +56,7 @@ export function readOutcome(httpStatus: number, body: Buffer, expected: Expected
   const parsed = parse(body);
   if (parsed === undefined) return httpStatus >= 500 ? unknown("processor_fault") : "garbage";
   const error = errorCodeOf(parsed);
-  if (error !== undefined) return toOutcome(meaningOfError(httpStatus, error), { ...noWords, responseCode: error });
+  if (error !== undefined) return toOutcome(meaningOfRefusal(httpStatus, error, expected.operation), { ...noWords, responseCode: error });
   if (httpStatus !== 200 && httpStatus !== 201) return unknown(httpStatus >= 500 ? "processor_fault" : "unmapped_response");
   return readOperation(parsed, expected);
 }

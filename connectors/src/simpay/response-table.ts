@@ -6,6 +6,8 @@
  */
 import type { DeclineReason } from "@florin/kernel";
 import type { UnknownCause } from "../contract/outcome.ts";
+import type { OperationKind } from "../contract/question.ts";
+import { isTurnedAway } from "../http1/turned-away.ts";
 
 export type Meaning =
   | { readonly kind: "approved"; readonly isFinal: boolean }
@@ -65,6 +67,16 @@ const unmapped: Meaning = unclear("unmapped_response");
 export function meaningOfOperation(status: string, responseCode: string): Meaning {
   const key = `${status} ${responseCode}`;
   return Object.hasOwn(operationMeanings, key) ? operationMeanings[key as keyof typeof operationMeanings] : unmapped;
+}
+
+/**
+ * What a refusal means for an operation. The switch asks and does not repeat (`unknownStrategy`), so an authorization is sent once, and that nothing was
+ * charged is its end. A movement may have been sent before. A reversal is repeated until it is answered, and what cannot be undone simpay says in a report, never in an error.
+ */
+export function meaningOfRefusal(httpStatus: number, code: string, operation: OperationKind | "reversal"): Meaning {
+  const meaning = meaningOfError(httpStatus, code);
+  if (meaning.kind !== "declined" || operation === "authorization") return meaning;
+  return operation === "reversal" || isTurnedAway(httpStatus) ? unclear("turned_away") : meaning;
 }
 
 export function meaningOfError(httpStatus: number, code: string): Meaning {
