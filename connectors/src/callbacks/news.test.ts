@@ -39,6 +39,19 @@ test("a follower that ends does not take the next one's news along", async () =>
   expect(await stays).toEqual(["a"]);
 });
 
+test("followers that come and go leave nothing behind while nothing is published", async () => {
+  const news = createNews(10);
+  for (let times = 0; times < 100; times++) {
+    const ending = new AbortController();
+    const gone = take(news.follow(ending.signal), 1);
+    await Promise.resolve();
+    expect(news.waiting).toBe(1);
+    ending.abort();
+    expect(await gone).toEqual([]);
+    expect(news.waiting).toBe(0);
+  }
+});
+
 test("what is remembered is bounded: the latest, without a gap for who follows", async () => {
   const news = createNews(3);
   for (let number = 0; number < 100; number++) news.publish(item(String(number)));

@@ -12,6 +12,8 @@ export interface News {
   publish(item: Item): void;
   /** What is remembered, and then what comes, until `signal` is aborted. */
   follow(signal: AbortSignal): AsyncIterable<readonly Item[]>;
+  /** Followers that have everything and wait. */
+  readonly waiting: number;
 }
 
 /** Remembers the latest `rememberedMax` for followers that come later: one that lost its stream has missed nothing. */
@@ -19,7 +21,8 @@ export function createNews(rememberedMax: number): News {
   let items: Item[] = [];
   /** Of the first item. */
   let firstNumber = 0;
-  const wakers: (() => void)[] = [];
+  /** Of followers that wait: one that is gone is not here, however long nothing is published. */
+  const wakers = new Set<() => void>();
   return {
     publish(item) {
       items.push(item);
@@ -27,7 +30,7 @@ export function createNews(rememberedMax: number): News {
         firstNumber += items.length - rememberedMax;
         items = items.slice(-rememberedMax);
       }
-      for (const wake of wakers.splice(0)) wake();
+      for (const wake of [...wakers]) wake();
     },
     async *follow(signal) {
       let nextNumber = 0;
@@ -35,19 +38,23 @@ export function createNews(rememberedMax: number): News {
         const fresh = items.slice(Math.max(0, nextNumber - firstNumber));
         nextNumber = firstNumber + items.length;
         if (fresh.length > 0) yield fresh;
-        else await untilWoken(signal, (wake) => wakers.push(wake));
+        else await untilWoken(signal, wakers);
       }
+    },
+    get waiting() {
+      return wakers.size;
     },
   };
 }
 
-function untilWoken(signal: AbortSignal, listen: (wake: () => void) => void): Promise<void> {
+function untilWoken(signal: AbortSignal, wakers: Set<() => void>): Promise<void> {
   return new Promise((resolve) => {
     const wake = () => {
       signal.removeEventListener("abort", wake);
+      wakers.delete(wake);
       resolve();
     };
     signal.addEventListener("abort", wake, { once: true });
-    listen(wake);
+    wakers.add(wake);
   });
 }
