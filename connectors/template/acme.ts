@@ -90,7 +90,11 @@ function reverse({ link, writer }: Means, command: ReverseCommand, call: Connect
   return operate(link, request, { ...withoutMoney(command), kind: "reversal" }, call);
 }
 
-/** One request and its answer. What comes back is settled here once and for all operations: nothing is ever sent twice. */
+/**
+ * One request and its answer; what comes back is settled here for all operations. The link sends these bytes at most once, and a command that comes
+ * again is sent again: one effect only if acme looks at our reference as a key. Fill in: where it does not (`idempotent: false`), remember what was
+ * sent and ask instead (`src/callbacks/awaited-operations.ts`, used by simlater). The conformance suite fails until then.
+ */
 async function operate(link: HttpLink, request: WrittenRequest, expected: Expected, call: ConnectorCall): Promise<Outcome> {
   const read = (status: number, body: Buffer) => readOutcome(status, body, expected);
   const answer = await link.exchange(request.bytes, call.deadlineAtMs, read, request.wipe);

@@ -4,10 +4,11 @@
  */
 import { assert } from "@florin/kernel";
 import type { AuthorizeCommand, Card, ConnectorCall } from "../src/contract/connector.ts";
+import { wipeCard } from "../src/contract/wipe-card.ts";
 import { inHead, isInHead, traceHeader, type WrittenRequest, writeHead, writeRequest } from "../src/http1/written-request.ts";
 
 export type RequestWriter = {
-  /** Wipes the card: from here on its digits are in the request only. */
+  /** Wipes the card: from here on its digits are in the request only. A PIN is for other processors, and is wiped as well. */
   authorize(command: AuthorizeCommand, card: Card, call: ConnectorCall): WrittenRequest;
   post(path: string, reference: string, body: object, call: ConnectorCall): WrittenRequest;
   get(path: string, call: ConnectorCall): WrittenRequest;
@@ -30,8 +31,7 @@ export function createRequestWriter(host: string, apiKey: string): RequestWriter
       const code = card.securityCode?.expose();
       const pieces = [card.number.expose(), ...(code === undefined ? [] : [codeBefore, code]), cardAfter];
       const request = writeRequest(headOf("/payments", command.reference, call), fieldsOf(command, card), pieces);
-      card.number.wipe();
-      card.securityCode?.wipe();
+      wipeCard(card);
       return request;
     },
     post: (path, reference, body, call) => writeRequest(headOf(path, reference, call), JSON.stringify(body), []),

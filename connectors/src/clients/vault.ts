@@ -9,6 +9,7 @@ import type { Client } from "@florin/runtime/rpc";
 import type { Logger } from "@florin/runtime/telemetry";
 import type { Card, ConnectorCall, EncryptedPin } from "../contract/connector.ts";
 import type { NotSentCause } from "../contract/outcome.ts";
+import { wipeCard } from "../contract/wipe-card.ts";
 
 export type OpenedCard =
   | { readonly kind: "opened"; readonly card: Card; readonly wipe: () => void }
@@ -65,15 +66,8 @@ function opened(answer: Answer): OpenedCard {
   const securityCode = answer.securityCode.length === 0 ? undefined : new Secret(answer.securityCode, "[security code]");
   const pin = pinIn(answer);
   const { expMonth, expYear, postalCode, addressLine1 } = answer;
-  return {
-    kind: "opened",
-    card: { number, expMonth, expYear, securityCode, pin, postalCode, addressLine1 },
-    wipe() {
-      number.wipe();
-      securityCode?.wipe();
-      pin?.block.wipe();
-    },
-  };
+  const card = { number, expMonth, expYear, securityCode, pin, postalCode, addressLine1 };
+  return { kind: "opened", card, wipe: () => wipeCard(card) };
 }
 
 function pinIn({ pinBlock, pinKeySerialNumber }: Answer): EncryptedPin | undefined {

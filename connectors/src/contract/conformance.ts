@@ -4,6 +4,7 @@
  * A world stands for the processor and the network: it sets faults, says what the processor's own books hold, and can go away. What a
  * processor does not offer is said before the world begins, so that its cases are other ones and none is skipped.
  */
+import { Secret } from "@florin/kernel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ConformanceFault, unclear, unclearFaults } from "./conformance-faults.ts";
 import type { AuthorizeCommand, Capabilities, Card, Connector, ConnectorCall } from "./connector.ts";
@@ -86,6 +87,11 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
 
     test("what it declares is what it is measured by", () => {
       expect(world.connector.capabilities).toMatchObject(declared);
+    });
+
+    test("how it finds out what nobody knows rests on what it can do", () => {
+      const { unknownStrategy, query, reversal, idempotent } = world.connector.capabilities;
+      expect({ query, repeat: idempotent, reverse: reversal && idempotent, file: true }[unknownStrategy]).toBe(true);
     });
 
     describe("authorize", () => {
@@ -187,11 +193,15 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
     });
 
     describe("a card", () => {
-      const digitsOf = ({ number, securityCode }: Card) => [...number.expose(), ...(securityCode?.expose() ?? [])];
+      const digitsOf = (card: Card) => [card.number, card.securityCode, card.pin?.block].flatMap((secret) => [...(secret?.expose() ?? [])]);
+      const cardWithPin = (): Card => ({
+        ...world.card("approved"),
+        pin: { block: new Secret(Buffer.alloc(8, 0xa5)), keySerialNumber: "" },
+      });
 
       test("is wiped once it is in the request, while the processor still thinks", async () => {
         const asked = command();
-        const card = world.card("approved");
+        const card = cardWithPin();
         await world.fail(asked.reference, "timeout_after_charge");
         let isAnswered = false;
         const outcome = world.connector.authorize(asked, card, call(5 * patienceMs)).finally(() => {
@@ -204,7 +214,7 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
       });
 
       test("is wiped although nothing was sent", async () => {
-        const card = world.card("approved");
+        const card = cardWithPin();
         expect(await world.unreachable.authorize(command(), card, call())).toMatchObject({ kind: "not_sent" });
         expect(digitsOf(card).every((byte) => byte === 0)).toBe(true);
       });

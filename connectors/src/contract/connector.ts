@@ -62,7 +62,7 @@ export type Card = {
   readonly expYear: number;
   /** ASCII digits; undefined when there is none (any more). */
   readonly securityCode: Secret | undefined;
-  /** A PIN, encrypted for the processor: passed on by connectors whose processor takes one, wiped by all. */
+  /** A PIN, encrypted for the processor: passed on by connectors whose processor takes one, wiped by all (`wipeCard`). */
   readonly pin?: EncryptedPin | undefined;
   /** Empty when not given. */
   readonly postalCode: string;

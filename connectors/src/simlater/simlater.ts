@@ -11,7 +11,6 @@ import type {
   AuthorizationLink,
   CallbackReading,
   CallbackRequest,
-  Card,
   Connector,
   ConnectorCall,
   PingAnswer,
@@ -19,6 +18,7 @@ import type {
 } from "../contract/connector.ts";
 import { notSent, type Outcome, type QueryAnswer, unknown } from "../contract/outcome.ts";
 import { type OperationKind, operationKindOf } from "../contract/question.ts";
+import { wipeCard } from "../contract/wipe-card.ts";
 import { createHttpLink, type HttpLink, type LinkAnswer } from "../http1/link.ts";
 import { isInHead, keyText, type WrittenRequest } from "../http1/written-request.ts";
 import { type Expected, readEvent, readOutcome, readQueryAnswer, readTaken } from "./read-report.ts";
@@ -81,7 +81,7 @@ export function createSimlater(options: SimlaterOptions): Connector {
     },
     authorize(command, card, call) {
       const expected: Expected = { ...command, step: "ORDER" };
-      return perform(means, expected, call, () => writer.order(command, card, call)).finally(() => wipe(card));
+      return perform(means, expected, call, () => writer.order(command, card, call)).finally(() => wipeCard(card));
     },
     capture: (command, call) => step(means, { ...command, step: "CLEAR" }, command, call),
     void: (command, call) =>
@@ -107,11 +107,6 @@ export function createSimlater(options: SimlaterOptions): Connector {
 
 function isSame(one: Expected, other: Expected): boolean {
   return one.step === other.step && one.amount === other.amount && one.currency === other.currency;
-}
-
-function wipe(card: Card): void {
-  card.number.wipe();
-  card.securityCode?.wipe();
 }
 
 function step(means: Means, expected: Expected, of: AuthorizationLink, call: ConnectorCall): Promise<Outcome> {

@@ -4,11 +4,12 @@
  */
 import { assert } from "@florin/kernel";
 import type { AuthorizeCommand, Card, ConnectorCall } from "../contract/connector.ts";
+import { wipeCard } from "../contract/wipe-card.ts";
 import { inHead, isInHead, traceHeader, type WrittenRequest, writeHead, writeRequest } from "../http1/written-request.ts";
 import { formatDecimal } from "./decimal-amount.ts";
 
 export type RequestWriter = {
-  /** Wipes the card: from here on its digits are in the request only. */
+  /** Wipes the card: from here on its digits are in the request only. A PIN is for other processors, and is wiped as well. */
   order(command: AuthorizeCommand, card: Card, call: ConnectorCall): WrittenRequest;
   send(method: "POST" | "PUT", path: string, body: object, call: ConnectorCall): WrittenRequest;
   get(path: string, call: ConnectorCall): WrittenRequest;
@@ -28,8 +29,7 @@ export function createRequestWriter(host: string, apiKey: string): RequestWriter
       const code = card.securityCode?.expose();
       const pieces = [card.number.expose(), ...(code === undefined ? [] : [codeBefore, code]), cardAfter];
       const request = writeRequest(headOf("POST", "/later/orders", call), orderFields(command, card), pieces);
-      card.number.wipe();
-      card.securityCode?.wipe();
+      wipeCard(card);
       return request;
     },
     send: (method, path, body, call) => writeRequest(headOf(method, path, call), JSON.stringify(body), []),

@@ -6,6 +6,7 @@
  */
 import { assert } from "@florin/kernel";
 import type { AuthorizeCommand, Card, ConnectorCall } from "../contract/connector.ts";
+import { wipeCard } from "../contract/wipe-card.ts";
 import { inHead, isInHead, traceHeader, type WrittenRequest, writeHead, writeRequest } from "../http1/written-request.ts";
 
 export type RequestWriter = {
@@ -62,8 +63,6 @@ function write(head: string, fields: string, card: Card | undefined): WrittenReq
   if (card === undefined) return writeRequest(head, fields, []);
   const code = card.securityCode?.expose();
   const request = writeRequest(head, fields, [card.number.expose(), ...(code === undefined ? [] : [codeBefore, code]), cardAfter]);
-  card.number.wipe();
-  card.securityCode?.wipe();
-  card.pin?.block.wipe();
+  wipeCard(card);
   return request;
 }
