@@ -6,7 +6,6 @@
  */
 import { randomInt } from "node:crypto";
 import { isLuhnValid, Secret } from "@florin/kernel";
-import { untilTrue } from "@florin/runtime/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { open as openSeal } from "../src/app/card-cipher.ts";
 import { cardKeyOf } from "../src/app/card-key.ts";
@@ -33,6 +32,8 @@ const cards = 100;
 /** What buffers of others keep of the last requests; a single forgotten buffer of ours leaves one for each card. */
 const leftoversMax = 20;
 const code = String(randomInt(1_000, 10_000));
+/** Codes that nobody sends: how often four digits stand in this memory by chance, which grows while the vault works. */
+const controls = Array.from({ length: 3 }, () => String(randomInt(1_000, 10_000))).filter((control) => control !== code);
 
 let stage: Stage;
 let vault: VaultProcess;
@@ -64,7 +65,7 @@ function madeUpNumber(): string {
 
 const copies = (text: string) => copiesInMemory(vault.child.pid ?? 0, Buffer.from(text, "latin1"));
 
-test("five seconds after the authorization the code is in no memory of the vault's", async (context) => {
+test("soon after the authorization the code is in no memory of the vault's", async (context) => {
   const number = madeUpNumber();
   const before = copies(code);
   if (before === undefined) return context.skip("this system lets nobody read another process' memory");
@@ -75,12 +76,16 @@ test("five seconds after the authorization the code is in no memory of the vault
     expect(Buffer.from(opened.securityCode).toString()).toBe(code);
     expect((await connectors.detokenize(request, { timeoutMs: 5_000 })).securityCode).toHaveLength(0);
   }
-  // Requests without a code push what Node's parser and its heap keep of the last ones out: a vault at work is never still.
-  const isGone = async () => {
-    for (let round = 0; round < leftoversMax; round++) await postToken(vault, key, { card: { number, exp_month: 12, exp_year: 2035 } });
-    return (copies(code) ?? 0) - before <= leftoversMax && copies(`"cvc":"${code}"`) === 0;
-  };
-  await untilTrue(isGone, 5_000);
+  await expect.poll(leftAfterMoreWork, { timeout: 20_000, interval: 100 }).toEqual({ besideItsWord: 0, forgotten: 0 });
+
+  /** Requests without a code, some at a time, push what Node's parser, sockets and heap keep of the last ones out: a vault at work is never still. */
+  async function leftAfterMoreWork() {
+    for (let round = 0; round < leftoversMax; round++)
+      await Promise.all(Array.from({ length: 4 }, () => postToken(vault, key, { card: { number, exp_month: 12, exp_year: 2035 } })));
+    const byChance = Math.max(before ?? 0, ...controls.map((control) => copies(control) ?? 0));
+    const forgotten = Math.max(0, (copies(code) ?? 0) - byChance - leftoversMax);
+    return { besideItsWord: copies(`"cvc":"${code}"`), forgotten };
+  }
 });
 
 test("no column holds a code: what is sealed is the card's four fields, with or without one", async () => {
