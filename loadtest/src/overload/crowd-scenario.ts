@@ -39,7 +39,7 @@ export type ScenarioContext = {
 };
 
 /** An edge that keeps the tail of what it takes in short rather than taking in a burst: what the figures of the drill are about. */
-const shortTail = { FLORIN_IN_FLIGHT_MIN: "128", FLORIN_OWN_TIME_TARGET_MS: "100" };
+const shortTail = { FLORIN_IN_FLIGHT_MIN: "256", FLORIN_OWN_TIME_TARGET_MS: "100" };
 /** All of them come with the key of one merchant, whose own limit is not what is measured. */
 const plentyPerKey = { FLORIN_RATE_PER_KEY_PER_SECOND: "1000000", FLORIN_RATE_PER_KEY_BURST: "1000000" };
 
@@ -83,7 +83,7 @@ export function phaseMaker({ stack: { up }, port, cores }: ScenarioContext, runI
       onMark();
       return readStack(up, { edge: at("edgeAdmin"), switch: at("switchAdmin"), connectors: at("connectorsAdmin") });
     };
-    return crowd(plan, read, cores?.door);
+    return crowd(plan, read, cores?.house);
   };
 }
 
@@ -133,7 +133,7 @@ async function measureReference({ seconds, cores }: ScenarioContext, phase: Phas
   const peakPerSecond = peak.accepted / peak.seconds;
   const perSecond = Math.round(referenceShare * peakPerSecond);
   const calm = note(`reference, 80 %, ${perSecond}/s`, await phase({ pace: { kind: "rate", perSecond }, seconds }));
-  return { peakPerSecond, peakCrowdCpuShare: peak.cpuShare, calm, coresShared: cores === undefined ? availableParallelism() : undefined };
+  return { peakPerSecond, peakCrowdCpuShare: peak.cpuShare, calm, coresShared: cores?.houseCount ?? availableParallelism() };
 }
 
 function overloadedOf(factor: number, { result, before, after: ended }: Crowded<Reading>, after: CrowdResult): Overloaded {

@@ -70,7 +70,6 @@ test("what the crowd's process takes of the machine is not asked of the stack, a
   expect(peakBeside(reference, 0.1)).toBe(1_000);
   expect(peakBeside(reference, 1.05)).toBeCloseTo(500);
   expect(peakBeside(reference, 0.05)).toBe(1_000);
-  expect(peakBeside({ ...reference, coresShared: undefined }, 1.05)).toBe(1_000);
 });
 
 test("normal is from the last bad second on", () => {

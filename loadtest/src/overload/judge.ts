@@ -54,16 +54,15 @@ export type Reference = {
   /** CPU seconds per second of whoever made that load. */
   readonly peakCrowdCpuShare: number;
   readonly calm: CrowdResult;
-  /** That the crowd and what is behind the door compute on, both; undefined: each has its own. */
-  readonly coresShared: number | undefined;
+  /** That the crowd and what is behind the door compute on. */
+  readonly coresShared: number;
 };
 
 /**
- * Where the crowd computes beside the stack, what it takes is not there for the stack: the peak is scaled by the cores that are left, so that the
- * figure tells of the stack alone.
+ * The crowd lives on the machine that it measures. What it takes is not there for the stack: the peak is scaled by the cores that are left, so
+ * that the figure tells of the stack alone.
  */
 export function peakBeside({ peakPerSecond, peakCrowdCpuShare, coresShared: cores }: Reference, crowdCpuShare: number): number {
-  if (cores === undefined) return peakPerSecond;
   return (peakPerSecond * (cores - crowdCpuShare)) / (cores - Math.min(peakCrowdCpuShare, crowdCpuShare));
 }
 
