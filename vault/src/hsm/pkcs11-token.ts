@@ -256,8 +256,12 @@ function kekTemplate(label: string): readonly Attribute[] {
   ];
 }
 
-/** SoftHSM says "general error" of an object that another one destroys at this moment. */
-const goneReturns: ReadonlySet<number | undefined> = new Set<number>([ck.CKR_OBJECT_HANDLE_INVALID, ck.CKR_GENERAL_ERROR]);
+/** SoftHSM says "general error" of an object that another one destroys at this moment, and "function failed" when both destroy it. */
+const goneReturns: ReadonlySet<number | undefined> = new Set<number>([
+  ck.CKR_OBJECT_HANDLE_INVALID,
+  ck.CKR_GENERAL_ERROR,
+  ck.CKR_FUNCTION_FAILED,
+]);
 
 const unusableReturns: ReadonlySet<number | undefined> = new Set<number>([
   ck.CKR_ENCRYPTED_DATA_INVALID,
