@@ -7,6 +7,26 @@ const regionLine = /^([0-9a-f]+)-([0-9a-f]+) rw/;
 
 /** Copies of `needle` in memory that process `pid` can write; undefined where nobody can look. */
 export function copiesInMemory(pid: number, needle: Buffer): number | undefined {
+  return countInMemory(pid, (chunk) => copiesIn(chunk, needle).length, needle.length - 1);
+}
+
+/** Copies of some digits that are no part of a longer number: a time in milliseconds, a port or an identifier holds any four digits by chance. */
+export function numbersInMemory(pid: number, digits: Buffer): number | undefined {
+  const isAlone = (chunk: Buffer, at: number) => isOther(chunk[at - 1]) && isOther(chunk[at + digits.length]);
+  return countInMemory(pid, (chunk) => copiesIn(chunk, digits).filter((at) => isAlone(chunk, at)).length, digits.length + 1);
+}
+
+/** A byte that is there and no digit: what stands at a chunk's edge is seen in its neighbour. */
+const isOther = (byte: number | undefined) => byte !== undefined && (byte < 0x30 || byte > 0x39);
+
+function copiesIn(chunk: Buffer, needle: Buffer): number[] {
+  const places: number[] = [];
+  for (let at = chunk.indexOf(needle); at >= 0; at = chunk.indexOf(needle, at + 1)) places.push(at);
+  return places;
+}
+
+/** Adds up what `count` finds in each chunk; chunks overlap by `overlap` bytes, so that what is longer by one is seen whole, and once. */
+function countInMemory(pid: number, count: (chunk: Buffer) => number, overlap: number): number | undefined {
   const path = `/proc/${pid}/mem`;
   if (!existsSync(path)) return undefined;
   let memory: number;
@@ -16,7 +36,7 @@ export function copiesInMemory(pid: number, needle: Buffer): number | undefined 
     return undefined;
   }
   try {
-    return regionsOf(pid).reduce((total, region) => total + copiesInRegion(memory, region, needle), 0);
+    return regionsOf(pid).reduce((total, region) => total + countInRegion(memory, region, count, overlap), 0);
   } finally {
     closeSync(memory);
   }
@@ -34,18 +54,17 @@ function regionsOf(pid: number): readonly Region[] {
   });
 }
 
-function copiesInRegion(memory: number, { start, end }: Region, needle: Buffer): number {
-  let copies = 0;
-  // Chunks overlap by less than a needle, so that each copy is seen once.
+function countInRegion(memory: number, { start, end }: Region, count: (chunk: Buffer) => number, overlap: number): number {
+  let total = 0;
   for (let at = start; at < end; at += chunkBytes) {
-    const chunk = Buffer.alloc(Math.min(chunkBytes + needle.length - 1, end - at));
+    const chunk = Buffer.alloc(Math.min(chunkBytes + overlap, end - at));
     try {
       readSync(memory, chunk, 0, chunk.length, at);
     } catch {
       // Reserved and not backed: there is nothing to read.
-      return copies;
+      return total;
     }
-    for (let found = chunk.indexOf(needle); found >= 0; found = chunk.indexOf(needle, found + 1)) copies += 1;
+    total += count(chunk);
   }
-  return copies;
+  return total;
 }
