@@ -89,6 +89,23 @@ test("a processor that becomes slow gets the places that it needs, within second
   expect(run(2_000).perMs).toBeGreaterThan(0.95);
 });
 
+test("a house that works in waves is not given more while a wave is under way", () => {
+  const clock = { ms: 0 };
+  const limit = createAdaptiveLimit(settings, () => clock.ms);
+  const waveMs = 400;
+  const beganMs: number[] = [];
+  let most = 0;
+  for (; clock.ms < 20_000; clock.ms += 1) {
+    while (beganMs.length < limit.current) {
+      limit.began();
+      beganMs.push(clock.ms);
+    }
+    if (clock.ms > 4_000) most = Math.max(most, limit.current);
+    if (clock.ms % waveMs === 0) for (const startedMs of beganMs.splice(0)) limit.ended({ ownMs: clock.ms - startedMs, elsewhereMs: 0 });
+  }
+  expect(most).toBeLessThan(1.5 * settings.min);
+});
+
 test("a house that becomes slower is given less", () => {
   const { run, changes, limit } = house({ perMs: 2, processorMs: 20, offeredPerMs: 8 });
   run(10_000);
