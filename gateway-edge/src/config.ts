@@ -114,7 +114,7 @@ export const edgeConfig = defineConfig("edge", {
     unit: "ms",
     min: 1_000,
     max: 600_000,
-    default: 30_000,
+    default: 120_000,
   }),
   mutationTimeoutMs: integer({
     env: "FLORIN_MUTATION_TIMEOUT_MS",
