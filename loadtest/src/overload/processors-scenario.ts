@@ -70,7 +70,7 @@ export async function runProcessorsScenario(options: OverloadOptions): Promise<r
   const proxy = await TcpProxy.start({ targetHost: "127.0.0.1", targetPort, random: seededRandom(1) });
   const env = { FLORIN_CONNECTOR: "simiso,simpay", FLORIN_SIMISO_ADDRESS: `tcp://127.0.0.1:${proxy.port}` };
   try {
-    return await withOverloadStack(options, env, (context) => strikeAll(context, proxy));
+    return await withOverloadStack(options, { env }, (context) => strikeAll(context, proxy));
   } finally {
     await proxy.close();
   }
