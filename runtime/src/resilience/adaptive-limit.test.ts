@@ -89,6 +89,14 @@ test("a processor that becomes slow gets the places that it needs, within second
   expect(run(2_000).perMs).toBeGreaterThan(0.95);
 });
 
+test("few calls that a slow processor keeps long get the places that they need", () => {
+  const { run, changes } = house({ perMs: 2, processorMs: 5_000, offeredPerMs: 0.002 });
+  run(60_000);
+  changes.offeredPerMs = 0.05;
+  run(15_000);
+  expect(run(20_000).perMs).toBeGreaterThan(0.045);
+});
+
 test("a house that works in waves is not given more while a wave is under way", () => {
   const clock = { ms: 0 };
   const limit = createAdaptiveLimit(settings, () => clock.ms);

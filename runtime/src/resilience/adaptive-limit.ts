@@ -9,8 +9,8 @@
  * - the mean is above the target: of what was in flight, the part that waited for us is cut, by half at most. Not again before those who come
  *   in from then on have ended: what ends sooner tells of the time before the cut;
  * - the limit was nearly reached and the mean is below the target: it grows, the faster the further the mean is from the target, at most to
- *   twice in the time that a call takes. It does so too when nothing has ended for a multiple of that time: whom we wait for has become slow.
- *   A shorter silence says nothing, because those who came in together end together;
+ *   twice in the time that a call takes. It does so too when nothing ends, because whom we wait for has become slow. But a silence
+ *   shorter than a multiple of our own time says nothing: those who came in together end together;
  * - otherwise it comes down to twice of what is used, so that a rush from a calm meets a limit that is near what is known to be good.
  * Windows end when they are looked at: there is no timer. Invariant: `min` to `max`, whole.
  */
@@ -46,7 +46,7 @@ const cutMost = 0.5;
 const cutLeast = 0.95;
 /** Before a share of one owner can be reached (admission.ts): a lone merchant whose processor becomes slow is not sent away for want of a step. */
 const reachedShare = 0.6;
-/** Silence that is no news, in times of a call. */
+/** Silence that is no news, in means of our own time. */
 const patience = 4;
 const headroom = 2;
 const descent = 0.98;
@@ -64,13 +64,18 @@ export function createAdaptiveLimit(settings: AdaptiveLimitSettings, now: () => 
   /** Mean time of a call, with what others took. */
   let wholeMs = windowMs;
   let cutNotBeforeMs = Number.NEGATIVE_INFINITY;
+  /** The last mean of our own time that is known. */
+  let knownOwnMs = 0;
   let lastEndMs = Number.NEGATIVE_INFINITY;
   let inFlight = 0;
   let inFlightPeak = 0;
 
   const adjusted = (nowMs: number): number => {
     const mean = ends >= endsMin ? ownMsSum / ends : 0;
-    if (ends >= endsMin) wholeMs = mean + elsewhereMsSum / ends;
+    if (ends >= endsMin) {
+      knownOwnMs = mean;
+      wholeMs = mean + elsewhereMsSum / ends;
+    }
     if (mean > targetMs && nowMs < cutNotBeforeMs) return limit;
     if (mean > targetMs) {
       cutNotBeforeMs = nowMs + wholeMs;
@@ -81,7 +86,7 @@ export function createAdaptiveLimit(settings: AdaptiveLimitSettings, now: () => 
     if (inFlightPeak >= limit * reachedShare) return isNoNews(nowMs) ? limit : limit * growthOf(mean) + 1;
     return Math.min(limit, Math.max(inFlightPeak * headroom, limit * descent));
   };
-  const isNoNews = (nowMs: number): boolean => ends < endsMin && nowMs - lastEndMs < patience * wholeMs;
+  const isNoNews = (nowMs: number): boolean => ends < endsMin && nowMs - lastEndMs < patience * knownOwnMs;
   /** By the time that a call takes, because only its end tells what the last step did. */
   const growthOf = (mean: number): number => {
     const perCall = 1 + (growthMost - 1) * (1 - mean / targetMs);
