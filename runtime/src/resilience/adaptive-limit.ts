@@ -47,7 +47,7 @@ const cutLeast = 0.95;
 /** Before a share of one owner can be reached (admission.ts): a lone merchant whose processor becomes slow is not sent away for want of a step. */
 const reachedShare = 0.6;
 /** Silence that is no news, in means of our own time. */
-const patience = 4;
+const patience = 6;
 const headroom = 2;
 const descent = 0.98;
 
@@ -66,7 +66,8 @@ export function createAdaptiveLimit(settings: AdaptiveLimitSettings, now: () => 
   let cutNotBeforeMs = Number.NEGATIVE_INFINITY;
   /** The last mean of our own time that is known. */
   let knownOwnMs = 0;
-  let lastEndMs = Number.NEGATIVE_INFINITY;
+  /** Since when something is in flight and nothing has ended. */
+  let silentSinceMs = 0;
   let inFlight = 0;
   let inFlightPeak = 0;
 
@@ -83,14 +84,15 @@ export function createAdaptiveLimit(settings: AdaptiveLimitSettings, now: () => 
       const ownShare = ownMsSum / (ownMsSum + elsewhereMsSum);
       return Math.min(limit, inFlightPeak) * (1 - ownShare * (1 - Math.min(cutLeast, Math.max(cutMost, targetMs / mean))));
     }
-    if (inFlightPeak >= limit * reachedShare) return isNoNews(nowMs) ? limit : limit * growthOf(mean) + 1;
+    if (inFlightPeak >= limit * reachedShare) return isNoNews(nowMs) ? limit : limit * growthOf(mean, nowMs) + 1;
     return Math.min(limit, Math.max(inFlightPeak * headroom, limit * descent));
   };
-  const isNoNews = (nowMs: number): boolean => ends < endsMin && nowMs - lastEndMs < patience * knownOwnMs;
-  /** By the time that a call takes, because only its end tells what the last step did. */
-  const growthOf = (mean: number): number => {
+  const isNoNews = (nowMs: number): boolean => ends < endsMin && nowMs - silentSinceMs < patience * knownOwnMs;
+  /** By the time that a call takes, at least as long as nothing has ended, because only its end tells what the last step did. */
+  const growthOf = (mean: number, nowMs: number): number => {
     const perCall = 1 + (growthMost - 1) * (1 - mean / targetMs);
-    return perCall ** (windowMs / Math.max(windowMs, wholeMs));
+    const callMs = ends < endsMin ? Math.max(wholeMs, nowMs - silentSinceMs) : wholeMs;
+    return perCall ** (windowMs / Math.max(windowMs, callMs));
   };
   const look = (): void => {
     const nowMs = now();
@@ -112,6 +114,7 @@ export function createAdaptiveLimit(settings: AdaptiveLimitSettings, now: () => 
     },
     began() {
       look();
+      if (inFlight === 0) silentSinceMs = now();
       inFlight += 1;
       if (inFlight > inFlightPeak) inFlightPeak = inFlight;
     },
@@ -122,7 +125,7 @@ export function createAdaptiveLimit(settings: AdaptiveLimitSettings, now: () => 
         ownMsSum += spent.ownMs;
         elsewhereMsSum += spent.elsewhereMs;
         ends += 1;
-        lastEndMs = now();
+        silentSinceMs = now();
       }
       look();
     },
