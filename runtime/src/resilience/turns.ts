@@ -2,7 +2,8 @@
  * When those who were sent away shall come again: each gets a turn behind the ones sent away before, as fast as work is taken in.
  *
  * Told the same second, all of them would be at the door again at once, and then again: turning them away would cost more than the work. In
- * a short crowd the turns are the least wait; in a long one they grow to the longest, so that most of what knocks is new.
+ * a short crowd the turns are the least wait; in a long one they grow to the longest, so that most of what knocks is new. When nobody was sent away
+ * for a second the crowd is over, and the next one waits behind nobody.
  */
 import { assert } from "@florin/kernel";
 
@@ -24,6 +25,7 @@ export function createTurns({ waitMsMin, waitMsMax }: TurnSettings, now: () => n
   let windowStartedMs = now();
   let admittedInWindow = 0;
   let admittedPerMs = 0;
+  let lastSentAwayMs = Number.NEGATIVE_INFINITY;
   let lastTurnMs = Number.NEGATIVE_INFINITY;
   const look = (): number => {
     const nowMs = now();
@@ -44,6 +46,8 @@ export function createTurns({ waitMsMin, waitMsMax }: TurnSettings, now: () => n
       const nowMs = look();
       // Nothing was let in for a second: nobody knows when there will be room.
       const apartMs = admittedPerMs === 0 ? 0 : 1 / admittedPerMs;
+      if (nowMs - lastSentAwayMs >= windowMs) lastTurnMs = nowMs;
+      lastSentAwayMs = nowMs;
       lastTurnMs = Math.min(Math.max(lastTurnMs + apartMs, nowMs + waitMsMin), nowMs + waitMsMax);
       return Math.round(lastTurnMs - nowMs);
     },
