@@ -100,9 +100,7 @@ export async function runCrowdScenario(options: OverloadOptions): Promise<readon
       return crowded.result;
     };
     const reference = await measureReference(context, phase, note);
-    const ruler = async () => note(`ruler, ${reference.clients} at once`, await phase(rulerOf(reference.clients, context.seconds)));
     const held: Held[] = [];
-    let before = await ruler();
     for (const factor of factors) {
       const perSecond = Math.round(factor * reference.peakPerSecond);
       const crowded = await phase({ pace: { kind: "rate", perSecond }, seconds: context.seconds, warmUpSeconds: 0 });
@@ -113,45 +111,30 @@ export async function runCrowdScenario(options: OverloadOptions): Promise<readon
       });
       note(`${factor}x, ${perSecond}/s`, crowded);
       note("and after it", after);
-      const afterwards = await ruler();
-      held.push(...judgeOverload(besideRulers(reference, before, afterwards), overloadedOf(factor, crowded, after.result)));
-      before = afterwards;
+      held.push(...judgeOverload(reference, overloadedOf(factor, crowded, after.result)));
     }
     held.push(...(await judgeBooks(context, { runId, startedAtMs, told })));
     return held;
   });
 }
 
-const rulerOf = (clients: number, seconds: number) =>
-  ({ pace: { kind: "saturate", clients }, seconds: Math.max(5, Math.round(seconds / 6)) }) as const;
-
-/** The peak as it is around a crowd: a shared machine is not as fast for minutes as in its best ten seconds. */
-function besideRulers(reference: Reference, before: CrowdResult, after: CrowdResult): Reference {
-  return {
-    ...reference,
-    peakPerSecond: (before.accepted / before.seconds + after.accepted / after.seconds) / 2,
-    peakCrowdCpuShare: (before.cpuShare + after.cpuShare) / 2,
-  };
-}
-
 type Phase = ReturnType<typeof phaseMaker>;
 type Note = (name: string, crowded: Crowded<Reading>) => CrowdResult;
 
-/** The most that is accepted by any number of clients, by how many, and how long things take at 80 % of it. */
-async function measureReference({ seconds, cores }: ScenarioContext, phase: Phase, note: Note): Promise<Reference & { clients: number }> {
+async function measureReference({ seconds, cores }: ScenarioContext, phase: Phase, note: Note): Promise<Reference> {
+  const rulerSeconds = Math.max(5, Math.round(seconds / 6));
   // The first seconds of a process are its slowest; they are nobody's peak.
-  note("first steps", await phase(rulerOf(64, seconds)));
-  let peak: { result: CrowdResult; clients: number } | undefined;
+  note("first steps", await phase({ pace: { kind: "saturate", clients: 64 }, seconds: rulerSeconds }));
+  let peak: CrowdResult | undefined;
   for (const clients of rulerClients) {
-    const result = note(`ruler, ${clients} at once`, await phase(rulerOf(clients, seconds)));
-    if (peak === undefined || result.accepted / result.seconds > peak.result.accepted / peak.result.seconds) peak = { result, clients };
+    const result = note(`ruler, ${clients} at once`, await phase({ pace: { kind: "saturate", clients }, seconds: rulerSeconds }));
+    if (peak === undefined || result.accepted / result.seconds > peak.accepted / peak.seconds) peak = result;
   }
-  if (peak === undefined || peak.result.accepted === 0) throw new Error("the stack accepted nothing");
-  const { result, clients } = peak;
-  const peakPerSecond = result.accepted / result.seconds;
+  if (peak === undefined || peak.accepted === 0) throw new Error("the stack accepted nothing");
+  const peakPerSecond = peak.accepted / peak.seconds;
   const perSecond = Math.round(referenceShare * peakPerSecond);
   const calm = note(`reference, 80 %, ${perSecond}/s`, await phase({ pace: { kind: "rate", perSecond }, seconds }));
-  return { peakPerSecond, peakCrowdCpuShare: result.cpuShare, calm, coresShared: cores?.houseCount ?? availableParallelism(), clients };
+  return { peakPerSecond, peakCrowdCpuShare: peak.cpuShare, calm, coresShared: cores?.houseCount ?? availableParallelism() };
 }
 
 function overloadedOf(factor: number, { result, before, after: ended }: Crowded<Reading>, after: CrowdResult): Overloaded {

@@ -81,7 +81,7 @@ test("normal is from the last bad second on", () => {
 test("a noisy merchant must be refused, and the others must not notice", () => {
   const noisy = result({ limited: 9_000 });
   const verdicts = (o: Partial<Parameters<typeof judgeNoisy>[0]>) =>
-    judgeNoisy({ usual: result(), beside: result(), noisy, ...o }).map(({ isHeld }) => isHeld);
+    judgeNoisy({ alone: result(), beside: result(), noisy, ...o }).map(({ isHeld }) => isHeld);
   expect(verdicts({})).toEqual([true, true, true]);
   expect(verdicts({ beside: result({ accepted: 9_999 }) })).toEqual([false, true, true]);
   expect(verdicts({ beside: result({ acceptedMs: latency(121) }) })).toEqual([true, false, true]);

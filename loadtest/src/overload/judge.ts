@@ -103,11 +103,11 @@ export function secondsUntilNormal({ bySecond }: CrowdResult, worstMs: number): 
 }
 
 /** A merchant at twenty times its rate, and the others beside it. */
-export function judgeNoisy(o: { readonly usual: CrowdResult; readonly beside: CrowdResult; readonly noisy: CrowdResult }): readonly Held[] {
+export function judgeNoisy(o: { readonly alone: CrowdResult; readonly beside: CrowdResult; readonly noisy: CrowdResult }): readonly Held[] {
   const notAccepted = o.beside.requests - o.beside.accepted;
   return [
     atMost("noisy: calls of the others that were not accepted", notAccepted, 0),
-    timed(atMost("noisy: p99 of the others", o.beside.acceptedMs.p99, limits.othersP99Growth * o.usual.acceptedMs.p99, "ms")),
+    timed(atMost("noisy: p99 of the others", o.beside.acceptedMs.p99, limits.othersP99Growth * o.alone.acceptedMs.p99, "ms")),
     atLeast("noisy: calls of the noisy one that were refused", o.noisy.limited + o.noisy.sentAway, 1),
   ];
 }

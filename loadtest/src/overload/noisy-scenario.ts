@@ -1,5 +1,5 @@
 /**
- * A merchant at twenty times its rate beside others that keep to theirs (C15): first it keeps to its own, too. The rate is a setting of the
+ * A merchant at twenty times its rate beside others that keep to theirs (C15): the others first alone, then beside it. The rate is a setting of the
  * stack, well below what the machine can do, so that what is measured is fairness and not saturation.
  */
 import { join } from "node:path";
@@ -24,17 +24,15 @@ export async function runNoisyScenario(options: OverloadOptions): Promise<readon
     const phase = phaseMaker(context, `no${Date.now().toString(36)}`);
     const pace = { kind: "rate", perSecond: othersPerSecond } as const;
     const { seconds } = context;
-    const beside = (factor: number) =>
-      Promise.all([
-        phase({ pace, seconds }),
-        phase({ pace: { kind: "rate", perSecond: factor * quotaPerSecond }, seconds, secretKey: noisyKey }),
-      ]);
-    const [usual] = await beside(1);
-    const [others, noisy] = await beside(noisyFactor);
-    printPhase("others, all within rates", usual.result, cpuShares(usual.before, usual.after));
-    printPhase("others beside the noisy one", others.result, cpuShares(others.before, others.after));
+    const alone = await phase({ pace, seconds });
+    const [beside, noisy] = await Promise.all([
+      phase({ pace, seconds }),
+      phase({ pace: { kind: "rate", perSecond: noisyFactor * quotaPerSecond }, seconds, secretKey: noisyKey }),
+    ]);
+    printPhase("others alone", alone.result, cpuShares(alone.before, alone.after));
+    printPhase("others beside", beside.result, cpuShares(beside.before, beside.after));
     printPhase("the noisy one", noisy.result, cpuShares(noisy.before, noisy.after));
-    return judgeNoisy({ usual: usual.result, beside: others.result, noisy: noisy.result });
+    return judgeNoisy({ alone: alone.result, beside: beside.result, noisy: noisy.result });
   });
 }
 
