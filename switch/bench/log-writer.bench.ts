@@ -26,7 +26,7 @@ const { ownerUrl, appUrl } = await createServiceDatabase({
   appPassword: "bench",
 });
 await migrate(ownerUrl);
-const sql = connectPostgres({ url: appUrl, name: "bench", connectionsMax: 4 });
+const sql = connectPostgres({ url: appUrl, name: "bench", connectionsMax: 2, isPlannedOnce: true });
 const { metrics } = startTelemetry({ service: "switch", otlpUrl: "", traceRatio: 0 });
 const writer = createLogWriter({ sql, metrics });
 const random = createRandomPool();

@@ -41,7 +41,7 @@ export const switchConfig = defineConfig("switch", {
   }),
   databaseConnectionsMax: integer({
     env: "FLORIN_DATABASE_CONNECTIONS_MAX",
-    help: "connections that operations wait for; lists and background work have four each of their own, settings two, each leading worker one",
+    help: "connections for the reads that operations wait for; the writer of the log has two of its own, lists and background work four each, settings two, each leading worker one",
     unit: "connections",
     min: 4,
     max: 100,

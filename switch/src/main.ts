@@ -76,7 +76,7 @@ runProcess({
     const vault = connectFramed(VaultService, { address: config.vaultAddress, tls, peerName: "vault", metrics, logger });
     const connectors = connectFramed(ConnectorService, { address: config.connectorsAddress, tls, peerName: "connectors", metrics, logger });
     const bus = config.natsUrl === "" ? undefined : await createJetStreamBus({ url: config.natsUrl, logger, metrics });
-    const log = createLogWriter({ sql: pools.operations, metrics });
+    const log = createLogWriter({ sql: pools.log, metrics });
     const tail = createLogTail(pools.background);
     const blockList = startBlockList({ sql: pools.background, logger });
     const now = () => Date.now();

@@ -13,6 +13,7 @@ import { createLogReader } from "../src/store/log-reader.ts";
 import { createLogTail } from "../src/store/log-tail.ts";
 import { createLogWriter, type LogWriter } from "../src/store/log-writer.ts";
 import { createOpenOperations } from "../src/store/open-operations.ts";
+import { openPools } from "../src/store/pools.ts";
 import { createWorkerCheckpoints } from "../src/store/worker-checkpoints.ts";
 import { authorized, newCaller, openStage, type Stage, telemetry } from "./stage.ts";
 
@@ -32,8 +33,9 @@ beforeAll(async () => {
   stage = await openStage({ withRedis: false });
   owner = connectPostgres({ url: stage.ownerUrl, name: "owner", connectionsMax: 2 });
   const writer = () => {
-    const sql = connectPostgres({ url: stage.appUrl, name: "writer", connectionsMax: 2 });
-    sqls.push(sql);
+    const pools = openPools({ databaseUrl: stage.appUrl, databaseConnectionsMax: 4 });
+    const { log: sql } = pools;
+    sqls.push(...Object.values(pools));
     return createLogWriter({ sql, metrics: telemetry.metrics });
   };
   writers = [writer(), writer()];
@@ -112,6 +114,20 @@ describe("appending", () => {
     const plan = lines.map((line) => line["QUERY PLAN"]).join("\n");
     expect(plan).toMatch(/Index (Only )?Scan using payment_events_\d+_\d+_pkey/);
     expect(plan).not.toMatch(/Seq Scan on payment_events|hashed SubPlan/);
+  });
+});
+
+describe("the writer's connections", () => {
+  test("plan the statement once, however small its batches", async () => {
+    const { log } = openPools({ databaseUrl: stage.appUrl, databaseConnectionsMax: 4 });
+    const writer = createLogWriter({ sql: log, metrics: telemetry.metrics });
+    // From the sixth run on PostgreSQL may keep a plan; for one payment it likes to make a new one each time.
+    for (let run = 0; run < 10; run++) await writer.append(first(), undefined);
+    const [plans] = await log<{ custom: bigint; generic: bigint }[]>`
+      SELECT sum(custom_plans)::bigint AS custom, sum(generic_plans)::bigint AS generic FROM pg_prepared_statements`;
+    expect(plans?.custom).toBe(0n);
+    expect(Number(plans?.generic)).toBeGreaterThan(1);
+    await log.end({ timeout: 5 });
   });
 });
 

@@ -29,11 +29,20 @@ export function endPostgres(sql: Sql): Promise<void> {
 
 /**
  * A pool of at most `connectionsMax` connections, opened when first needed. `name` shows in pg_stat_activity.
- * `statementTimeoutMs` (default 30,000; 0 switches it off) is enforced by the server.
+ * `statementTimeoutMs` (default 30,000; 0 switches it off) is enforced by the server. `isPlannedOnce`: each prepared statement has one plan for
+ * whatever it is given. Left to itself PostgreSQL plans anew for every run that looks cheap, and counts little of what planning costs; for a
+ * statement that must do with one plan, because its tables grow under it.
  */
-export function connectPostgres(options: { url: string; name: string; connectionsMax: number; statementTimeoutMs?: number }): Sql {
+export function connectPostgres(options: {
+  url: string;
+  name: string;
+  connectionsMax: number;
+  statementTimeoutMs?: number;
+  isPlannedOnce?: boolean;
+}): Sql {
+  const { name, connectionsMax, statementTimeoutMs = statementTimeoutMsDefault, isPlannedOnce = false } = options;
   return postgres(options.url, {
-    max: options.connectionsMax,
+    max: connectionsMax,
     fetch_types: false,
     prepare: true,
     connect_timeout: connectTimeoutS,
@@ -42,7 +51,11 @@ export function connectPostgres(options: { url: string; name: string; connection
     max_lifetime: null,
     backoff: (attempts: number) => Math.min(0.05 * 2 ** attempts, reconnectDelaySMax),
     types: { bigint: postgres.BigInt },
-    connection: { application_name: options.name, statement_timeout: options.statementTimeoutMs ?? statementTimeoutMsDefault },
+    connection: {
+      application_name: name,
+      statement_timeout: statementTimeoutMs,
+      ...(isPlannedOnce ? { plan_cache_mode: "force_generic_plan" } : {}),
+    },
     onnotice: () => {},
   });
 }

@@ -96,7 +96,7 @@ function inDatabase(url: string, database: string): string {
 
 async function round(setting: WriteSetting, { database, follow }: Variant): Promise<Costs> {
   const appUrl = inDatabase(setting.appUrl, database);
-  const sql = connectPostgres({ url: appUrl, name: "bench-writer", connectionsMax: 4 });
+  const sql = connectPostgres({ url: appUrl, name: "bench-writer", connectionsMax: 2, isPlannedOnce: true });
   const owner = connectPostgres({ url: inDatabase(setting.ownerUrl, database), name: "bench-gauge", connectionsMax: 1 });
   const writer = createLogWriter({ sql, metrics: setting.metrics });
   const projection = follow === undefined ? undefined : await followLog({ url: appUrl, ...follow });

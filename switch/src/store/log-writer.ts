@@ -35,7 +35,7 @@ const nothing = new Uint8Array();
 const batchMax = 512;
 const queueDepthMax = 20_000;
 /** While one batch is flushed, the next is prepared: but only when it is worth its statement. */
-const batchesInFlightMax = 2;
+export const batchesInFlightMax = 2;
 const besideMin = 64;
 /** Raised by `florin_abort_batch()`; the primary key of the log; serialization failure and deadlock. All of them rolled the batch back. */
 const lostRace: ReadonlySet<string> = new Set(["FL001", "23505", "40001", "40P01"]);

@@ -3,10 +3,13 @@
  * another on the same connection: so what nobody pays by never shares a connection with what somebody does.
  */
 import { connectPostgres, type Sql } from "@florin/runtime/postgres";
+import { batchesInFlightMax as appendsAtOnceMax } from "./log-writer.ts";
 import { pagesAtOnceMax, pageTimeoutMs } from "./payment-lists.ts";
 
 export type Pools = {
-  /** The log's writer and the reads that an operation waits for. */
+  /** The log's writer, alone: its one statement is too large to be planned for each batch. */
+  readonly log: Sql;
+  /** The reads that an operation waits for. */
   readonly operations: Sql;
   /** Lists and timelines. */
   readonly pages: Sql;
@@ -25,6 +28,13 @@ const settingsTimeoutMs = 2_000;
 export function openPools(o: { readonly databaseUrl: string; readonly databaseConnectionsMax: number }): Pools {
   const { databaseUrl: url } = o;
   return {
+    log: connectPostgres({
+      url,
+      name: "florin-switch-log",
+      connectionsMax: appendsAtOnceMax,
+      statementTimeoutMs: operationTimeoutMs,
+      isPlannedOnce: true,
+    }),
     operations: connectPostgres({
       url,
       name: "florin-switch",
