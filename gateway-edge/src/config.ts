@@ -110,7 +110,7 @@ export const edgeConfig = defineConfig("edge", {
   }),
   overloadRetryAfterMsMax: integer({
     env: "FLORIN_OVERLOAD_RETRY_AFTER_MS_MAX",
-    help: "longest Retry-After of such a call; at least the shortest",
+    help: "longest Retry-After of such a call, and of one beyond the rate of its key; at least the shortest",
     unit: "ms",
     min: 1_000,
     max: 600_000,

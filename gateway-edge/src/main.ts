@@ -45,7 +45,7 @@ runProcess({
     });
     const otherwise = { burst: config.rateBurst, perSecond: config.ratePerSecond };
     const limits = followLimits({ ask: toSwitch.limits, otherwise, metrics, logger, timing: systemTiming });
-    const rateLimit = createRateLimit({ rateOf: limits.rateOf, now, metrics });
+    const rateLimit = createRateLimit({ rateOf: limits.rateOf, turnMsMax: config.overloadRetryAfterMsMax, now, metrics });
     const failureRate = { burst: config.failuresBurst, perSecond: config.failuresPerMinute / 60 };
     const authenticator = createAuthenticator({
       store: createApiKeyStore(sql),

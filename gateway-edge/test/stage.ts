@@ -162,7 +162,7 @@ async function startEdge(o: EdgeOptions & { databaseUrl: string; address: string
   const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs: 5_000 });
   const otherwise = o.rate ?? { burst: 100_000, perSecond: 100_000 };
   const limits = followLimits({ ask: toSwitch.limits, otherwise, metrics, logger, timing: systemTiming });
-  const rateLimit = createRateLimit({ rateOf: limits.rateOf, now, metrics });
+  const rateLimit = createRateLimit({ rateOf: limits.rateOf, turnMsMax: 120_000, now, metrics });
   const parts = { payments, tokens, authenticator, rateLimit, door, metrics, logger };
   const openapi = readFileSync(new URL("../openapi.json", import.meta.url), "utf8");
   const app = buildApp({

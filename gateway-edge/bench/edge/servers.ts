@@ -57,7 +57,7 @@ async function makeEdge(toSwitch: ReturnType<typeof connectSwitch>): Promise<Fas
   const asking = createAsking({ tracer, door });
   const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs: 30_000, readTimeoutMs: 5_000 });
   const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs: 5_000 });
-  const rateLimit = createRateLimit({ rateOf: () => plenty, now, metrics });
+  const rateLimit = createRateLimit({ rateOf: () => plenty, turnMsMax: 120_000, now, metrics });
   return buildApp({ payments, tokens, authenticator, rateLimit, door, metrics, logger, openapi: "{}", trustedProxies: "" }).fastify;
 }
 

@@ -13,16 +13,19 @@ export interface RateLimit {
 }
 
 const keysMax = 10_000;
-/** A merchant at many times its rate is told to come as its calls can be taken, and knocks less for nothing: the others pay for each knock. */
-const turnMsMax = 30_000;
 
-/** `rateOf` is asked for each request: a merchant's rate may change while the process runs. */
+/**
+ * A merchant at many times its rate is told to come as its calls can be taken, `turnMsMax` ahead at most, and knocks less for nothing: the
+ * others pay for each knock. `rateOf` is asked for each request: a merchant's rate may change while the process runs.
+ */
 export function createRateLimit(o: {
   readonly rateOf: (merchantId: string) => BucketRate;
+  /** ms */
+  readonly turnMsMax: number;
   readonly now: () => number;
   readonly metrics: Pick<Metrics, "counter">;
 }): RateLimit {
-  const buckets = createKeyedBuckets({ rate: o.rateOf(""), namesMax: keysMax, now: o.now, turnMsMax });
+  const buckets = createKeyedBuckets({ rate: o.rateOf(""), namesMax: keysMax, now: o.now, turnMsMax: o.turnMsMax });
   const refusals = o.metrics.counter("edge_rate_limited_total");
   return {
     take({ keyId, merchantId }) {

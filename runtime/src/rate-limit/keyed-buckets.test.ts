@@ -19,16 +19,27 @@ test("a name comes back when time has passed, or when its token is given back", 
   expect([buckets.take("a"), buckets.take("a")]).toEqual([0, 1_000]);
 });
 
-test("who finds none left gets a turn behind the others, within a bound, and not when nobody came for a while", () => {
+test("who finds none left gets a turn behind the others, within a bound", () => {
   let nowMs = 0;
   const buckets = createKeyedBuckets({ rate, namesMax: 10, now: () => nowMs, turnMsMax: 3_500 });
   const told = () => Array.from({ length: 6 }, () => buckets.take("a"));
   expect(told()).toEqual([0, 0, 1_000, 2_000, 3_000, 3_500]);
   expect(buckets.take("b")).toBe(0);
-  nowMs = 1_000;
-  expect(told().slice(0, 2)).toEqual([0, 3_500]);
+  nowMs = 999;
+  expect(told().slice(0, 2)).toEqual([3_500, 3_500]);
+});
+
+test("when nobody found none for a second the rush is over, and the next one waits behind nobody", () => {
+  let nowMs = 0;
+  const buckets = createKeyedBuckets({ rate, namesMax: 10, now: () => nowMs, turnMsMax: 120_000 });
+  const last = (count: number) => Array.from({ length: count }, () => buckets.take("a")).at(-1);
+  expect(last(102)).toBe(100_000);
+  nowMs = 900;
+  expect(last(1)).toBe(100_100);
+  nowMs = 1_900;
+  expect(last(3)).toBe(2_000);
   nowMs = 60_000;
-  expect(told()).toEqual([0, 0, 1_000, 2_000, 3_000, 3_500]);
+  expect(last(5)).toBe(3_000);
 });
 
 test("more names than the bound push out the least used one only, so memory does not grow", () => {
