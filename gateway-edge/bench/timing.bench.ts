@@ -57,7 +57,8 @@ const otherMode = head.replace("sk_test_", "sk_live_");
 /** One function for all, so that the engine has one shape of it. */
 function refuse(header: string): void {
   try {
-    void authenticator.authenticate(header, peer);
+    // As a request is judged: on its head first (rest/doorman.ts).
+    if (authenticator.provenKey(header) === undefined) void authenticator.authenticate(header, peer);
   } catch {
     return;
   }

@@ -133,6 +133,34 @@ describe("who is sent away", () => {
     expect((await call(edge, "POST", path, { secretKey: `${secretKey}x`, body: authorizeBody })).status).toBe(401);
   });
 
+  test("hears the same whether its first line is plain or has to be taken apart, and is counted the same", async () => {
+    await open({});
+    await hold(10);
+    const headers = { "x-request-id": "mine-1" };
+    const answerTo = async (path: string) => {
+      const answer = await call(edge, "POST", path, { secretKey, body: authorizeBody, headers });
+      const { date: _date, "request-id": requestId, ...others } = Object.fromEntries(answer.headers);
+      expect(answer.body.error.request_id).toBe(requestId);
+      return { status: answer.status, headers: others, text: answer.text.replace(String(requestId), "") };
+    };
+    const plain = await answerTo("/v1/payments/authorize");
+    expect(plain).toEqual(await answerTo("/v1/payments/authorize?"));
+    expect(plain).toMatchObject({ status: 503, headers: { "x-request-id": "mine-1", "retry-after": "1", "cache-control": "no-store" } });
+    const metrics = await edge.scrape();
+    expect(metrics).toMatch(/edge_requests_total\{[^}]*route="authorizeNewPayment"[^}]*status_class="5xx"[^}]*\} 2/);
+    expect(metrics).toMatch(/edge_shed_total\{[^}]*workload="authorize"[^}]*\} 2/);
+  });
+
+  test("is asked to close its connection when the edge is about to go", async () => {
+    await open({});
+    await hold(10);
+    const drained = edge.app.drain(1_000);
+    const answer = await asks.authorize();
+    expect([answer.status, answer.headers.get("connection")]).toEqual([503, "close"]);
+    await letGo();
+    await drained;
+  });
+
   test("may come again with the same key, and the payment is made once", async () => {
     await open({});
     await hold(10);

@@ -38,6 +38,8 @@ export interface Authenticator {
    * rate_limited (too many failures from this address), unavailable, overloaded; nothing was done.
    */
   authenticate(authorization: string | undefined, peer: Peer): ApiKey | Promise<ApiKey>;
+  /** The key behind the header when it is proven already. Undefined says nothing: `authenticate` finds out why, and counts. */
+  provenKey(authorization: string | undefined): ApiKey | undefined;
 }
 
 /** Read only when a key is not proven yet: finding the address costs. */
@@ -149,7 +151,23 @@ export function createAuthenticator(o: AuthenticatorOptions): Authenticator {
     }
   };
 
+  const isFresh = (entry: Found | undefined): entry is Found => entry !== undefined && o.now() - entry.foundAtMs < o.foundTtlMs;
+
   return {
+    provenKey(authorization) {
+      const presented = authorization === undefined ? undefined : parseBearer(authorization);
+      if (presented === undefined) return undefined;
+      const entry = found.get(presented.keyId);
+      // One comparison whatever is known of the key, so that the time does not tell.
+      if (!isFresh(entry) || entry.digest === undefined) {
+        timingSafeEqual(digestOf(presented.secretKey), decoy);
+        return undefined;
+      }
+      if (!proves(presented, entry)) return undefined;
+      counted.cache.add();
+      return entry.apiKey;
+    },
+
     authenticate(authorization, peer) {
       const presented = authorization === undefined ? undefined : parseBearer(authorization);
       if (presented === undefined) {
@@ -157,7 +175,7 @@ export function createAuthenticator(o: AuthenticatorOptions): Authenticator {
         throw authorization === undefined ? invalid("api_key_missing", "Send your secret key as Authorization: Bearer sk_….") : refused();
       }
       const entry = found.get(presented.keyId);
-      if (entry !== undefined && o.now() - entry.foundAtMs < o.foundTtlMs) {
+      if (isFresh(entry)) {
         if (!proves(presented, entry)) {
           o.failures.take(peer.ip);
           throw refused();

@@ -5,7 +5,7 @@
  * is logged at debug. A 500 is always logged, with its cause, and so is an outcome that is unknown to the merchant; a refusal for want of
  * room (429, 503) is counted only, because a flood of them must not become a flood of lines.
  */
-import type { ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, ServerResponse } from "node:http";
 import { holdsCardNumber } from "@florin/detector";
 import type { AppError } from "@florin/kernel";
 import type { BoundCounter, BoundHistogram, Logger, Metrics } from "@florin/runtime/telemetry";
@@ -22,10 +22,20 @@ export type Answer = {
   readonly allow?: string;
 };
 
+/** What an answer says of its request; a framework's request is one. */
+export type Asked = {
+  readonly id: string;
+  readonly headers: IncomingHttpHeaders;
+  /** From `performance.now()`. */
+  readonly startedAtMs: number;
+};
+
 export interface Answering {
   /** `route` names the operation in metrics and logs. */
   send(request: FastifyRequest, reply: FastifyReply, answer: Answer, route: string): void;
   sendFault(request: FastifyRequest, reply: FastifyReply, fault: AppError): void;
+  /** The same for a request that the framework has not seen. */
+  writeFault(response: ServerResponse, asked: Asked, fault: AppError, route: string): void;
   /** Sets the headers that every answer has, on an answer that somebody else will write. */
   prepare(request: FastifyRequest, response: ServerResponse): void;
   /** From here on every answer asks the client to close its connection. */
@@ -53,7 +63,7 @@ const callerRequestIdForm = new RegExp(`^[\\x21-\\x7e]{1,${limits.callerRequestI
  * What the caller calls this request, given back so that it finds its own logs. Printable and bounded, or not given back at all. It is no
  * more than that: the id in answers, logs and the audit trail is ours, because a caller's may repeat. One that holds a card number is not repeated.
  */
-function callerRequestId({ headers }: FastifyRequest): string | undefined {
+function callerRequestId({ headers }: Asked): string | undefined {
   const id = headers["x-request-id"];
   return typeof id === "string" && callerRequestIdForm.test(id) && !holdsCardNumber(id) ? id : undefined;
 }
@@ -80,32 +90,31 @@ export function createAnswering(o: { metrics: Metrics; logger: Logger }): Answer
     return made;
   };
 
-  const send = (request: FastifyRequest, reply: FastifyReply, answer: Answer, route: string): void => {
+  const write = (response: ServerResponse, asked: Asked, answer: Answer, route: string): void => {
     const { status, body } = answer;
     const lengthBytes = Buffer.byteLength(body);
-    const headers: (string | number)[] = [...constantHeaders, "content-length", lengthBytes, "request-id", request.id];
+    const headers: (string | number)[] = [...constantHeaders, "content-length", lengthBytes, "request-id", asked.id];
     if (answer.retryAfterS !== undefined) headers.push("retry-after", answer.retryAfterS);
     if (answer.isReplayed === true) headers.push("idempotent-replayed", "true");
     if (answer.allow !== undefined) headers.push("allow", answer.allow);
-    const callersId = callerRequestId(request);
+    const callersId = callerRequestId(asked);
     if (callersId !== undefined) headers.push("x-request-id", callersId);
     if (status === 401) headers.push("www-authenticate", "Bearer");
     // What was not read would be taken for the next request, or has to be read for nothing.
     if (isDraining || status === 413 || status === 431) headers.push("connection", "close");
-    reply.hijack();
     // Node takes numbers in a flat list too; its types do not say so.
-    reply.raw.writeHead(status, headers as string[]);
+    response.writeHead(status, headers as string[]);
     // Plain ASCII, which most bodies are, is written a good deal faster as what it is.
-    reply.raw.end(body, lengthBytes === body.length ? "latin1" : "utf8");
+    response.end(body, lengthBytes === body.length ? "latin1" : "utf8");
     const { durations, counts } = instrumentsOf(route);
     const index = Math.trunc(status / 100) - 2;
-    const durationMs = performance.now() - request.startedAtMs;
+    const durationMs = performance.now() - asked.startedAtMs;
     durations[index]?.record(durationMs / 1_000);
     counts[index]?.add();
     if (logger.isLevelEnabled("debug"))
       logger.debug(
         {
-          request_id: request.id,
+          request_id: asked.id,
           caller_request_id: callersId,
           route,
           status,
@@ -115,16 +124,23 @@ export function createAnswering(o: { metrics: Metrics; logger: Logger }): Answer
       );
   };
 
+  const writeFault = (response: ServerResponse, asked: Asked, fault: AppError, route: string): void => {
+    const answer: ErrorAnswer = faultAnswer(fault, asked.id);
+    if (answer.status === 500) logger.error({ request_id: asked.id, route, err: fault }, "request failed");
+    else if (fault.work === "unknown") logger.warn({ request_id: asked.id, route, code: fault.code }, "outcome unknown to the merchant");
+    write(response, asked, answer, route);
+  };
+
   return {
-    send,
-    sendFault(request, reply, fault) {
-      const answer: ErrorAnswer = faultAnswer(fault, request.id);
-      const route = request.routeOptions.config.operation ?? unknownRoute;
-      if (answer.status === 500) logger.error({ request_id: request.id, route, err: fault }, "request failed");
-      else if (fault.work === "unknown")
-        logger.warn({ request_id: request.id, route, code: fault.code }, "outcome unknown to the merchant");
-      send(request, reply, answer, route);
+    send(request, reply, answer, route) {
+      reply.hijack();
+      write(reply.raw, request, answer, route);
     },
+    sendFault(request, reply, fault) {
+      reply.hijack();
+      writeFault(reply.raw, request, fault, request.routeOptions.config.operation ?? unknownRoute);
+    },
+    writeFault,
     prepare(request, response) {
       for (let index = contentTypeEnd; index < constantHeaders.length; index += 2)
         response.setHeader(constantHeaders[index] as string, constantHeaders[index + 1] as string);

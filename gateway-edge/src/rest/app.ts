@@ -1,13 +1,13 @@
 /**
  * The edge's HTTP application, built without listening.
  *
- * Order of a REST request: key, rate, room, (body is read,) idempotency key, schema, handler, answer. Every answer, also to what is not even HTTP, has
+ * Order of a REST request: key, rate, room (doorman.ts), (body is read,) idempotency key, schema, handler, answer. Every answer, also to what is not even HTTP, has
  * the error body of the catalogue and a request id.
  *
  * Fastify routes, reads bodies within their limit and keeps connections; validation, answers and request logs are ours (check-input.ts,
  * answer.ts), because they are hot and have to be exact.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type AppError, type ErrorCode, errorCatalogue, invalid } from "@florin/kernel";
 import type { Logger, Metrics } from "@florin/runtime/telemetry";
@@ -22,10 +22,10 @@ import type { Tokens } from "../app/tokens.ts";
 import type { ApiKey } from "../domain/api-key.ts";
 import { limits } from "../domain/limits.ts";
 import { problemOfIdempotencyKey } from "../domain/payment-rules.ts";
-import { isWorkName } from "../domain/workload.ts";
 import { type Answering, createAnswering, unknownRoute } from "./answer.ts";
 import { api, type Operation, type OperationId, operationIds } from "./api.ts";
 import { compileCheck } from "./check-input.ts";
+import { createDoorman } from "./doorman.ts";
 import { faultAnswer } from "./error-answer.ts";
 import { toEdgeFault } from "./framework-fault.ts";
 import { handlers } from "./handlers.ts";
@@ -86,6 +86,7 @@ const keepAliveTimeoutMs = 75_000;
 
 export function buildApp(o: EdgeAppOptions): EdgeApp {
   const answering = createAnswering(o);
+  const doorman = createDoorman({ ...o, answering });
   const { requestTimeoutMs, headersTimeoutMs, checkEveryMs } = o.patience ?? defaultPatience;
   const fastify = Fastify({
     logger: false,
@@ -93,17 +94,23 @@ export function buildApp(o: EdgeAppOptions): EdgeApp {
     bodyLimit: limits.bodyBytesMax,
     // Ids longer than any id still reach the handler, and the same answer as every other unknown id.
     routerOptions: { maxParamLength: limits.headerBytesMax },
-    requestTimeout: requestTimeoutMs,
-    keepAliveTimeout: keepAliveTimeoutMs,
-    http: {
-      maxHeaderSize: limits.headerBytesMax,
-      headersTimeout: headersTimeoutMs,
-      connectionsCheckingInterval: checkEveryMs,
-      // Of two Authorization headers Node would take the first and a proxy before us perhaps the second: joined they are neither.
-      joinDuplicateHeaders: true,
-      // Checked below, where the answer has a body.
-      requireHostHeader: false,
-    },
+    serverFactory: (route) =>
+      createServer(
+        {
+          requestTimeout: requestTimeoutMs,
+          keepAliveTimeout: keepAliveTimeoutMs,
+          maxHeaderSize: limits.headerBytesMax,
+          headersTimeout: headersTimeoutMs,
+          connectionsCheckingInterval: checkEveryMs,
+          // Of two Authorization headers Node would take the first and a proxy before us perhaps the second: joined they are neither.
+          joinDuplicateHeaders: true,
+          // Checked below, where the answer has a body.
+          requireHostHeader: false,
+        },
+        (request, response) => {
+          if (!doorman.refuses(request, response)) route(request, response);
+        },
+      ),
     // Whatever arrives on an open connection while we drain is still answered.
     return503OnClosing: false,
     forceCloseConnections: "idle",
@@ -153,7 +160,7 @@ export function buildApp(o: EdgeAppOptions): EdgeApp {
       }
       parsed(null, body);
     });
-    rest.addHook("onRequest", (request, _reply, next) => admit(o, request, next));
+    rest.addHook("onRequest", (request, _reply, next) => doorman.admit(request, next));
     for (const operationId of operationIds) addOperation(rest, operationId);
     done();
   });
@@ -191,29 +198,6 @@ export function buildApp(o: EdgeAppOptions): EdgeApp {
       return drained;
     },
   };
-}
-
-type Next = (error?: Error) => void;
-
-/** Proves the key, counts the request and asks whether there is room, at once when the key is in the cache. */
-function admit(o: Pick<EdgeAppOptions, "authenticator" | "rateLimit" | "door">, request: FastifyRequest, next: Next): void {
-  const admitKey = (key: ApiKey): void => {
-    request.apiKey = key;
-    o.rateLimit.take(key);
-    const { operation = "" } = request.routeOptions.config;
-    if (isWorkName(operation)) o.door.look(operation, key.merchantId);
-  };
-  let pending: Promise<void> | undefined;
-  try {
-    const key = o.authenticator.authenticate(request.headers.authorization, request);
-    if (key instanceof Promise) pending = key.then(admitKey);
-    else admitKey(key);
-  } catch (thrown) {
-    next(thrown as Error);
-    return;
-  }
-  if (pending === undefined) next();
-  else pending.then(() => next(), next);
 }
 
 /** Reads and checks what an operation takes. Throws AppError, nothing was done. */
