@@ -1,7 +1,7 @@
 /**
  * Who comes in: key, rate and room of a REST call, in this order and once, before its body is looked at (R94, C14, C15).
  *
- * A crowd hears many more noes than yeses. A third of what a no costs is the framework's way to one: its route, its objects for request and reply, its
+ * A crowd hears many more noes than yeses. A fifth of what a no costs is the framework's way to one: its route, its objects for request and reply, its
  * hooks and its way for errors (bench/edge.bench.ts). So where the first line and a key that is proven already say it all, the no is answered before the
  * framework sees the request. Whatever is not as plain goes the long way, and is judged there by the same rules.
  */
@@ -58,9 +58,9 @@ export function createDoorman(o: {
       const operation = plainOperations.get(`${method} ${url}`);
       // HTTP/1.1 without a Host is a bad request before it is anything else.
       if (operation === undefined || headers.host === undefined) return false;
+      const startedAtMs = performance.now();
       const key = authenticator.provenKey(headers.authorization);
       if (key === undefined) return false;
-      const startedAtMs = performance.now();
       try {
         judge(key, operation);
       } catch (thrown) {
