@@ -21,7 +21,7 @@ import { printPhase } from "./report.ts";
 const simulatorLatency = "20";
 /** They stand for no card. Of one card only so many tries may be under way at once, and test mode has few cards. */
 const tokens = ["tok_visa_4242", "tok_mastercard_4444", "tok_mastercard_2_series"] as const;
-const saturatingClients = [64, 128, 256, 512] as const;
+const rulerClients = [64, 128, 256, 512] as const;
 const factors = [2, 4] as const;
 const referenceShare = 0.8;
 const calmShare = 0.5;
@@ -121,27 +121,20 @@ export async function runCrowdScenario(options: OverloadOptions): Promise<readon
 type Phase = ReturnType<typeof phaseMaker>;
 type Note = (name: string, crowded: Crowded<Reading>) => CrowdResult;
 
-/** Ten seconds between two checkpoints of the database are up to a fifth faster than the minute that has one: the ruler is as long as what it measures. */
 async function measureReference({ seconds, cores }: ScenarioContext, phase: Phase, note: Note): Promise<Reference> {
-  const clients = await findSaturation(Math.max(5, Math.round(seconds / 6)), phase, note);
-  const peak = note(`ruler, ${clients} at once`, await phase({ pace: { kind: "saturate", clients }, seconds }));
+  const rulerSeconds = Math.max(5, Math.round(seconds / 6));
+  // The first seconds of a process are its slowest; they are nobody's peak.
+  note("first steps", await phase({ pace: { kind: "saturate", clients: 64 }, seconds: rulerSeconds }));
+  let peak: CrowdResult | undefined;
+  for (const clients of rulerClients) {
+    const result = note(`ruler, ${clients} at once`, await phase({ pace: { kind: "saturate", clients }, seconds: rulerSeconds }));
+    if (peak === undefined || result.accepted / result.seconds > peak.accepted / peak.seconds) peak = result;
+  }
+  if (peak === undefined || peak.accepted === 0) throw new Error("the stack accepted nothing");
   const peakPerSecond = peak.accepted / peak.seconds;
   const perSecond = Math.round(referenceShare * peakPerSecond);
   const calm = note(`reference, 80 %, ${perSecond}/s`, await phase({ pace: { kind: "rate", perSecond }, seconds }));
   return { peakPerSecond, peakCrowdCpuShare: peak.cpuShare, calm, coresShared: cores?.houseCount ?? availableParallelism() };
-}
-
-/** How many clients at once are let in the most. */
-async function findSaturation(seconds: number, phase: Phase, note: Note): Promise<number> {
-  // The first seconds of a process are its slowest; they are nobody's peak.
-  note("first steps", await phase({ pace: { kind: "saturate", clients: 64 }, seconds }));
-  let best = { clients: 0, perSecond: 0 };
-  for (const clients of saturatingClients) {
-    const { accepted, seconds: took } = note(`${clients} at once`, await phase({ pace: { kind: "saturate", clients }, seconds }));
-    if (accepted / took > best.perSecond) best = { clients, perSecond: accepted / took };
-  }
-  if (best.clients === 0) throw new Error("the stack accepted nothing");
-  return best.clients;
 }
 
 function overloadedOf(factor: number, { result, before, after: ended }: Crowded<Reading>, after: CrowdResult): Overloaded {
