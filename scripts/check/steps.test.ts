@@ -7,7 +7,7 @@ let printed: string[];
 beforeEach(() => {
   printed = [];
   // These steps are nobody's.
-  vi.stubEnv("FLORIN_DURATIONS_FILE", "");
+  for (const file of ["FLORIN_DURATIONS_FILE", "FLORIN_FAILURES_FILE"]) vi.stubEnv(file, "");
   for (const name of ["log", "error"] as const)
     vi.spyOn(console, name).mockImplementation((text: unknown) => void printed.push(String(text)));
 });
@@ -55,6 +55,12 @@ test("what a step beside the first one prints is shown whole, under its title", 
   const talks = node("talks", "console.log('to out'); console.error('to err'); setTimeout(() => console.log('last'), 50)");
   await runSteps([[passing("first"), talks]]);
   expect(printed).toContain("\n── talks\nto out\nto err\nlast\n");
+});
+
+test("what failed is told once more before the closing lines, wherever it stood above", async () => {
+  await runSteps([passing("fails", () => Promise.reject(new Error("no such tool"))), node("breaks", "process.exit(3)"), passing("after")]);
+  const expected = ["FAILED fails", "  no such tool", "FAILED breaks", `  ${process.execPath} ended with 3; what it printed stands above`];
+  expect(printed.at(-3)).toBe(`\n── what failed\n${expected.join("\n")}`);
 });
 
 test("a patient command and what it starts come after others", async () => {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { rootFolder } from "../root-folder.ts";
 import { addCounts, type Counts, noCounts, oneFailed, onePassed, parseCounts, renderCounts } from "./counts.ts";
 import { noteDuration } from "./durations.ts";
+import { gatherFailures, noteFailure } from "./failures.ts";
 
 /** Where the commands of a step write: with ours, or into an open file. */
 type Output = "inherit" | number;
@@ -15,11 +16,12 @@ export type Step = { readonly title: string; readonly run: (output: Output) => P
 type Ended = { readonly step: Step; readonly counts: Counts; readonly durationMs: number };
 
 /**
- * Runs the steps one after the other and prints the closing line. Answers the totals.
+ * Runs the steps one after the other and prints what failed and the closing line. Answers the totals.
  *
  * Steps in a list of their own run at once: the first as usual, the others beside it; what they print follows when they have ended.
  */
 export async function runSteps(steps: readonly (Step | readonly [Step, ...Step[]])[]): Promise<Counts> {
+  const failures = gatherFailures();
   const ended: Ended[] = [];
   for (const entry of steps) {
     const [first, ...others] = "title" in entry ? [entry] : entry;
@@ -27,6 +29,8 @@ export async function runSteps(steps: readonly (Step | readonly [Step, ...Step[]
     console.log(`\n── ${first.title}`);
     ended.push(await runStep(first, "inherit"), ...(await Promise.all(beside)));
   }
+  if (failures.text() !== "") console.log(`\n── what failed\n${failures.text()}`);
+  failures.close();
   console.log(`\n${ended.map(renderEnded).join("\n")}\n`);
   const total = ended.reduce((sum, { counts }) => addCounts(sum, counts), noCounts);
   console.log(renderCounts(total));
@@ -36,7 +40,9 @@ export async function runSteps(steps: readonly (Step | readonly [Step, ...Step[]
 async function runStep(step: Step, output: Output): Promise<Ended> {
   const startedAtMs = performance.now();
   const counts = await step.run(output).catch((thrown: unknown) => {
-    console.error(thrown instanceof Error ? thrown.message : thrown);
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    console.error(reason);
+    noteFailure(step.title, reason);
     return oneFailed;
   });
   const durationMs = performance.now() - startedAtMs;
@@ -65,7 +71,15 @@ function renderEnded({ step, counts, durationMs }: Ended): string {
 }
 
 export function commandStep(title: string, file: string, words: readonly string[]): Step {
-  return { title, run: async (output) => ((await runCommand(file, words, { output })) === 0 ? onePassed : oneFailed) };
+  return {
+    title,
+    run: async (output) => {
+      const code = await runCommand(file, words, { output });
+      if (code === 0) return onePassed;
+      noteFailure(title, `${file} ended with ${code}; what it printed stands above`);
+      return oneFailed;
+    },
+  };
 }
 
 export type VitestOptions = {
