@@ -8,7 +8,7 @@ import { VaultService } from "@florin/gen/vault/v1/vault";
 import { makeId, Secret } from "@florin/kernel";
 import { type Client, connectFramed, connectUnary, type FramedConnection, type RpcServer, startRpcServer } from "@florin/runtime/rpc";
 import { createLogger, startTelemetry, type Telemetry } from "@florin/runtime/telemetry";
-import { freePort, temporaryFolder, untilTrue } from "@florin/runtime/testing";
+import { portOfNobody, temporaryFolder, untilTrue } from "@florin/runtime/testing";
 import { loadTls, makeCertificates } from "@florin/runtime/tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLinkGrants } from "../src/app/link-grants.ts";
@@ -303,7 +303,7 @@ test("no log line has a card number or a security code", () => {
 
 test("a vault that was never there is not_sent too, and the process says that it is not ready", async () => {
   const tls = loadTls(certificates, "connectors");
-  const nobody = connectFramed(VaultService, { address: `127.0.0.1:${await freePort()}`, tls, logger });
+  const nobody = connectFramed(VaultService, { address: `127.0.0.1:${portOfNobody}`, tls, logger });
   const openCard = createCardOpener({ client: nobody, timeoutMs: 200, logger });
   const answer = await openCard(
     { merchantId, paymentId: newId("payment"), token: "tok_visa_4242" },

@@ -1,7 +1,7 @@
 /** simiso against the real simulator process over live ISO 8583 links, its faults and its books. */
 import { randomBytes } from "node:crypto";
 import { makeId, Secret } from "@florin/kernel";
-import { freePort, untilTrue } from "@florin/runtime/testing";
+import { freePort, portOfNobody, untilTrue } from "@florin/runtime/testing";
 import { type ConformanceTraits, connectorConformance } from "../src/contract/conformance.ts";
 import { createSimiso } from "../src/simiso/simiso.ts";
 import { testCard } from "./cards.ts";
@@ -35,7 +35,7 @@ connectorConformance("simiso", traits, async () => {
       onTotals: () => undefined,
     });
   const connector = connectTo(port);
-  const unreachable = connectTo(await freePort());
+  const unreachable = connectTo(portOfNobody);
   await untilTrue(() => connector.isUp(), 5_000);
   return {
     connector,

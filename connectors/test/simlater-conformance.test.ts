@@ -1,5 +1,5 @@
 /** simlater against the real simulator process, its faults, its books and its callbacks. */
-import { freePort } from "@florin/runtime/testing";
+import { portOfNobody } from "@florin/runtime/testing";
 import { type ConformanceTraits, connectorConformance } from "../src/contract/conformance.ts";
 import { testCard } from "./cards.ts";
 import { newId, startSimlaterWorld } from "./simlater-world.ts";
@@ -17,7 +17,7 @@ const traits: ConformanceTraits = {
 
 connectorConformance("simlater", traits, async () => {
   const world = await startSimlaterWorld(askAfterMs);
-  const unreachable = world.connectTo(`http://127.0.0.1:${await freePort()}`);
+  const unreachable = world.connectTo(`http://127.0.0.1:${portOfNobody}`);
   return {
     connector: world.connector,
     unreachable,

@@ -1,7 +1,7 @@
 /** simpay against the real simulator process, its faults and its books. */
 import { randomBytes } from "node:crypto";
 import { makeId, Secret } from "@florin/kernel";
-import { freePort } from "@florin/runtime/testing";
+import { portOfNobody } from "@florin/runtime/testing";
 import { expect, test } from "vitest";
 import { type ConformanceTraits, connectorConformance } from "../src/contract/conformance.ts";
 import { conformanceFaults } from "../src/contract/conformance-faults.ts";
@@ -29,7 +29,7 @@ connectorConformance("simpay", traits, async () => {
       connectTimeoutMs: 1_000,
     });
   const connector = connectTo(simulator.url);
-  const unreachable = connectTo(`http://127.0.0.1:${await freePort()}`);
+  const unreachable = connectTo(`http://127.0.0.1:${portOfNobody}`);
   return {
     connector,
     unreachable,

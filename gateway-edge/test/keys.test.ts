@@ -1,7 +1,7 @@
 /** API keys on real PostgreSQL: proving, revoking, the two worlds, tenancy, limits, and a database that is away. */
 import { loadConfig } from "@florin/runtime/config";
 import { connectPostgres } from "@florin/runtime/postgres";
-import { freePort, untilTrue } from "@florin/runtime/testing";
+import { portOfNobody, untilTrue } from "@florin/runtime/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { edgeConfig } from "../src/config.ts";
 import { migrate } from "../src/migrate.ts";
@@ -101,7 +101,7 @@ describe("keys", () => {
 
   test("a database that is away: a proven key works on, an unproven one is 503 and not 401", async () => {
     const nowhere = new URL(stage.appUrl);
-    nowhere.port = String(await freePort());
+    nowhere.port = String(portOfNobody);
     const blind = await stage.startEdge({ databaseUrl: nowhere.toString() });
     const unproven = await authorize(own.secretKey, blind);
     expect([unproven.status, unproven.body.error.code, unproven.headers.get("retry-after")]).toEqual([503, "unavailable", "1"]);

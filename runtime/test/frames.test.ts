@@ -10,7 +10,7 @@ import { asIsEncoder, type BodyEncoder, bytesOf, ServerExchange } from "../src/f
 import { serverCredentials } from "../src/rpc/credentials.ts";
 import { connectFramed, type RpcServer } from "../src/rpc/index.ts";
 import { serverOptions } from "../src/rpc/transport-options.ts";
-import { untilTrue } from "../src/testing/index.ts";
+import { freePort, untilTrue } from "../src/testing/index.ts";
 import { loadTls } from "../src/tls/index.ts";
 import { connected, describeMethod, logger, makeStage, rawStream, type Stage } from "./rpc-fixture.ts";
 
@@ -435,7 +435,7 @@ test("a peer that falls silent is noticed by pings", async () => {
 });
 
 test("a draining server loses nothing: no command under way becomes unknown, and its successor takes over", async () => {
-  const first = await stage.start();
+  const first = await stage.start({ port: await freePort() });
   const clients = await Promise.all(range(4).map(() => client(first.address)));
   const outcomes = new Map<string, number>();
   let isOver = false;
@@ -483,9 +483,7 @@ test("closing a client waits for its answers and refuses what comes later", asyn
 });
 
 test("a client may be made before its server is there", async () => {
-  const reserved = await stage.start();
-  const { port } = reserved.server;
-  await reserved.server.drain(100);
+  const port = await freePort();
   const framed = connectFramed(VaultService, stage.options(`127.0.0.1:${port}`));
   closers.push(() => framed.close());
   expect(await framed.untilConnected(100)).toBe(false);

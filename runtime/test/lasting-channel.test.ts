@@ -1,12 +1,12 @@
 /** Connections that fail where grpc-js waits for ever: the next attempt gets through as soon as the network lets it. */
-import { type AddressInfo, createServer, connect as dial, type Server, type Socket } from "node:net";
+import { createServer, connect as dial, type Server, type Socket } from "node:net";
 import { EventLogService } from "@florin/gen/events/v1/events";
 import { VaultService } from "@florin/gen/vault/v1/vault";
 import { AppError } from "@florin/kernel";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { connectFramed, connectUnary } from "../src/rpc/index.ts";
 import { patienceMsMin } from "../src/rpc/lasting-channel.ts";
-import { untilTrue } from "../src/testing/index.ts";
+import { freePort, untilTrue } from "../src/testing/index.ts";
 import { makeStage, type Stage } from "./rpc-fixture.ts";
 
 /** What happens to a connection; `clear` lets it through. */
@@ -23,9 +23,9 @@ beforeEach(async () => {
   stage = await makeStage();
   const { server } = await stage.start();
   attempts = 0;
+  port = await freePort();
   network = createServer((near) => carry(near, server.port));
-  await new Promise<void>((resolve) => network.listen(0, "127.0.0.1", resolve));
-  ({ port } = network.address() as AddressInfo);
+  await new Promise<void>((resolve) => network.listen(port, "127.0.0.1", resolve));
 });
 
 afterEach(async () => {

@@ -18,7 +18,7 @@ import {
   startEmbeddedPostgres,
   toDatabaseFault,
 } from "../src/postgres/index.ts";
-import { freePort, type TestPostgres, temporaryFolder, testPostgres, untilTrue } from "../src/testing/index.ts";
+import { freePort, portOfNobody, type TestPostgres, temporaryFolder, testPostgres, untilTrue } from "../src/testing/index.ts";
 import { startChild } from "./child.ts";
 
 const database = "florin_kit";
@@ -75,7 +75,7 @@ describe("connectPostgres", () => {
 
 describe("toDatabaseFault", () => {
   test("a refused connection did nothing, and does not wait", async () => {
-    const away = connectPostgres({ url: `postgres://u:p@127.0.0.1:${await freePort()}/x`, name: "away", connectionsMax: 1 });
+    const away = connectPostgres({ url: `postgres://u:p@127.0.0.1:${portOfNobody}/x`, name: "away", connectionsMax: 1 });
     const startedAtMs = performance.now();
     const thrown = await away`SELECT 1`.catch((caught: unknown) => caught);
     expect(toDatabaseFault(thrown)).toMatchObject({ code: "unavailable", work: "not_done" });

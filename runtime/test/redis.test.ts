@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { connectRedis } from "../src/redis/index.ts";
-import { freePort, type TestRedis, testRedis, untilTrue } from "../src/testing/index.ts";
+import { portOfNobody, type TestRedis, testRedis, untilTrue } from "../src/testing/index.ts";
 
 let server = await testRedis();
 
@@ -56,7 +56,7 @@ describe.skipIf(server === undefined)("connectRedis", () => {
 });
 
 test("a Redis that never was fails at once as well", async () => {
-  const redis = connectRedis({ url: `redis://127.0.0.1:${await freePort()}`, name: "kit", commandTimeoutMs: 500 });
+  const redis = connectRedis({ url: `redis://127.0.0.1:${portOfNobody}`, name: "kit", commandTimeoutMs: 500 });
   await expect(redis.get("a")).rejects.toThrow();
   redis.disconnect();
 });

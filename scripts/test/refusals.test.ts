@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, untilTrue } from "@florin/runtime/testing";
+import { freePort, portOfNobody, untilTrue } from "@florin/runtime/testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { describeProcess } from "../processes.ts";
 import { freeBasePort, isAlive, runCommandLine, startCommand } from "./command-line.ts";
@@ -75,7 +75,7 @@ test("one server that cannot start: the others are stopped too", async () => {
     'const port = /^port (\\d+)$/m.exec(readFileSync(process.argv[2], "utf8"))[1];',
     `require("node:net").createServer().listen(Number(port), "127.0.0.1", () => writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)));`,
   ]);
-  const output = await refused([], { FLORIN_TOOLS_DIR: tools, DATABASE_URL: `postgres://u@127.0.0.1:${await freePort()}/x` });
+  const output = await refused([], { FLORIN_TOOLS_DIR: tools, DATABASE_URL: `postgres://u@127.0.0.1:${portOfNobody}/x` });
   expect(output).toContain("florin: did not start");
   expect(isAlive(Number(readFileSync(pidFile, "utf8")))).toBe(false);
 });

@@ -1,7 +1,7 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "@florin/runtime/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { describeProcess, isRunning, stopProcess } from "../processes.ts";
 import { makePlace } from "./place.ts";
@@ -41,15 +41,6 @@ async function fakeService(name: ServiceName, drainMs = 20): Promise<{ service: 
   ];
   writeFileSync(main, lines.join("\n"));
   return { service: { name, main, adminPort: port, env: {} }, env: process.env };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }
 
 describe("the supervisor", () => {

@@ -8,7 +8,7 @@ import { CaptureMode, Disposition, Mode, type OperationResult, PaymentService, P
 import { type ErrorCode, errorCatalogue } from "@florin/kernel";
 import { connectPostgres } from "@florin/runtime/postgres";
 import type { RpcServer } from "@florin/runtime/rpc";
-import { freePort, untilTrue } from "@florin/runtime/testing";
+import { portOfNobody, untilTrue } from "@florin/runtime/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createLogReader } from "../src/store/log-reader.ts";
 import { createLogWriter } from "../src/store/log-writer.ts";
@@ -288,7 +288,7 @@ describe("an operating fault", () => {
 
   test("the database out of reach: UNAVAILABLE, not done, and another replica takes the key", async () => {
     const url = new URL(rpc.stage.appUrl);
-    url.port = String(await freePort());
+    url.port = String(portOfNobody);
     const sql = connectPostgres({ url: url.href, name: "nowhere", connectionsMax: 2 });
     rpc.closing(() => sql.end({ timeout: 1 }));
     const parts = { ...rpc.stage.parts, log: createLogWriter({ sql, metrics: telemetry.metrics }), reader: createLogReader(sql) };

@@ -1,25 +1,24 @@
 import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 
-/** A TCP port on 127.0.0.1 that was free a moment ago. Another process may take it first: callers start their server at once. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port"))));
-    });
-  });
-}
+/**
+ * Nobody listens here, and nobody begins to while a test runs: the port is the system's own (compressnet, RFC 6335), out of use, and none that
+ * the fetch standard refuses. For peers that cannot be reached; a free port may be a server's a moment later.
+ */
+export const portOfNobody = 2;
 
-/** Systems take the local ends of outgoing connections from above here. */
+/** Systems take the local ends of outgoing connections, and the ports of servers that asked for any, from above here. */
 const ephemeralPortMin = 32_768;
 const blockPortMin = 10_000;
 const blockTriesMax = 100;
 
+/** A TCP port on 127.0.0.1 that was free a moment ago, as of `freePortBlock`: it is the same server's after a restart. */
+export function freePort(): Promise<number> {
+  return freePortBlock(1);
+}
+
 /**
- * The first of `count` ports in a row that are free on 127.0.0.1, for a group of servers that start one after the other: below the range that
+ * The first of `count` ports in a row that are free on 127.0.0.1, for servers that are started, and perhaps started again: below the range that
  * outgoing connections take theirs from, so that none of those is in the way by then.
  */
 export async function freePortBlock(count: number): Promise<number> {

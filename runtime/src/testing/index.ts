@@ -1,5 +1,5 @@
 export { issueCertificate, writeRevocations } from "./certificates.ts";
-export { freePort, freePortBlock } from "./free-port.ts";
+export { freePort, freePortBlock, portOfNobody } from "./free-port.ts";
 export { findProgram } from "./local-server.ts";
 export { type TestNats, testNats } from "./nats.ts";
 export { type TestPostgres, testPostgres } from "./postgres.ts";
