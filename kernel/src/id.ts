@@ -31,19 +31,22 @@ for (let index = 0; index < 16; index++) {
 }
 const bodyLength = 26;
 const dash = "-".charCodeAt(0);
+const alphabetCodes = Buffer.from(alphabet, "latin1");
+
+/**
+ * Where ids are put together, one at a time: a string that grows by single characters is a tree of them, dear to make, to keep and to read,
+ * and a payment's way through the house turns a good twenty of these.
+ */
+const bits128 = Buffer.alloc(16);
+const spelled: Readonly<Record<IdKind, Buffer>> = mapKinds((prefix) => Buffer.from(`${prefix}_${"0".repeat(bodyLength)}`, "latin1"));
 
 /** An id made of `nowMs` (Unix milliseconds, below 2^48) and ten random bytes. Pure: the caller brings both. */
 export function makeId(kind: IdKind, nowMs: number, random: Uint8Array): string {
   assert(Number.isSafeInteger(nowMs) && nowMs >= 0 && nowMs < 2 ** 48, "nowMs has 48 bits");
   assert(random.length >= 10, "an id needs ten random bytes");
-  const bytes = new Uint8Array(16);
-  let rest = nowMs;
-  for (let index = 5; index >= 0; index--) {
-    bytes[index] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
-  bytes.set(random.subarray(0, 10), 6);
-  return `${idPrefixes[kind]}_${encodeBase32(bytes)}`;
+  bits128.writeUIntBE(nowMs, 0, 6);
+  for (let index = 0; index < 10; index++) bits128[6 + index] = random[index] as number;
+  return spell(kind);
 }
 
 /** True when `text` is a well-formed id of this kind, in its one canonical spelling. */
@@ -64,8 +67,8 @@ function valueAt(text: string, index: number): number {
  * several times per row, and with big integers it would cost ten times as much.
  */
 export function idToHex(id: string): string {
-  let text = "";
   let buffer = 0;
+  let at = 0;
   // 26 characters hold 130 bits; the first two are zero in a well-formed id.
   let bits = -2;
   for (let index = id.length - bodyLength; index < id.length; index++) {
@@ -74,37 +77,27 @@ export function idToHex(id: string): string {
     buffer = (buffer << 5) | value;
     bits += 5;
     assert(bits !== 3 || buffer < 8, "an id has 128 bits");
-    while (bits >= 4) {
-      bits -= 4;
-      text += hexDigits[(buffer >>> bits) & 15];
-    }
-    buffer &= (1 << Math.max(bits, 0)) - 1;
+    if (bits < 8) continue;
+    bits -= 8;
+    bits128[at++] = buffer >>> bits;
+    buffer &= (1 << bits) - 1;
   }
-  return text;
+  return bits128.toString("hex");
 }
 
 /** The id of this kind with these 128 bits; accepts a uuid with or without dashes. */
 export function idFromHex(kind: IdKind, hex: string): string {
-  let text = "";
-  let buffer = 0;
-  let bits = 2;
   let digits = 0;
   for (let index = 0; index < hex.length; index++) {
     const code = hex.charCodeAt(index);
     if (code === dash) continue;
     const value = hexValues[code] ?? -1;
     assert(value >= 0, "a uuid is written in hex");
+    if (digits < 32) bits128[digits >>> 1] = digits % 2 === 0 ? value << 4 : (bits128[digits >>> 1] as number) | value;
     digits += 1;
-    buffer = (buffer << 4) | value;
-    bits += 4;
-    if (bits >= 5) {
-      bits -= 5;
-      text += alphabet[buffer >>> bits];
-      buffer &= (1 << bits) - 1;
-    }
   }
   assert(digits === 32, "128 bits are 32 hex characters");
-  return `${idPrefixes[kind]}_${text}`;
+  return spell(kind);
 }
 
 /** Unix milliseconds in the first 48 bits of an id. */
@@ -112,19 +105,25 @@ export function idTimeMs(id: string): number {
   return Number.parseInt(idToHex(id).slice(0, 12), 16);
 }
 
-function encodeBase32(bytes: Uint8Array): string {
-  // 26 characters hold 130 bits: two leading zero bits, then the 128.
-  let text = "";
+/** `bits128` as an id of this kind. */
+function spell(kind: IdKind): string {
+  const letters = spelled[kind];
+  let at = letters.length - bodyLength;
   let buffer = 0;
+  // 26 characters hold 130 bits: two leading zero bits, then the 128.
   let bits = 2;
-  for (const byte of bytes) {
-    buffer = (buffer << 8) | byte;
+  for (let index = 0; index < bits128.length; index++) {
+    buffer = (buffer << 8) | (bits128[index] as number);
     bits += 8;
     while (bits >= 5) {
       bits -= 5;
-      text += alphabet[(buffer >>> bits) & 31];
+      letters[at++] = alphabetCodes[(buffer >>> bits) & 31] as number;
     }
     buffer &= (1 << bits) - 1;
   }
-  return text;
+  return letters.toString("latin1");
+}
+
+function mapKinds<T>(of: (prefix: string) => T): Readonly<Record<IdKind, T>> {
+  return Object.fromEntries(Object.entries(idPrefixes).map(([kind, prefix]) => [kind, of(prefix)])) as Record<IdKind, T>;
 }
