@@ -2,7 +2,6 @@
  * A crowd of twice and four times what this machine can do: the ruler in the same run, then 80 % of it for the reference, then the crowds, each
  * with a look at how soon all is normal again when it has left, and at the end all books.
  */
-import { availableParallelism } from "node:os";
 import { portDistances } from "../../../scripts/up/ports.ts";
 import { authorizePath } from "../bench/measure.ts";
 import { amountOf } from "../bench/request.ts";
@@ -43,7 +42,7 @@ const shortTail = { FLORIN_IN_FLIGHT_MIN: "400", FLORIN_OWN_TIME_TARGET_MS: "100
 /** All of them come with the key of one merchant, whose own limit is not what is measured. */
 const plentyPerKey = { FLORIN_RATE_PER_KEY_PER_SECOND: "1000000", FLORIN_RATE_PER_KEY_BURST: "1000000" };
 
-/** `isSplit`: the edge on one half of the cores and all else on the other (cores.ts). */
+/** `isSplit`: the edge on one half of the cores, and the crowd with it; all else on the other (cores.ts). */
 export async function withOverloadStack<Answer>(
   options: OverloadOptions,
   { env = {}, isSplit = false }: { readonly env?: Readonly<Record<string, string>>; readonly isSplit?: boolean },
@@ -84,7 +83,7 @@ export function phaseMaker({ stack: { up }, port, cores }: ScenarioContext, runI
       onMark();
       return readStack(up, { edge: at("edgeAdmin"), switch: at("switchAdmin"), connectors: at("connectorsAdmin") });
     };
-    return crowd(plan, read, cores?.house);
+    return crowd(plan, read, cores?.door);
   };
 }
 
@@ -121,7 +120,7 @@ export async function runCrowdScenario(options: OverloadOptions): Promise<readon
 type Phase = ReturnType<typeof phaseMaker>;
 type Note = (name: string, crowded: Crowded<Reading>) => CrowdResult;
 
-async function measureReference({ seconds, cores }: ScenarioContext, phase: Phase, note: Note): Promise<Reference> {
+async function measureReference({ seconds }: ScenarioContext, phase: Phase, note: Note): Promise<Reference> {
   const rulerSeconds = Math.max(5, Math.round(seconds / 6));
   // The first seconds of a process are its slowest; they are nobody's peak.
   note("first steps", await phase({ pace: { kind: "saturate", clients: 64 }, seconds: rulerSeconds }));
@@ -134,7 +133,7 @@ async function measureReference({ seconds, cores }: ScenarioContext, phase: Phas
   const peakPerSecond = peak.accepted / peak.seconds;
   const perSecond = Math.round(referenceShare * peakPerSecond);
   const calm = note(`reference, 80 %, ${perSecond}/s`, await phase({ pace: { kind: "rate", perSecond }, seconds }));
-  return { peakPerSecond, peakCrowdCpuShare: peak.cpuShare, calm, coresShared: cores?.houseCount ?? availableParallelism() };
+  return { peakPerSecond, calm };
 }
 
 function overloadedOf(factor: number, { result, before, after: ended }: Crowded<Reading>, after: CrowdResult): Overloaded {

@@ -51,20 +51,8 @@ export type Overloaded = {
 export type Reference = {
   /** Accepted per second at the most. */
   readonly peakPerSecond: number;
-  /** CPU seconds per second of whoever made that load. */
-  readonly peakCrowdCpuShare: number;
   readonly calm: CrowdResult;
-  /** That the crowd and what is behind the door compute on. */
-  readonly coresShared: number;
 };
-
-/**
- * The crowd lives on the machine that it measures. What it takes is not there for the stack: the peak is scaled by the cores that are left, so
- * that the figure tells of the stack alone.
- */
-export function peakBeside({ peakPerSecond, peakCrowdCpuShare, coresShared: cores }: Reference, crowdCpuShare: number): number {
-  return (peakPerSecond * (cores - crowdCpuShare)) / (cores - Math.min(peakCrowdCpuShare, crowdCpuShare));
-}
 
 export function judgeOverload(
   reference: Reference,
@@ -75,7 +63,7 @@ export function judgeOverload(
   const others = Object.values(crowd.others).reduce((sum, count) => sum + count, 0);
   const { p99 } = reference.calm.acceptedMs;
   return [
-    timed(atLeast(`${at}goodput, of the peak`, perSecond / peakBeside(reference, crowd.cpuShare), limits.goodputShareMin)),
+    timed(atLeast(`${at}goodput, of the peak`, perSecond / reference.peakPerSecond, limits.goodputShareMin)),
     timed(atMost(`${at}p99 of what was accepted`, crowd.acceptedMs.p99, limits.p99Growth * p99, "ms")),
     timed(atLeast(`${at}503s that left the edge within 5 ms`, refusedInTimeShare, limits.refusedInTimeShareMin)),
     timed(atMost(`${at}503 at the client, p99`, crowd.sentAwayMs.p99, limits.sentAwayMsMax, "ms")),
