@@ -8,7 +8,7 @@
  *
  *     node gateway-edge/bench/edge.bench.ts [requests per server, default 60000]
  */
-import { nextRequest, openLane, type Servers, usageOf, withServers } from "./edge/lanes.ts";
+import { type Lane, nextRequest, openLane, type Servers, usageOf, withServers } from "./edge/lanes.ts";
 
 const requestCount = Number(process.argv[2] ?? 60_000);
 const warmUpCount = Math.min(20_000, requestCount);
@@ -19,8 +19,8 @@ async function drive(port: number, count: number, status = 201): Promise<void> {
   let left = count;
   const lane = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      const onAnswer = (head: string, free: ReturnType<typeof openLane>): void => {
-        if (!head.startsWith(`HTTP/1.1 ${status}`)) reject(new Error(head));
+      const onAnswer = (answer: string, free: Lane): void => {
+        if (!answer.startsWith(`HTTP/1.1 ${status}`)) reject(new Error(answer));
         else if (left-- > 0) free.send(nextRequest(port));
         else {
           free.close();
@@ -31,7 +31,7 @@ async function drive(port: number, count: number, status = 201): Promise<void> {
       left -= 1;
       opened.send(nextRequest(port));
     });
-  await Promise.all(Array.from({ length: connectionCount }, lane));
+  await Promise.all(Array.from({ length: Math.min(connectionCount, count) }, lane));
 }
 
 type Row = { readonly server: string; readonly cpuUs: number; readonly perSecond: number; readonly rssMb: number };

@@ -3,7 +3,7 @@
  *
  * The drill's crowd shares its cores with what it measures and is late itself. Here a full edge and the caller are all that computes. Calls come by
  * the clock, whether or not earlier ones are answered, over 512 keep-alive connections; each is timed from the moment it was meant to leave, so
- * that a caller that comes late makes it longer, not shorter. The ruler is a bare Fastify that echoes the body, at the same rates in the same run.
+ * that a caller that comes late makes it longer, not shorter, and all of them are answered. The ruler is a bare Fastify that echoes the body, at the same rates in the same run.
  * The flags are those that our processes run with (deploy/README.md, "Memory"); the servers inherit them.
  *
  *   node --max-semi-space-size=16 --heap-growing-percent=200 gateway-edge/bench/refusal.bench.ts [seconds of each rate, default 15]
@@ -16,63 +16,91 @@ const seconds = Number(process.argv[2] ?? 15);
 const warmUpSeconds = 3;
 const lanesMax = 512;
 const tickMs = 1;
+/** For the last answers. */
+const patienceMs = 5_000;
 const rates = [1_000, 4_000, 8_000] as const;
 const statusOf: Readonly<Record<string, string>> = { "full-edge": "503", echo: "201" };
 
 type Timed = { readonly times: readonly number[]; readonly withoutTurn: number };
 
-/** Milliseconds of each call, in order of their ends. Throws on an answer of another status. */
-function knock(port: number, kind: string, perSecond: number): Promise<Timed> {
-  return new Promise((resolve, reject) => {
-    const times: number[] = [];
-    let withoutTurn = 0;
-    const waiting: number[] = [];
-    const meant = new Map<Lane, number>();
-    const expected = `HTTP/1.1 ${statusOf[kind]}`;
-    const startedAtMs = performance.now();
-    const measuredFromMs = startedAtMs + warmUpSeconds * 1_000;
-    const begin = (lane: Lane, meantAtMs: number): void => {
-      meant.set(lane, meantAtMs);
-      lane.send(nextRequest(port));
-    };
-    const onAnswer = (head: string, lane: Lane): void => {
-      const meantAtMs = required(meant.get(lane), "a call on this lane");
-      if (!head.startsWith(expected)) {
-        finish(new Error(head));
-        return;
-      }
-      if (meantAtMs >= measuredFromMs) {
-        times.push(performance.now() - meantAtMs);
-        if (kind === "full-edge" && !/\r\nretry-after: \d/i.test(head)) withoutTurn += 1;
-      }
-      const next = waiting.shift();
-      if (next === undefined) free.push(lane);
-      else begin(lane, next);
-    };
-    const lanes = Array.from({ length: lanesMax }, () => openLane(port, onAnswer, (error) => finish(error)));
-    // All of them in turn: the edge closes a connection that never says anything.
-    const free = [...lanes];
-    let sent = 0;
-    const clock = setInterval(() => {
-      const passedMs = performance.now() - startedAtMs;
-      if (passedMs > (warmUpSeconds + seconds) * 1_000) {
-        finish();
-        return;
-      }
-      for (; sent < (passedMs * perSecond) / 1_000; sent += 1) {
-        const meantAtMs = startedAtMs + (sent * 1_000) / perSecond;
-        const lane = free.shift();
-        if (lane === undefined) waiting.push(meantAtMs);
-        else begin(lane, meantAtMs);
-      }
-    }, tickMs);
-    const finish = (error?: Error): void => {
-      clearInterval(clock);
-      for (const lane of lanes) lane.close();
-      if (error === undefined) resolve({ times, withoutTurn });
-      else reject(error);
-    };
-  });
+/** Calls by the clock for a while. `ended` has the milliseconds of each, all of them; it rejects on an answer of another status. */
+class Knocking {
+  readonly #target: { readonly port: number; readonly kind: string; readonly perSecond: number };
+  readonly #startedAtMs = performance.now();
+  readonly #lanes: readonly Lane[];
+  /** All of them in turn: the edge closes a connection that never says anything. */
+  readonly #free: Lane[];
+  /** When calls were meant to leave: of those under way, and of those that found no lane yet. */
+  readonly #meant = new Map<Lane, number>();
+  readonly #waiting: number[] = [];
+  readonly #times: number[] = [];
+  readonly #clock: NodeJS.Timeout;
+  readonly #done = Promise.withResolvers<Timed>();
+  #sent = 0;
+  #withoutTurn = 0;
+
+  constructor(target: { readonly port: number; readonly kind: string; readonly perSecond: number }) {
+    this.#target = target;
+    const open = () =>
+      openLane(
+        target.port,
+        (answer, lane) => this.#onAnswer(answer, lane),
+        (error) => this.#end(error),
+      );
+    this.#lanes = Array.from({ length: lanesMax }, open);
+    this.#free = [...this.#lanes];
+    this.#clock = setInterval(() => this.#onTick(), tickMs);
+  }
+
+  get ended(): Promise<Timed> {
+    return this.#done.promise;
+  }
+
+  #onTick(): void {
+    const { perSecond } = this.#target;
+    const passedMs = performance.now() - this.#startedAtMs;
+    const untilMs = (warmUpSeconds + seconds) * 1_000;
+    if (passedMs > untilMs) {
+      if (this.#meant.size === 0) this.#end();
+      else if (passedMs > untilMs + patienceMs) this.#end(new Error(`${this.#meant.size} calls were never answered`));
+      return;
+    }
+    for (; this.#sent < (passedMs * perSecond) / 1_000; this.#sent += 1) {
+      const meantAtMs = this.#startedAtMs + (this.#sent * 1_000) / perSecond;
+      const lane = this.#free.shift();
+      if (lane === undefined) this.#waiting.push(meantAtMs);
+      else this.#begin(lane, meantAtMs);
+    }
+  }
+
+  #begin(lane: Lane, meantAtMs: number): void {
+    this.#meant.set(lane, meantAtMs);
+    lane.send(nextRequest(this.#target.port));
+  }
+
+  #onAnswer(answer: string, lane: Lane): void {
+    const { kind } = this.#target;
+    const meantAtMs = required(this.#meant.get(lane), "a call on this lane");
+    this.#meant.delete(lane);
+    if (!answer.startsWith(`HTTP/1.1 ${statusOf[kind]}`)) {
+      this.#end(new Error(answer));
+      return;
+    }
+    if (meantAtMs - this.#startedAtMs >= warmUpSeconds * 1_000) {
+      this.#times.push(performance.now() - meantAtMs);
+      if (kind === "full-edge" && !/\r\nretry-after: \d/i.test(answer)) this.#withoutTurn += 1;
+    }
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free.push(lane);
+    else this.#begin(lane, next);
+  }
+
+  #end(error?: Error): void {
+    clearInterval(this.#clock);
+    for (const lane of this.#lanes) lane.close();
+    if (error === undefined) this.#done.resolve({ times: this.#times, withoutTurn: this.#withoutTurn });
+    else this.#done.reject(error);
+  }
 }
 
 function row({ times, withoutTurn }: Timed) {
@@ -94,7 +122,7 @@ await withServers(async ({ start }) => {
   const rows: Record<string, ReturnType<typeof row>> = {};
   for (const kind of ["echo", "full-edge"]) {
     const { port, child } = await start(kind);
-    for (const rate of rates) rows[`${kind}, ${rate}/s`] = row(await knock(port, kind, rate));
+    for (const rate of rates) rows[`${kind}, ${rate}/s`] = row(await new Knocking({ port, kind, perSecond: rate }).ended);
     child.disconnect();
   }
   console.log("milliseconds from the moment a call was meant to leave until its answer was read");

@@ -63,7 +63,7 @@ function valueAt(text: string, index: number): number {
 }
 
 /**
- * The 128 bits of a well-formed id as 32 hex characters, which PostgreSQL reads as a uuid. Five bits in, four bits out: stores do this
+ * The 128 bits of a well-formed id as 32 hex characters, which PostgreSQL reads as a uuid. Five bits in, eight bits out: stores do this
  * several times per row, and with big integers it would cost ten times as much.
  */
 export function idToHex(id: string): string {

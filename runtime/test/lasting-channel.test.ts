@@ -25,7 +25,7 @@ beforeEach(async () => {
   attempts = 0;
   port = await freePort();
   network = createServer((near) => carry(near, server.port));
-  await new Promise<void>((resolve) => network.listen(port, "127.0.0.1", resolve));
+  await listen();
 });
 
 afterEach(async () => {
@@ -33,6 +33,10 @@ afterEach(async () => {
   await new Promise((resolve) => network.close(resolve));
   await stage.close();
 });
+
+function listen(): Promise<void> {
+  return new Promise((resolve, reject) => network.once("error", reject).listen(port, "127.0.0.1", resolve));
+}
 
 /** The server's first bytes complete the handshake for the client; it has not seen an HTTP/2 frame by then. */
 function carry(near: Socket, targetPort: number): void {
@@ -108,7 +112,7 @@ test("a peer that is only away is connected to when it comes, and a channel that
   await new Promise((resolve) => network.close(resolve));
   const client = connectFramed(VaultService, stage.options(`127.0.0.1:${port}`));
   expect(await client.untilConnected(200)).toBe(false);
-  await new Promise<void>((resolve) => network.listen(port, "127.0.0.1", resolve));
+  await listen();
   expect(await client.untilConnected(patienceMsMin)).toBe(true);
   await client.close();
 });

@@ -7,7 +7,7 @@
 import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import type { TestError } from "vitest";
-import type { Reporter, SerializedError, TestCase, TestModule } from "vitest/node";
+import type { Reporter, SerializedError, TestCase, TestModule, TestSuite } from "vitest/node";
 import { type Counts, renderCounts } from "./counts.ts";
 import { noteDuration } from "./durations.ts";
 import { noteFailure } from "./failures.ts";
@@ -16,6 +16,12 @@ export default class CountingReporter implements Reporter {
   onTestCaseResult(test: TestCase): void {
     const { state, errors } = test.result();
     if (state === "failed") noteFailure(`${test.module.relativeModuleId} › ${test.fullName}`, reasonOf(errors));
+  }
+
+  /** Of its hooks: the tests in it did not run. */
+  onTestSuiteResult(suite: TestSuite): void {
+    const errors = suite.errors();
+    if (errors.length > 0) noteFailure(`${suite.module.relativeModuleId} › ${suite.fullName}`, reasonOf(errors));
   }
 
   onTestModuleEnd(module: TestModule): void {

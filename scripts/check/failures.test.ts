@@ -17,13 +17,14 @@ test("a failure is its title and the first lines of its reason, without colours"
   expect(long).toMatch(/line 11\n {2}…$/);
 });
 
-test("failures are gathered in the caller's file, which stays", () => {
+test("failures are gathered in the caller's file, which stays; told are those from there on", () => {
   const file = join(folder, "failures");
   vi.stubEnv("FLORIN_FAILURES_FILE", file);
+  noteFailure("one", "why");
   const gathered = gatherFailures();
   expect(gathered.text()).toBe("");
-  noteFailure("one", "why");
   noteFailure("two", "because");
+  expect(gathered.text()).toBe("FAILED two\n  because");
   gathered.close();
   expect(readFileSync(file, "utf8")).toBe("FAILED one\n  why\nFAILED two\n  because\n");
 });

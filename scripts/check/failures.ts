@@ -30,8 +30,10 @@ export function gatherFailures(): { readonly text: () => string; readonly close:
   const folder = asked === undefined || asked === "" ? mkdtempSync(join(tmpdir(), "florin-failures-")) : undefined;
   const file = folder === undefined ? String(asked) : join(folder, "failures");
   if (folder !== undefined) process.env[variable] = file;
+  const read = () => (existsSync(file) ? readFileSync(file, "utf8") : "");
+  const before = read().length;
   return {
-    text: () => (existsSync(file) ? readFileSync(file, "utf8").trimEnd() : ""),
+    text: () => read().slice(before).trimEnd(),
     close() {
       if (folder === undefined) return;
       rmSync(folder, { recursive: true, force: true });

@@ -12,7 +12,13 @@ import { gatherFailures, noteFailure } from "./failures.ts";
 
 /** Where the commands of a step write: with ours, or into an open file. */
 type Output = "inherit" | number;
-export type Step = { readonly title: string; readonly run: (output: Output) => Promise<Counts> };
+export type Step = {
+  readonly title: string;
+  readonly run: (output: Output) => Promise<Counts>;
+  /** What failed in it is noted where it happens (counting-reporter.ts). */
+  readonly isNotedInside?: boolean;
+};
+const seeAbove = "what it printed stands above";
 type Ended = { readonly step: Step; readonly counts: Counts; readonly durationMs: number };
 
 /**
@@ -23,14 +29,17 @@ type Ended = { readonly step: Step; readonly counts: Counts; readonly durationMs
 export async function runSteps(steps: readonly (Step | readonly [Step, ...Step[]])[]): Promise<Counts> {
   const failures = gatherFailures();
   const ended: Ended[] = [];
-  for (const entry of steps) {
-    const [first, ...others] = "title" in entry ? [entry] : entry;
-    const beside = others.map(runBeside);
-    console.log(`\n── ${first.title}`);
-    ended.push(await runStep(first, "inherit"), ...(await Promise.all(beside)));
+  try {
+    for (const entry of steps) {
+      const [first, ...others] = "title" in entry ? [entry] : entry;
+      const beside = others.map(runBeside);
+      console.log(`\n── ${first.title}`);
+      ended.push(await runStep(first, "inherit"), ...(await Promise.all(beside)));
+    }
+    if (failures.text() !== "") console.log(`\n── what failed\n${failures.text()}`);
+  } finally {
+    failures.close();
   }
-  if (failures.text() !== "") console.log(`\n── what failed\n${failures.text()}`);
-  failures.close();
   console.log(`\n${ended.map(renderEnded).join("\n")}\n`);
   const total = ended.reduce((sum, { counts }) => addCounts(sum, counts), noCounts);
   console.log(renderCounts(total));
@@ -39,12 +48,13 @@ export async function runSteps(steps: readonly (Step | readonly [Step, ...Step[]
 
 async function runStep(step: Step, output: Output): Promise<Ended> {
   const startedAtMs = performance.now();
-  const counts = await step.run(output).catch((thrown: unknown) => {
-    const reason = thrown instanceof Error ? thrown.message : String(thrown);
-    console.error(reason);
-    noteFailure(step.title, reason);
+  let thrown: string | undefined;
+  const counts = await step.run(output).catch((reason: unknown) => {
+    thrown = reason instanceof Error ? reason.message : String(reason);
+    console.error(thrown);
     return oneFailed;
   });
+  if (thrown !== undefined || (counts.failed > 0 && step.isNotedInside !== true)) noteFailure(step.title, thrown ?? seeAbove);
   const durationMs = performance.now() - startedAtMs;
   noteDuration("step", step.title, durationMs);
   return { step, counts, durationMs };
@@ -71,15 +81,7 @@ function renderEnded({ step, counts, durationMs }: Ended): string {
 }
 
 export function commandStep(title: string, file: string, words: readonly string[]): Step {
-  return {
-    title,
-    run: async (output) => {
-      const code = await runCommand(file, words, { output });
-      if (code === 0) return onePassed;
-      noteFailure(title, `${file} ended with ${code}; what it printed stands above`);
-      return oneFailed;
-    },
-  };
+  return { title, run: async (output) => ((await runCommand(file, words, { output })) === 0 ? onePassed : oneFailed) };
 }
 
 export type VitestOptions = {
@@ -96,6 +98,7 @@ export function vitestStep(title: string, { projects, words = [], isPatient = fa
   const all = ["run", ...projects.flatMap((project) => ["--project", project]), ...reporters, ...words];
   return {
     title,
+    isNotedInside: true,
     run: async (output) => {
       const folder = mkdtempSync(join(tmpdir(), "florin-counts-"));
       const file = join(folder, "counts");
@@ -103,7 +106,9 @@ export function vitestStep(title: string, { projects, words = [], isPatient = fa
         const code = await runCommand("vitest", all, { output, isPatient, env: { FLORIN_COUNTS_FILE: file } });
         const counts = existsSync(file) ? parseCounts(readFileSync(file, "utf8")) : undefined;
         if (counts === undefined) throw new Error(`vitest ended with ${code} without a result`);
-        return code !== 0 && counts.failed === 0 ? addCounts(counts, oneFailed) : counts;
+        if (code === 0 || counts.failed > 0) return counts;
+        noteFailure(title, `vitest ended with ${code} and no failed test; ${seeAbove}`);
+        return addCounts(counts, oneFailed);
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }

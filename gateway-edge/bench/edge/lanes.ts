@@ -24,19 +24,28 @@ export function nextRequest(port: number): string {
 
 export type Lane = { send(request: string): void; close(): void };
 
-/** `onAnswer`: head and body have come whole, and the lane is free. A connection that breaks goes to `onError`. */
-export function openLane(port: number, onAnswer: (head: string, lane: Lane) => void, onError: (error: Error) => void): Lane {
+/** `onAnswer`: an answer has come whole, and the lane is free. A connection that ends before we close it goes to `onError`. */
+export function openLane(port: number, onAnswer: (answer: string, lane: Lane) => void, onError: (error: Error) => void): Lane {
   const socket = connect({ host: "127.0.0.1", port, noDelay: true });
-  const lane: Lane = { send: (request) => void socket.write(request, "latin1"), close: () => void socket.destroy() };
+  let isOurs = true;
+  const close = (): void => {
+    isOurs = false;
+    socket.destroy();
+  };
+  const lane: Lane = { send: (request) => void socket.write(request, "latin1"), close };
   let rest = Buffer.alloc(0);
-  socket.on("error", onError).on("data", (chunk) => {
+  socket.on("error", onError).on("close", () => {
+    if (isOurs) onError(new Error("the server closed a connection"));
+  });
+  socket.on("data", (chunk) => {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     const end = rest.indexOf(headEnd);
     if (end < 0) return;
     const head = rest.toString("latin1", 0, end);
     if (rest.length < end + headEnd.length + Number(/content-length: *(\d+)/i.exec(head)?.[1])) return;
+    const answer = rest.toString("latin1");
     rest = Buffer.alloc(0);
-    onAnswer(head, lane);
+    onAnswer(answer, lane);
   });
   return lane;
 }

@@ -3,7 +3,8 @@
  *
  * On one machine every no takes from what a yes is made of, which tells of the machine: where a crowd is expected, edges have machines of their own,
  * because they hold nothing. Apart, what is measured is the door: whether those behind it do as much, and as fast, as without the crowd. The crowd
- * itself has to live somewhere: before the door, whose cores are not full; behind it, it would take from what is measured, and hear every answer late.
+ * itself has to live somewhere: before the door; behind it, it would take from what is measured, and hear every answer late. Where door
+ * and crowd fill their cores (the drill says so), neither is what is measured any more: the machine is too small for that crowd.
  */
 import { execFileSync } from "node:child_process";
 import { availableParallelism } from "node:os";
@@ -11,14 +12,14 @@ import { cpuMicrosOfFamily } from "../bench/cpu.ts";
 import type { UpFile } from "../stack/up-file.ts";
 
 /** Lists of cores as taskset(1) reads them. */
-export type Cores = { readonly door: string; readonly house: string };
+export type Cores = { readonly door: string; readonly house: string; readonly doorCount: number };
 
 /** Undefined where there is only one core. */
 export function splitCores(count = availableParallelism()): Cores | undefined {
   if (count < 2) return undefined;
-  const half = Math.floor(count / 2);
+  const half = Math.ceil(count / 2);
   const list = (first: number, last: number) => (first === last ? String(first) : `${first}-${last}`);
-  return { door: list(0, half - 1), house: list(half, count - 1) };
+  return { door: list(0, half - 1), house: list(half, count - 1), doorCount: half };
 }
 
 /** Every process of the stack to its cores, with its threads and children; what they start later inherits it. */

@@ -14,7 +14,7 @@ export type Held = {
 const mebibyte = 1_048_576;
 
 const limits = {
-  /** Of the peak, by what is not the crowd's own CPU. */
+  /** Of the peak. */
   goodputShareMin: 0.9,
   /** p99 of what is accepted, times its value at 80 % of the peak. */
   p99Growth: 2,

@@ -9,12 +9,24 @@ export const portOfNobody = 2;
 
 /** Systems take the local ends of outgoing connections, and the ports of servers that asked for any, from above here. */
 const ephemeralPortMin = 32_768;
-const blockPortMin = 10_000;
-const blockTriesMax = 100;
+/** Single ports come from below the blocks: a block is taken by servers that start one after the other, for seconds. */
+const singlePortMin = 10_000;
+const blockPortMin = 15_000;
+const triesMax = 100;
+const given = new Set<number>();
 
-/** A TCP port on 127.0.0.1 that was free a moment ago, as of `freePortBlock`: it is the same server's after a restart. */
-export function freePort(): Promise<number> {
-  return freePortBlock(1);
+/**
+ * A TCP port on 127.0.0.1 that was free a moment ago, and that this process has not been given before. As of `freePortBlock`, nobody's outgoing
+ * connection takes it: a server has it again after a restart.
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < triesMax; tries++) {
+    const port = randomInt(singlePortMin, blockPortMin);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+  throw new Error("no free port");
 }
 
 /**
@@ -22,7 +34,7 @@ export function freePort(): Promise<number> {
  * outgoing connections take theirs from, so that none of those is in the way by then.
  */
 export async function freePortBlock(count: number): Promise<number> {
-  for (let tries = 0; tries < blockTriesMax; tries++) {
+  for (let tries = 0; tries < triesMax; tries++) {
     const first = randomInt(blockPortMin, ephemeralPortMin - count);
     const ports = Array.from({ length: count }, (_, n) => first + n);
     if ((await Promise.all(ports.map(isFree))).every(Boolean)) return first;
