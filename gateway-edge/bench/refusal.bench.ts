@@ -1,7 +1,8 @@
 /**
  * Question: how long until a caller hears the no of a full house, where caller and edge have a core each?
  *
- * The drill's crowd shares its cores with what it measures and is late itself. Here a full edge and the caller are all that computes. Calls come by
+ * The drill's crowd shares its cores with what it measures and is late itself. Here a full edge and the caller are all that computes, and the edge
+ * does nothing but say no: what a no takes by itself, not what it takes beside payments. Calls come by
  * the clock, whether or not earlier ones are answered, over 512 keep-alive connections; each is timed from the moment it was meant to leave, so
  * that a caller that comes late makes it longer, not shorter, and all of them are answered. The ruler is a bare Fastify that echoes the body, at the same rates in the same run.
  * The flags are those that our processes run with (deploy/README.md, "Memory"); the servers inherit them.
