@@ -7,7 +7,8 @@ import { connectPostgres, createServiceDatabase } from "@florin/runtime/postgres
 import { freePort, testPostgres, untilTrue } from "@florin/runtime/testing";
 
 const root = new URL("../../", import.meta.url).pathname;
-const startTimeoutMs = 20_000;
+/** How long a start takes is not judged; a machine may stand still for a while. */
+const startTimeoutMs = 60_000;
 
 export const simpayApiKey = "simpay_test";
 export const simlaterApiKey = "simlater_test";
@@ -59,13 +60,18 @@ export async function startSimulator(
     FLORIN_LOG_LEVEL: "warn",
     FLORIN_DIE_WITH_PARENT: "1",
   });
+  const said = listenTo(child);
   const url = `http://127.0.0.1:${port}`;
   const call = async (method: string, path: string, body?: unknown): Promise<Record<string, unknown>> => {
     const json = body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
     const text = await (await fetch(url + path, { method, ...json })).text();
     return text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
   };
-  await untilTrue(async () => (await call("GET", "/admin/rules"))["rules"] !== undefined, startTimeoutMs);
+  const answers = untilTrue(async () => (await call("GET", "/admin/rules"))["rules"] !== undefined, startTimeoutMs);
+  const ended = exitOf(child).then((code) => {
+    throw new Error(`the simulator on port ${port} ended with ${code}: ${said()}`);
+  });
+  await Promise.race([answers, ended]);
   const stop = async (): Promise<void> => {
     child.kill("SIGTERM");
     await exitOf(child);
@@ -78,12 +84,24 @@ export async function startSimulator(
 }
 
 function node(file: string, env: Readonly<Record<string, string>>): ChildProcess {
-  return spawn(process.execPath, [file], { cwd: root, env: { ...process.env, ...env }, stdio: ["pipe", "inherit", "inherit"] });
+  return spawn(process.execPath, [file], { cwd: root, env: { ...process.env, ...env }, stdio: ["pipe", "inherit", "pipe"] });
+}
+
+/** What the process says on its error output goes on to ours; the last of it is kept, for who wants to know why it ended. */
+function listenTo({ stderr }: ChildProcess): () => string {
+  let last = "";
+  stderr?.setEncoding("utf8").on("data", (text: string) => {
+    process.stderr.write(text);
+    last = (last + text).slice(-1_000);
+  });
+  return () => last;
 }
 
 async function run(file: string, env: Readonly<Record<string, string>>): Promise<void> {
-  const code = await exitOf(node(file, env));
-  if (code !== 0) throw new Error(`${file} ended with ${code}`);
+  const child = node(file, env);
+  const said = listenTo(child);
+  const code = await exitOf(child);
+  if (code !== 0) throw new Error(`${file} ended with ${code}: ${said()}`);
 }
 
 function exitOf(child: ChildProcess): Promise<number | null> {

@@ -10,8 +10,11 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { serviceDatabaseUrl } from "../src/stack/up-file.ts";
 import { type Answer, authorizeBody, call, type Stack, startStack, tokenize, untilTrue } from "./stack.ts";
 
-/** Shorter than in production, so that the edge's own patience is seen too. */
-const edgePatienceMs = 6_000;
+/**
+ * Shorter than in production, so that the edge's own patience is seen too; and shorter than a ping is waited for (5 s, rpc/transport-options.ts): one that
+ * left just before the switch stood still would tell the edge first, and its answer would be `peer_lost`.
+ */
+const edgePatienceMs = 4_500;
 /** What the switch waits for the connectors, and a little. */
 const sendTimeoutMs = 26_000;
 const decidedWithinMs = 60_000;

@@ -2,11 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const pollMs = 10;
 
-/** Resolves as soon as `check` says true; throws after `timeoutMs`. Asks every 10 ms. A check that throws counts as false. */
+/** Resolves as soon as `check` says true; throws after `timeoutMs`, and tells what the last check threw. Asks every 10 ms. One that throws counts as false. */
 export async function untilTrue(check: () => boolean | Promise<boolean>, timeoutMs: number): Promise<void> {
   const endsAt = performance.now() + timeoutMs;
   let reason: unknown;
+  let checks = 0;
   do {
+    checks += 1;
+    reason = undefined;
     try {
       if (await check()) return;
     } catch (thrown) {
@@ -14,5 +17,14 @@ export async function untilTrue(check: () => boolean | Promise<boolean>, timeout
     }
     await sleep(pollMs);
   } while (performance.now() < endsAt);
-  throw new Error(`not true within ${timeoutMs} ms: ${check.toString().slice(0, 200)}`, { cause: reason });
+  const last = reason === undefined ? "false" : tellAll(reason);
+  throw new Error(`not true within ${timeoutMs} ms, ${checks} times asked, at last ${last}: ${check.toString().slice(0, 200)}`, {
+    cause: reason,
+  });
+}
+
+/** With its causes: "fetch failed" alone says nothing. */
+function tellAll(reason: unknown): string {
+  if (!(reason instanceof Error)) return String(reason);
+  return reason.cause === undefined ? String(reason) : `${reason} (${tellAll(reason.cause)})`;
 }
