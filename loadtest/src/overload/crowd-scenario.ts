@@ -40,7 +40,7 @@ export type ScenarioContext = {
 };
 
 /** An edge that keeps the tail of what it takes in short rather than taking in a burst: what the figures of the drill are about. */
-const shortTail = { FLORIN_IN_FLIGHT_MIN: "400", FLORIN_OWN_TIME_TARGET_MS: "100" };
+const shortTail = { FLORIN_IN_FLIGHT_MIN: "360", FLORIN_OWN_TIME_TARGET_MS: "100" };
 /** All of them come with the key of one merchant, whose own limit is not what is measured. */
 const plentyPerKey = { FLORIN_RATE_PER_KEY_PER_SECOND: "1000000", FLORIN_RATE_PER_KEY_BURST: "1000000" };
 
