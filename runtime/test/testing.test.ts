@@ -31,4 +31,8 @@ test("servers die with a test process that is killed, and its folders go with th
 
 test("untilTrue tells what did not become true", async () => {
   await expect(untilTrue(() => 1 > 2, 30)).rejects.toThrow("not true within 30 ms: () => 1 > 2");
+  const refuse = () => {
+    throw new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED") });
+  };
+  await expect(untilTrue(refuse, 30)).rejects.toThrow(/asked \d+ times, at last TypeError: fetch failed \(Error: connect ECONNREFUSED\)/);
 });

@@ -18,9 +18,8 @@ export async function untilTrue(check: () => boolean | Promise<boolean>, timeout
     await sleep(pollMs);
   } while (performance.now() < endsAt);
   const last = reason === undefined ? "false" : tellAll(reason);
-  throw new Error(`not true within ${timeoutMs} ms, ${checks} times asked, at last ${last}: ${check.toString().slice(0, 200)}`, {
-    cause: reason,
-  });
+  const what = check.toString().slice(0, 200);
+  throw new Error(`not true within ${timeoutMs} ms: ${what} (asked ${checks} times, at last ${last})`, { cause: reason });
 }
 
 /** With its causes: "fetch failed" alone says nothing. */
