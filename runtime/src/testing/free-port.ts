@@ -19,7 +19,7 @@ const claims: Server[] = [];
 let unused: Iterator<number> = [][Symbol.iterator]();
 
 /**
- * A TCP port on 127.0.0.1 that is free, and that neither this process nor another one has been given before. As of `freePortBlock`, nobody's
+ * A TCP port on 127.0.0.1 that is free, and that neither this process nor another one that lives has been given before. As of `freePortBlock`, nobody's
  * outgoing connection takes it: a server has it again after a restart.
  */
 export async function freePort(): Promise<number> {
