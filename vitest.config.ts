@@ -6,6 +6,7 @@ const waiting = [
   "loadtest/test/hung-parts.test.ts",
   "runtime/test/bus-corruption.test.ts",
   "runtime/test/bus-jetstream.test.ts",
+  "runtime/test/closing-connections.test.ts",
   "runtime/test/frames.test.ts",
   "runtime/test/lasting-channel.test.ts",
 ];

@@ -2,6 +2,7 @@
 import { copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { connect as dialTls } from "node:tls";
+import { EventLogService } from "@florin/gen/events/v1/events";
 import { VaultService } from "@florin/gen/vault/v1/vault";
 import { AppError } from "@florin/kernel";
 import { pino } from "pino";
@@ -117,6 +118,26 @@ test("a client that moves a hundred times, with calls of both kinds at once, los
   isOver = true;
   await Promise.all(load);
   expect([...outcomes.keys()]).toEqual(["answered"]);
+});
+
+test("a stream of answers ends when its client moves, so that it is asked for anew over the new connection", async () => {
+  const own = loadTls(stage.directory, "switch");
+  if (own.kind !== "mutual") throw new Error("certificates");
+  const listeners = new Set<() => void>();
+  const onChange = (listener: () => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  const client = connectUnary(EventLogService, { address, tls: { ...own, onChange }, logger, peerName: "vault" });
+  endings.push(() => client.close());
+  for (const consumer of ["before", "after"]) {
+    const positions: bigint[] = [];
+    for await (const { batch } of client.subscribe({ consumer }, { signal: new AbortController().signal })) {
+      positions.push(batch?.events[0]?.position ?? 0n);
+      if (positions.length === 10) for (const listener of listeners) listener();
+    }
+    expect(positions.slice(0, 3)).toEqual([1n, 2n, 3n]);
+  }
 });
 
 test("a client moves to its new certificate while it is connected, so that the end of its old one does no harm", async () => {

@@ -22,6 +22,7 @@ import { type CallerPolicy, createPolicyCheck, type PolicyCheck } from "./caller
 import { type FrameMetrics, observeFrames } from "./frame-metrics.ts";
 import { GrpcCallContext, streamingDeadlineAtMs, unaryDeadlineAtMs } from "./grpc-call-context.ts";
 import { toStatus } from "./grpc-status.ts";
+import { asBuffer, asIs } from "./grpc-words.ts";
 import { peerOf } from "./peer.ts";
 import { type MethodEntry, methodName, type ServiceImplementation, type StreamingEntry, type UnaryEntry } from "./service.ts";
 
@@ -258,8 +259,6 @@ function writable(call: ServerWritableStream<Buffer, Buffer>, signal: AbortSigna
   });
 }
 
-const asIs = (bytes: Buffer) => bytes;
-
 function definitionOf(name: string, requestStream: boolean, responseStream: boolean): MethodDefinition<Buffer, Buffer> {
   return {
     path: `/${name}`,
@@ -270,8 +269,4 @@ function definitionOf(name: string, requestStream: boolean, responseStream: bool
     responseSerialize: asIs,
     responseDeserialize: asIs,
   };
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { assert } from "@florin/kernel";
 import { type ChannelOptions, Client } from "@grpc/grpc-js";
 import type { TlsSetting } from "../tls/index.ts";
+import { sparePingsOfClosingSessions } from "./closing-sessions.ts";
 import { channelCredentials } from "./credentials.ts";
 import { channelOptions } from "./transport-options.ts";
 
@@ -13,6 +14,7 @@ export type ChannelTarget = {
 };
 
 export function openChannel(o: ChannelTarget, options: ChannelOptions = {}): Client {
+  sparePingsOfClosingSessions();
   const colon = o.address.lastIndexOf(":");
   assert(colon > 0, `${o.address} is host:port`);
   const host = o.address.slice(0, colon).replace(/^\[|\]$/g, "");

@@ -2,18 +2,9 @@
  * The calling side: `connectFramed` (hot paths) and `connectUnary` (people, tools, low rates) give the same `Client` and the same faults.
  *
  * With a TLS setting that is watched both move to a new connection when the certificates have changed: new calls leave there, those in flight are
- * answered where they are.
+ * answered where they are. A stream of answers has no end to wait for: it ends, as if the server had ended it, and its caller asks anew.
  */
-import {
-  create,
-  type DescMessage,
-  type DescMethod,
-  type DescService,
-  fromBinary,
-  type MessageInitShape,
-  type MessageShape,
-  toBinary,
-} from "@bufbuild/protobuf";
+import { create, type DescMessage, type DescMethod, type DescService, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { FrameService } from "@florin/gen/frames/v1/frames";
 import { AppError } from "@florin/kernel";
 import { type CallOptions as GrpcCallOptions, Metadata } from "@grpc/grpc-js";
@@ -21,8 +12,10 @@ import type { Logger } from "pino";
 import { bytesOf, type CallOptions, createBatchEncoder, FrameLink, type LinkMethod, timeoutMsMax } from "../frames/index.ts";
 import type { Metrics } from "../telemetry/index.ts";
 import type { TlsSetting } from "../tls/index.ts";
+import { AnswerStreams } from "./answer-streams.ts";
 import { observeFrames } from "./frame-metrics.ts";
 import { fromStatus } from "./grpc-status.ts";
+import { asBuffer, asIs, type LooseInit, metadataOf, pathOf } from "./grpc-words.ts";
 import { LastingChannel } from "./lasting-channel.ts";
 import { type Client, methodName, type StreamOptions } from "./service.ts";
 
@@ -57,10 +50,7 @@ export type FramedConnection = Connection & {
 /** One connection and one frame stream that several services may share: `link.client(VaultService)`. */
 export type SharedLink = FramedConnection & { client<S extends DescService>(service: S): Client<S> };
 
-type LooseInit = MessageInitShape<DescMessage>;
 type CallUnary = (method: DescMethod, request: LooseInit, options: CallOptions) => Promise<MessageShape<DescMessage>>;
-
-const asIs = (bytes: Buffer) => bytes;
 
 /** Reconnects by itself with backoff until closed. Commands while it is not connected are answered `unavailable`, not_done. */
 export function connectFramed<S extends DescService>(service: S, o: ConnectOptions): Client<S> & FramedConnection {
@@ -80,12 +70,14 @@ export function openFrameLink(o: ConnectOptions): SharedLink {
     logger: o.logger,
     ...(o.commandsInFlightMax === undefined ? {} : { commandsInFlightMax: o.commandsInFlightMax }),
   });
+  const streams = new AnswerStreams(grpc);
   const forget = onNewCertificates(o.tls, () => {
     grpc.renew();
     link.renew();
+    streams.end();
   });
   return {
-    client: (service) => bindMethods(service, framedCall(link), grpc),
+    client: (service) => bindMethods(service, framedCall(link), streams),
     isConnected: () => link.isConnected(),
     untilConnected: (timeoutMs) => link.untilConnected(timeoutMs),
     onConnected: (listener) => link.onConnected(listener),
@@ -103,7 +95,11 @@ export function openFrameLink(o: ConnectOptions): SharedLink {
 export function connectUnary<S extends DescService>(service: S, o: ConnectOptions): Client<S> & Connection {
   const grpc = new LastingChannel(o);
   const calls = new Set<Promise<unknown>>();
-  const forgetCertificates = onNewCertificates(o.tls, () => grpc.renew(Promise.allSettled(calls)));
+  const streams = new AnswerStreams(grpc);
+  const forgetCertificates = onNewCertificates(o.tls, () => {
+    grpc.renew(Promise.allSettled(calls));
+    streams.end();
+  });
   let isClosed = false;
   const send = unaryCall(grpc);
   const tracked: CallUnary = (method, request, options) => {
@@ -115,7 +111,7 @@ export function connectUnary<S extends DescService>(service: S, o: ConnectOption
     return call;
   };
   return {
-    ...bindMethods(service, tracked, grpc),
+    ...bindMethods(service, tracked, streams),
     close: async () => {
       isClosed = true;
       forgetCertificates();
@@ -131,13 +127,13 @@ function onNewCertificates(tls: TlsSetting, renew: () => void): () => void {
 }
 
 /** The cast is safe: every method of the descriptor is bound to a function of its own kind. */
-function bindMethods<S extends DescService>(service: S, callUnary: CallUnary, grpc: LastingChannel): Client<S> {
+function bindMethods<S extends DescService>(service: S, callUnary: CallUnary, streams: AnswerStreams): Client<S> {
   const bound: Record<string, unknown> = {};
   for (const method of service.methods) {
     bound[method.localName] =
       method.methodKind === "unary"
         ? (request: LooseInit, options: CallOptions) => rejecting(method, () => callUnary(method, request, options))
-        : (request: LooseInit, options: StreamOptions) => callStreaming(grpc, method, request, options);
+        : (request: LooseInit, options: StreamOptions) => streams.call(method, request, options);
   }
   return bound as Client<S>;
 }
@@ -192,40 +188,4 @@ function unaryCall(grpc: LastingChannel): CallUnary {
       options.signal?.addEventListener("abort", onAbort, { once: true });
     });
   };
-}
-
-/** Ends without an error when the caller aborts. Messages that were not read yet hold the peer back (HTTP/2 flow control). */
-async function* callStreaming(
-  grpc: LastingChannel,
-  method: DescMethod,
-  request: LooseInit,
-  options: StreamOptions,
-): AsyncGenerator<MessageShape<DescMessage>> {
-  if (options.signal.aborted) return;
-  const body = asBuffer(toBinary(method.input, create(method.input, request)));
-  const call = grpc.client.makeServerStreamRequest(pathOf(method), asIs, asIs, body, metadataOf(options.traceparent));
-  const onAbort = () => call.cancel();
-  options.signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    for await (const answer of call) yield fromBinary(method.output, bytesOf(answer as Buffer));
-  } catch (error) {
-    if (!options.signal.aborted) throw fromStatus(error);
-  } finally {
-    options.signal.removeEventListener("abort", onAbort);
-    call.cancel();
-  }
-}
-
-function metadataOf(traceparent: string | undefined): Metadata {
-  const metadata = new Metadata();
-  if (traceparent !== undefined && traceparent !== "") metadata.set("traceparent", traceparent);
-  return metadata;
-}
-
-function pathOf(method: DescMethod): string {
-  return `/${methodName(method)}`;
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

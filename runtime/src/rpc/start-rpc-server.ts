@@ -17,6 +17,7 @@ import type { Metrics } from "../telemetry/index.ts";
 import { createCertificateCheck, type TlsSetting } from "../tls/index.ts";
 import { CallHost } from "./call-host.ts";
 import type { CallerPolicy } from "./caller-policy.ts";
+import { sparePingsOfClosingSessions } from "./closing-sessions.ts";
 import { serverCredentials } from "./credentials.ts";
 import { addHealth } from "./health.ts";
 import { addReflection } from "./reflection.ts";
@@ -61,6 +62,7 @@ export async function startRpcServer(o: RpcServerOptions): Promise<RpcServer> {
   if (isInsecure) o.logger.warn({ host: o.host, port: o.port }, "gRPC server without TLS: every caller is allowed");
   // grpc-js would write plain lines to stderr.
   setLogger({ error: (text) => o.logger.warn({ grpc: text }, "grpc-js"), info: () => {}, debug: () => {} });
+  sparePingsOfClosingSessions();
   const server = new Server(serverOptions);
   const host = new CallHost({ ...o, isInsecure, certificateCheck: createCertificateCheck(o.tls) });
   const stopExpelling = keepExpelling(host, o.tls);
