@@ -26,6 +26,7 @@ import type { CallerIdentity, DecideContext, Operation, OperationAnswer } from "
 import type { Parts } from "./parts.ts";
 import { startCascade } from "./routing/cascade.ts";
 import { startNetworkGuard } from "./routing/network-guard.ts";
+import type { RoutedPayment } from "./routing/router.ts";
 import { runOperation } from "./run-operation.ts";
 
 export type AttemptCommand = { readonly token: string /** Empty when the merchant sent none. */; readonly customerIp: string };
@@ -53,7 +54,9 @@ export async function attemptCard(parts: Parts, o: Attempt, described: TokenDesc
     // Judged once, however often a faster writer makes us decide again: judging may count.
     if (judged === undefined) {
       const guarded = await guard.judge();
-      judged = judge(parts, { payment: { ...payment, card }, guarded, verdict: await screen(parts, who, payment, { counts, nowMs }) });
+      const { id, amount, currency } = payment;
+      const verdict = await screen(parts, who, payment, { counts, nowMs });
+      judged = judge(parts, { payment: { id, merchantId, amount, currency, card }, guarded, verdict });
     }
     return decisionOf(judged, payment, { attemptId, token: attempt.token, card }, { nowMs: parts.now(), origin: caller.origin });
   };
@@ -125,7 +128,7 @@ type Judged = { readonly fraudCheck: FraudCheck } & (
   | { readonly kind: "way"; readonly ranked: readonly string[]; readonly routing: string }
 );
 
-type Facts = { readonly payment: Payment; readonly guarded: GuardVerdict; readonly verdict: FraudCheck };
+type Facts = { readonly payment: RoutedPayment; readonly guarded: GuardVerdict; readonly verdict: FraudCheck };
 
 /** Fraud first, then the networks' rules, then the way: the first no is the answer. */
 function judge(parts: Parts, { payment, guarded, verdict }: Facts): Judged {

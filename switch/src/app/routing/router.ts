@@ -58,16 +58,16 @@ export function createRouter(o: {
 }
 
 /** The vault knows brand and kind of a card; where it was issued the house's table knows, and its kind where the vault does not. */
-function requestOf({ card, ...payment }: RoutedPayment, { merchant, issuers }: HouseSettings): RoutingRequest {
-  const { country, needs } = merchant(payment.merchantId);
+function requestOf({ id, merchantId, amount, currency, card }: RoutedPayment, { merchant, issuers }: HouseSettings): RoutingRequest {
+  const { country, needs } = merchant(merchantId);
   const issuer = card && issuers.issuerOf(card.bin);
   const funding = fundingOf(card?.funding);
   return {
-    paymentId: payment.id,
-    merchantId: payment.merchantId,
+    paymentId: id,
+    merchantId,
     merchantCountry: country,
-    amountMinor: payment.amount,
-    currency: payment.currency,
+    amountMinor: amount,
+    currency,
     network: card?.brand ?? "",
     cardCountry: issuer?.country ?? "",
     funding: funding === "unknown" ? (issuer?.funding ?? "unknown") : funding,
