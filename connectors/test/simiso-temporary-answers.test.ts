@@ -1,8 +1,8 @@
-/** A host that cannot look at a message just now: simiso against the real simulator. */
+/** A host that cannot look at a message just now, or turns it away at the door: simiso against the real simulator. */
 import { randomBytes } from "node:crypto";
 import { makeId, Secret } from "@florin/kernel";
 import { freePort, untilTrue } from "@florin/runtime/testing";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Connector } from "../src/contract/connector.ts";
 import type { Outcome } from "../src/contract/outcome.ts";
 import { createSimiso } from "../src/simiso/simiso.ts";
@@ -40,7 +40,10 @@ async function fail(reference: string, ...faults: readonly string[]): Promise<vo
 const effects = async (reference: string) => Number((await simulator.call("GET", `/admin/books/charges?reference=${reference}`))["count"]);
 const call = (ms = 5_000) => ({ deadlineAtMs: Date.now() + ms, traceparent: "" });
 const money = { amount: 400n, currency: "EUR" };
-const busy = { kind: "unknown", cause: "processor_fault", words: { responseCode: "96" } };
+const nos = [
+  ["malfunction", { kind: "unknown", cause: "processor_fault", words: { responseCode: "96" } }, "processing_error"],
+  ["turned_away", { kind: "unknown", cause: "turned_away", words: { responseCode: "63" } }, "do_not_honor"],
+] as const;
 
 async function authorize(capture: boolean, reference = newId("attempt")) {
   const command = { reference, merchantId, paymentId: newId("payment"), merchantReference: "", ...money, capture };
@@ -67,32 +70,44 @@ const movements: Readonly<Record<string, (reference: string) => Promise<(ms?: nu
   },
 };
 
-test.each(["capture", "void", "refund"] as const)("a %s that was booked is not refused by its busy repetition", async (kind) => {
-  const reference = newId(kind);
-  const ask = await movements[kind]?.(reference);
-  await fail(reference, "timeout_after_charge", "malfunction");
-  expect(await ask?.(300)).toMatchObject({ kind: "unknown", cause: "timeout" });
-  expect(await ask?.()).toMatchObject(busy);
-  expect(await ask?.()).toMatchObject({ kind: "approved" });
-  expect(await effects(reference)).toBe(1);
+describe.each(nos)("by %s", (fault, unanswered, reason) => {
+  test.each(["capture", "void", "refund"] as const)("a %s that was booked is not refused when it is repeated", async (kind) => {
+    const reference = newId(kind);
+    const ask = await movements[kind]?.(reference);
+    await fail(reference, "timeout_after_charge", fault);
+    expect(await ask?.(300)).toMatchObject({ kind: "unknown", cause: "timeout" });
+    expect(await ask?.()).toMatchObject(unanswered);
+    expect(await ask?.()).toMatchObject({ kind: "approved" });
+    expect(await effects(reference)).toBe(1);
+  });
+
+  test("a reversal that the host could not look at is repeated, and approved", async () => {
+    const { command } = await authorize(true);
+    const reversal = {
+      ...{ reference: newId("reversal"), originalReference: command.reference, authorizationReference: command.reference },
+      ...{ merchantId, paymentId: command.paymentId, ...money, isPurchase: true },
+    };
+    await fail(reversal.reference, fault);
+    expect(await connector.reverse(reversal, call())).toMatchObject(unanswered);
+    expect(await effects(command.reference)).toBe(1);
+    expect(await connector.reverse(reversal, call())).toMatchObject({ kind: "approved" });
+    expect(await effects(command.reference)).toBe(0);
+  });
+
+  test.each([true, false])("an authorization is declined by it, and has no effect (purchase: %s)", async (capture) => {
+    const reference = newId("attempt");
+    await fail(reference, fault);
+    expect((await authorize(capture, reference)).outcome).toMatchObject({ kind: "declined", reason });
+    expect(await effects(reference)).toBe(0);
+  });
 });
 
-test("a reversal that the host could not look at is repeated, and approved", async () => {
-  const { command } = await authorize(true);
+test("a reversal of what the host does not know is not believed yet: the original may be on its way, whatever the clocks say", async () => {
+  const longAgo = makeId("attempt", Date.now() - 86_400_000, randomBytes(10));
   const reversal = {
-    ...{ reference: newId("reversal"), originalReference: command.reference, authorizationReference: command.reference },
-    ...{ merchantId, paymentId: command.paymentId, ...money, isPurchase: true },
+    ...{ reference: newId("reversal"), originalReference: longAgo, authorizationReference: longAgo },
+    ...{ merchantId, paymentId: newId("payment"), ...money, isPurchase: true },
   };
-  await fail(reversal.reference, "malfunction");
-  expect(await connector.reverse(reversal, call())).toMatchObject(busy);
-  expect(await effects(command.reference)).toBe(1);
-  expect(await connector.reverse(reversal, call())).toMatchObject({ kind: "approved" });
-  expect(await effects(command.reference)).toBe(0);
-});
-
-test.each([true, false])("an authorization is declined by it, and has no effect (purchase: %s)", async (capture) => {
-  const reference = newId("attempt");
-  await fail(reference, "malfunction");
-  expect((await authorize(capture, reference)).outcome).toMatchObject({ kind: "declined", reason: "processing_error" });
-  expect(await effects(reference)).toBe(0);
+  await fail(reversal.reference, "no_original");
+  expect(await connector.reverse(reversal, call())).toMatchObject({ kind: "unknown", cause: "in_progress" });
 });

@@ -50,7 +50,7 @@ connectorConformance("simpay", traits, async () => {
 });
 
 /** simlater-callbacks.test.ts has those of callbacks, simiso-temporary-answers.test.ts the 96 of ISO 8583. */
-const hasTestsOfItsOwn = (fault: string) => fault.startsWith("callback_") || fault === "malfunction";
+const hasTestsOfItsOwn = (fault: string) => fault.startsWith("callback_") || ["malfunction", "turned_away", "no_original"].includes(fault);
 
 test("every fault that the simulator can make is in the suite, or has tests of its own", async () => {
   const simulator = await startSimulator();

@@ -271,13 +271,15 @@ describe("faults", () => {
     await expect.poll(() => client.received.some(({ message }) => message?.fields.get(11) === "000100"), { timeout: 5_000 }).toBe(true);
     return { ...client, reference, replies: client.received.slice(1).filter(({ message }) => message?.fields.get(11) !== "000100") };
   };
-  const unbooked = { timeout_before_charge: true, outage: true, malfunction: true };
+  const unbooked = { timeout_before_charge: true, outage: true, malfunction: true, turned_away: true, no_original: true };
 
   test.each([
     ["timeout_before_charge", 0, []],
     ["timeout_after_charge", 1, []],
     ["outage", 0, ["22"]],
     ["malfunction", 0, ["96"]],
+    ["turned_away", 0, ["63"]],
+    ["no_original", 0, ["25"]],
     ["duplicate_answer", 1, ["00", "00"]],
     ["unmapped_code", 1, ["ZZ"]],
   ] as const)("%s", async (fault, effects, replies) => {

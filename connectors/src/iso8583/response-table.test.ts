@@ -32,14 +32,21 @@ describe("1987", () => {
   });
 });
 
+const nosAbout = (table: Readonly<Record<string, Meaning>>, about: "moment" | "request") =>
+  Object.entries(table)
+    .filter(([, meaning]) => meaning.kind === "declined" && meaning.about === about)
+    .map(([code]) => code)
+    .toSorted();
+
 test("temporary is what the host, the issuer or the way to it could not look at: the same codes in both versions", () => {
-  const temporaryOf = (table: Readonly<Record<string, Meaning>>) =>
-    Object.entries(table)
-      .filter(([, meaning]) => meaning.kind === "declined" && meaning.isTemporary)
-      .map(([code]) => code)
-      .toSorted();
-  expect(temporaryOf(responseCodes1987)).toEqual(["06", "19", "90", "91", "92", "96"]);
-  expect(temporaryOf(actionCodes1993)).toEqual(["903", "906", "907", "908", "909", "910", "912", "915"]);
+  expect(nosAbout(responseCodes1987, "moment")).toEqual(["06", "19", "90", "91", "92", "96"]);
+  expect(nosAbout(actionCodes1993, "moment")).toEqual(["903", "906", "907", "908", "909", "910", "912", "915"]);
+});
+
+test("refused at the door is a form, a code of authentication, a merchant or a terminal that the host does not like", () => {
+  expect(nosAbout(responseCodes1987, "request")).toEqual(["03", "30", "40", "58", "63"]);
+  const keysAndForms = ["904", "916", "917", "918", "919", "920", "921", "922"];
+  expect(nosAbout(actionCodes1993, "request")).toEqual(["109", "115", "120", ...keysAndForms]);
 });
 
 describe("1993", () => {

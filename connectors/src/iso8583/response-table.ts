@@ -8,22 +8,25 @@
  *
  * Temporary are declines that say nothing about the operation: the host, the issuer or the way to it could not look at it just now. They end what is
  * asked once, an authorization. What is repeated until it is answered (captures, voids, refunds, reversals) stays unknown: an earlier copy may have
- * been carried out, and a later one may be.
+ * been carried out, and a later one may be. The same holds for what is refused at the door: the host did not like the request's form, its
+ * authentication code or who sends it, and looked at nothing else (http1/turned-away.ts is the same rule for HTTP).
  */
 import type { DeclineReason } from "@florin/kernel";
 import type { UnknownCause } from "../contract/outcome.ts";
 
 export type Meaning =
   | { readonly kind: "approved" }
-  | { readonly kind: "declined"; readonly reason: DeclineReason; readonly isTemporary: boolean }
+  /** `about`: what the no says something of. Only one about the operation itself ends what is repeated until it is answered. */
+  | { readonly kind: "declined"; readonly reason: DeclineReason; readonly about: "operation" | "moment" | "request" }
   /** The host has no operation that this one could be about. */
   | { readonly kind: "no_original" }
   | { readonly kind: "unknown"; readonly cause: UnknownCause };
 
 const approved: Meaning = { kind: "approved" };
 const noOriginal: Meaning = { kind: "no_original" };
-const declined = (reason: DeclineReason): Meaning => ({ kind: "declined", reason, isTemporary: false });
-const temporary = (reason: DeclineReason): Meaning => ({ kind: "declined", reason, isTemporary: true });
+const declined = (reason: DeclineReason): Meaning => ({ kind: "declined", reason, about: "operation" });
+const temporary = (reason: DeclineReason): Meaning => ({ kind: "declined", reason, about: "moment" });
+const turnedAway = (reason: DeclineReason): Meaning => ({ kind: "declined", reason, about: "request" });
 const unclear = (cause: UnknownCause): Meaning => ({ kind: "unknown", cause });
 const noAnswerToPayment = unclear("unmapped_response");
 const partOrCondition = unclear("unmapped_response");
@@ -33,7 +36,7 @@ export const responseCodes1987 = {
   "00": approved,
   "01": declined("do_not_honor"),
   "02": declined("do_not_honor"),
-  "03": declined("transaction_not_allowed"),
+  "03": turnedAway("transaction_not_allowed"),
   "04": declined("pickup_card"),
   "05": declined("do_not_honor"),
   "06": temporary("processing_error"),
@@ -60,7 +63,7 @@ export const responseCodes1987 = {
   "27": noAnswerToPayment,
   "28": noAnswerToPayment,
   "29": noAnswerToPayment,
-  "30": declined("processing_error"),
+  "30": turnedAway("processing_error"),
   "31": declined("card_not_supported"),
   "32": partOrCondition,
   "33": declined("expired_card"),
@@ -70,7 +73,7 @@ export const responseCodes1987 = {
   "37": declined("pickup_card"),
   "38": declined("pickup_card"),
   "39": declined("invalid_account"),
-  "40": declined("transaction_not_allowed"),
+  "40": turnedAway("transaction_not_allowed"),
   "41": declined("lost_card"),
   "42": declined("invalid_account"),
   "43": declined("stolen_card"),
@@ -83,12 +86,12 @@ export const responseCodes1987 = {
   "55": declined("incorrect_pin"),
   "56": declined("incorrect_number"),
   "57": declined("card_not_supported"),
-  "58": declined("transaction_not_allowed"),
+  "58": turnedAway("transaction_not_allowed"),
   "59": declined("fraudulent"),
   "60": declined("do_not_honor"),
   "61": declined("card_velocity_exceeded"),
   "62": declined("card_not_supported"),
-  "63": declined("do_not_honor"),
+  "63": turnedAway("do_not_honor"),
   "64": declined("invalid_amount"),
   "65": declined("card_velocity_exceeded"),
   "66": declined("do_not_honor"),
@@ -129,18 +132,18 @@ export const actionCodes1993 = {
   "106": declined("incorrect_pin"),
   "107": declined("do_not_honor"),
   "108": declined("do_not_honor"),
-  "109": declined("transaction_not_allowed"),
+  "109": turnedAway("transaction_not_allowed"),
   "110": declined("invalid_amount"),
   "111": declined("incorrect_number"),
   "112": declined("authentication_required"),
   "113": declined("transaction_not_allowed"),
   "114": declined("invalid_account"),
-  "115": declined("transaction_not_allowed"),
+  "115": turnedAway("transaction_not_allowed"),
   "116": declined("insufficient_funds"),
   "117": declined("incorrect_pin"),
   "118": declined("incorrect_number"),
   "119": declined("card_not_supported"),
-  "120": declined("transaction_not_allowed"),
+  "120": turnedAway("transaction_not_allowed"),
   "121": declined("card_velocity_exceeded"),
   "122": declined("do_not_honor"),
   "123": declined("card_velocity_exceeded"),
@@ -165,7 +168,7 @@ export const actionCodes1993 = {
   "800": approved,
   "902": declined("transaction_not_allowed"),
   "903": temporary("try_again_later"),
-  "904": declined("processing_error"),
+  "904": turnedAway("processing_error"),
   "905": declined("transaction_not_allowed"),
   "906": temporary("try_again_later"),
   "907": temporary("issuer_unavailable"),
@@ -177,13 +180,13 @@ export const actionCodes1993 = {
   "913": unclear("key_reused"),
   "914": noOriginal,
   "915": temporary("try_again_later"),
-  "916": declined("processing_error"),
-  "917": declined("processing_error"),
-  "918": declined("processing_error"),
-  "919": declined("processing_error"),
-  "920": declined("processing_error"),
-  "921": declined("processing_error"),
-  "922": declined("processing_error"),
+  "916": turnedAway("processing_error"),
+  "917": turnedAway("processing_error"),
+  "918": turnedAway("processing_error"),
+  "919": turnedAway("processing_error"),
+  "920": turnedAway("processing_error"),
+  "921": turnedAway("processing_error"),
+  "922": turnedAway("processing_error"),
   "923": unclear("in_progress"),
 } as const satisfies Readonly<Record<string, Meaning>>;
 

@@ -1,21 +1,24 @@
 /**
- * References that were used lately, the latest `countMax` of them. A hint, lost with the process: a repetition that is not recognised is sent
- * with the type of a first message, and is the same message otherwise.
+ * References that were used lately, the latest `countMax` of them, and since when. Lost with the process: a repetition that is not recognised is sent
+ * with the type of a first message, and what depends on its age waits anew.
  */
 export class RecentReferences {
   readonly #countMax: number;
-  readonly #references = new Set<string>();
+  readonly #monotonicMs: () => number;
+  readonly #firstMs = new Map<string, number>();
 
-  constructor(countMax: number) {
+  constructor(countMax: number, monotonicMs: () => number) {
     this.#countMax = countMax;
+    this.#monotonicMs = monotonicMs;
   }
 
-  /** Whether it was there already. */
-  add(reference: string): boolean {
-    if (this.#references.has(reference)) return true;
-    this.#references.add(reference);
-    const [oldest] = this.#references;
-    if (this.#references.size > this.#countMax && oldest !== undefined) this.#references.delete(oldest);
-    return false;
+  /** How long it has been there, ms; undefined: it is new. Remembers it. */
+  use(reference: string): number | undefined {
+    const firstMs = this.#firstMs.get(reference);
+    if (firstMs !== undefined) return this.#monotonicMs() - firstMs;
+    this.#firstMs.set(reference, this.#monotonicMs());
+    const [oldest] = this.#firstMs.keys();
+    if (this.#firstMs.size > this.#countMax && oldest !== undefined) this.#firstMs.delete(oldest);
+    return undefined;
   }
 }

@@ -14,7 +14,6 @@ import { wipeMessage } from "../iso8583/codec/message.ts";
 import type { LaneAddress } from "../iso8583/link/lane.ts";
 import { noLease, takeGrant } from "../iso8583/link/lease.ts";
 import { createProcessorLinks, type LinkNotice, type ProcessorLinks } from "../iso8583/link/processor-links.ts";
-import { identityOf } from "../iso8583/payment/identity.ts";
 import { type Asked, readReply } from "../iso8583/payment/read-reply.ts";
 import { authorizeMessage, captureMessage, refundMessage, reversalMessage, voidMessage } from "../iso8583/payment/requests.ts";
 import { countedOf, TotalsBook } from "../iso8583/payment/totals.ts";
@@ -69,7 +68,7 @@ export function createSimiso(options: SimisoOptions): Connector {
     ...{ timing: systemTiming, wallMs: Date.now, random: Math.random },
     ...(onNotice === undefined ? {} : { onNotice }),
   });
-  const reversals = new RecentReferences(reversalsRememberedMax);
+  const reversals = new RecentReferences(reversalsRememberedMax, systemTiming.monotonicMs);
   const stopTotals = startTotals({
     ...{ book, links, onTotals, acquirerId: paymentProfile.acquirerId, timing: systemTiming, wallMs: Date.now },
     periodMs: options.totals.windowMs / totalsLooksPerWindow,
@@ -108,10 +107,10 @@ export function createSimiso(options: SimisoOptions): Connector {
     void: (command, call) => move(voidMessage(paymentProfile, command), call),
     refund: (command, call) => move(refundMessage(paymentProfile, command, command.isPurchase ? "0200" : "0100"), call),
     reverse(command, call) {
-      const isRepeat = reversals.add(command.reference);
+      const askedForMs = reversals.use(command.reference);
+      const isRepeat = askedForMs !== undefined;
       const message = reversalMessage(paymentProfile, command, { originalMti: originalTypeOf(command), isRepeat });
-      const { atMs } = identityOf(command.originalReference, paymentProfile.terminals);
-      return counting(message, { kind: "reversal", originalAgeMs: Date.now() - atMs }, call);
+      return counting(message, { kind: "reversal", askedForMs: askedForMs ?? 0 }, call);
     },
     // Nobody can be asked, which is not to say that there is nothing.
     query: async () => ({ kind: "found", outcome: unknown("not_reached") }),

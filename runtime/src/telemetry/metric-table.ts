@@ -347,6 +347,8 @@ export const metricTable = {
         "denied_query",
         "wrong_mac",
         "malfunction",
+        "turned_away",
+        "no_original",
         "delay",
         "callback_first",
         "callback_only",

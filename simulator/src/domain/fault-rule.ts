@@ -16,6 +16,8 @@ export const faults = {
   denied_query: "books as usual; a query is told that there is no such operation, whatever the books say",
   wrong_mac: "ISO 8583 only: books the operation and answers with a wrong authentication code",
   malfunction: "ISO 8583 only: books nothing and answers 96, as a host that works again in a moment",
+  turned_away: "ISO 8583 only: books nothing and answers 63, as a host whose keys are wrong for a moment",
+  no_original: "ISO 8583 only: books nothing and answers 25, as a host that has not got the original yet",
   delay: "books the operation and answers delay_ms (1,000) later than usual",
   callback_first: "simlater only: calls back, and answers the order afterwards",
   callback_only: "simlater only: resets the connection instead of answering the order, and calls back",
@@ -31,7 +33,8 @@ export type Fault = keyof typeof faults;
 export type CallbackFault = Extract<Fault, `callback_${string}`>;
 
 /** What only messages of ISO 8583 can have: over HTTP a rule keeps its turns. */
-export type Iso8583Fault = Extract<Fault, "wrong_mac" | "malfunction">;
+const iso8583Faults = ["wrong_mac", "malfunction", "turned_away", "no_original"] as const satisfies readonly Fault[];
+export type Iso8583Fault = (typeof iso8583Faults)[number];
 
 export function isFault(value: string): value is Fault {
   return Object.hasOwn(faults, value);
@@ -42,7 +45,7 @@ export function isCallbackFault(fault: Fault): fault is CallbackFault {
 }
 
 export function isIso8583Fault(fault: Fault): fault is Iso8583Fault {
-  return fault === "wrong_mac" || fault === "malfunction";
+  return (iso8583Faults as readonly Fault[]).includes(fault);
 }
 
 export const operationNames = ["authorization", "capture", "void", "refund", "reversal", "query"] as const;

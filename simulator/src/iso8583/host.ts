@@ -51,6 +51,8 @@ const unbookedCodes = {
   timeout_before_charge: undefined,
   outage: codes.outOfOrder,
   malfunction: codes.malfunction,
+  turned_away: codes.securityViolation,
+  no_original: codes.noOriginal,
 } as const satisfies Partial<Record<Fault, string | undefined>>;
 const networkCodes = { signOn: "001", signOff: "002", echo: "301" } as const;
 

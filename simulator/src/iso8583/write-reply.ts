@@ -17,6 +17,7 @@ export const codes = {
   noOriginal: "25",
   /** The host itself is out of order. */
   outOfOrder: "22",
+  securityViolation: "63",
   malfunction: "96",
   duplicate: "94",
   unlisted: "ZZ",

@@ -49,33 +49,36 @@ test("fields that the reply leaves out contradict nothing", () => {
   });
 });
 
-describe("that it could not be looked at just now", () => {
-  const temporary = Object.entries(responseCodes1987).flatMap(([code, meaning]) =>
-    meaning.kind === "declined" && meaning.isTemporary ? [[code, meaning.reason] as const] : [],
+describe.each([
+  ["it could not be looked at just now", "moment", "processor_fault", ["06", "19", "90", "91", "92", "96"]],
+  ["the request was refused at the door", "request", "turned_away", ["03", "30", "40", "58", "63"]],
+] as const)("that %s", (_what, about, cause, codes) => {
+  const nos = Object.entries(responseCodes1987).flatMap(([code, meaning]) =>
+    meaning.kind === "declined" && meaning.about === about ? [[code, meaning.reason] as const] : [],
   );
-  const about = (mti: string, processingCode: string) => of(mti, { 3: processingCode, 4: "000000001000", 11: "000001", 49: "978" });
+  const sentAs = (mti: string, processingCode: string) => of(mti, { 3: processingCode, 4: "000000001000", 11: "000001", 49: "978" });
   const repeated: readonly (readonly [string, IsoMessage, string, Asked])[] = [
-    ["capture", about("0220", "000000"), "0230", { kind: "movement" }],
-    ["void", about("0400", "000000"), "0410", { kind: "movement" }],
-    ["refund", about("0200", "200000"), "0210", { kind: "movement" }],
-    ["young reversal", about("0420", "000000"), "0430", { kind: "reversal", originalAgeMs: 0 }],
-    ["old reversal", about("0421", "000000"), "0430", { kind: "reversal", originalAgeMs: noOriginalBelievedAfterMs }],
+    ["capture", sentAs("0220", "000000"), "0230", { kind: "movement" }],
+    ["void", sentAs("0400", "000000"), "0410", { kind: "movement" }],
+    ["refund", sentAs("0200", "200000"), "0210", { kind: "movement" }],
+    ["young reversal", sentAs("0420", "000000"), "0430", { kind: "reversal", askedForMs: 0 }],
+    ["old reversal", sentAs("0421", "000000"), "0430", { kind: "reversal", askedForMs: noOriginalBelievedAfterMs }],
   ];
 
-  test("is what these codes say", () => expect(temporary.map(([code]) => code).toSorted()).toEqual(["06", "19", "90", "91", "92", "96"]));
+  test("is what these codes say", () => expect(nos.map(([code]) => code).toSorted()).toEqual(codes));
 
   test.each(repeated)("ends no %s: copies of it may be carried out", (_name, sent, mti, asked) => {
-    for (const [code] of temporary)
+    for (const [code] of nos)
       expect(readReply(sent, { mti, fields: new Map(sent.fields).set(39, code) }, asked)).toMatchObject({
         kind: "unknown",
-        cause: "processor_fault",
+        cause,
         words: { responseCode: code },
       });
     expect(readReply(sent, { mti, fields: new Map(sent.fields).set(39, "21") }, asked).kind).toBe("declined");
   });
 
   test("declines an authorization, which is asked once", () => {
-    for (const [code, reason] of temporary) expect(read({ 39: code })).toMatchObject({ kind: "declined", reason });
+    for (const [code, reason] of nos) expect(read({ 39: code })).toMatchObject({ kind: "declined", reason });
   });
 });
 
@@ -87,10 +90,10 @@ describe("that there is no such operation", () => {
     [0, "unknown"],
     [noOriginalBelievedAfterMs - 1, "unknown"],
     [noOriginalBelievedAfterMs, "approved"],
-  ])("ends a reversal of what was sent %i ms ago: %s", (originalAgeMs, kind) => {
-    expect(read({ 39: "25" }, { kind: "reversal", originalAgeMs }).kind).toBe(kind);
+  ])("ends a reversal of what was sent %i ms ago: %s", (askedForMs, kind) => {
+    expect(read({ 39: "25" }, { kind: "reversal", askedForMs }).kind).toBe(kind);
   });
 
   test("a refused reversal is a decline", () =>
-    expect(read({ 39: "21" }, { kind: "reversal", originalAgeMs: 0 })).toMatchObject({ kind: "declined" }));
+    expect(read({ 39: "21" }, { kind: "reversal", askedForMs: 0 })).toMatchObject({ kind: "declined" }));
 });

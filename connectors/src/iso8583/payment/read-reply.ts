@@ -24,8 +24,8 @@ const cvvTag = "87";
 
 const repeated = [3, 4, 49] as const;
 /**
- * "I have no such operation" ends a reversal only when the original is so old (ms) that it cannot arrive any more. Younger than this it may
- * be on its way, and would be carried out after we had called it undone.
+ * "I have no such operation" ends a reversal only when it has been asked for so long (ms) that the original, which left before, cannot arrive any
+ * more. Until then that may be on its way, and would be carried out after we had called it undone.
  */
 export const noOriginalBelievedAfterMs = 120_000;
 
@@ -34,8 +34,8 @@ export type Asked =
   | { readonly kind: "authorization" }
   /** A capture, a void or a refund: repeated until it is answered. What has nothing to refer to is a refusal. */
   | { readonly kind: "movement" }
-  /** Repeated until it is answered. `originalAgeMs`: since the reference of the operation to undo was made. */
-  | { readonly kind: "reversal"; readonly originalAgeMs: number };
+  /** Repeated until it is answered. `askedForMs`: since it was sent first, by this process's clock that never jumps; other machines' may be wrong. */
+  | { readonly kind: "reversal"; readonly askedForMs: number };
 
 /** `request`: what was asked, as it was sent. */
 export function readReply(request: IsoMessage, reply: IsoMessage, asked: Asked): Outcome {
@@ -55,13 +55,14 @@ function toOutcome(meaning: Meaning, words: ProcessorWords, asked: Asked): Outco
       return { kind: "approved", words, isFinal: true };
     case "declined":
       // The host may have carried out an earlier copy, and may carry out the next: only an answer about the operation itself ends it.
-      if (meaning.isTemporary && asked.kind !== "authorization") return { kind: "unknown", cause: "processor_fault", words };
+      if (asked.kind !== "authorization" && meaning.about !== "operation")
+        return { kind: "unknown", cause: meaning.about === "moment" ? "processor_fault" : "turned_away", words };
       return { kind: "declined", words, reason: meaning.reason };
     case "unknown":
       return { kind: "unknown", cause: meaning.cause, words };
     case "no_original":
       if (asked.kind !== "reversal") return { kind: "declined", words, reason: "transaction_not_allowed" };
-      return asked.originalAgeMs >= noOriginalBelievedAfterMs
+      return asked.askedForMs >= noOriginalBelievedAfterMs
         ? { kind: "approved", words, isFinal: true }
         : { kind: "unknown", cause: "in_progress", words };
   }
