@@ -55,6 +55,18 @@ const declinesOf = async (merchantId: string): Promise<number> =>
 /** Replicas with circuits of their own: what one test opens stays closed for the next. */
 const fresh = (): Promise<Parts> => stage.replica();
 
+test("what issuers say by way of each processor is learned", async () => {
+  answers({ simpay: outcomes.softDeclined });
+  const parts = await fresh();
+  const learned: (readonly [string, string])[] = [];
+  const learn: Parts["router"]["learn"] = (_payment, processor, { kind }) => learned.push([processor, kind]);
+  await createOrAuthorize({ ...parts, router: { ...parts.router, learn } }, createCommand());
+  expect(learned).toEqual([
+    ["simpay", "declined"],
+    ["other", "approved"],
+  ]);
+});
+
 describe("a soft decline", () => {
   test("goes on to the next processor under a reference of its own, and the caller hears one answer", async () => {
     answers({ simpay: outcomes.softDeclined });
@@ -354,6 +366,29 @@ describe("the networks' rules", () => {
     await pay(parts, caller);
     expect(sentTo).toHaveLength(10);
   });
+
+  test("are counted also when the database is away for a moment, before their outcome is recorded", async () => {
+    answers({ simpay: outcomes.declined });
+    const [parts, caller] = [await fresh(), newCaller()];
+    let faults = 0;
+    const count: Parts["declines"]["count"] = (...decline) => {
+      if (++faults <= 3) return Promise.reject(new AppError("unavailable", "the database is away", { work: "unknown" }));
+      return parts.declines.count(...decline);
+    };
+    expect(codeOf(await pay({ ...parts, declines: { ...parts.declines, count } }, caller))).toBe("card_declined");
+    expect([faults, await declinesOf(caller.merchantId)]).toEqual([4, 1]);
+  });
+
+  test("are nobody's next try where the database stays away: the outcome is recorded, and that it is not counted is", async () => {
+    answers({ simpay: outcomes.softDeclined });
+    const [parts, caller] = [await fresh(), newCaller()];
+    const uncounted: string[] = [];
+    const metrics = { ...parts.metrics, count: ((name: string) => void uncounted.push(name)) as Parts["metrics"]["count"] };
+    const count = () => Promise.reject(new AppError("unavailable", "the database is away", { work: "unknown" }));
+    expect(codeOf(await pay({ ...parts, metrics, declines: { ...parts.declines, count } }, caller))).toBe("card_declined");
+    expect([sentTo, await declinesOf(caller.merchantId)]).toEqual([["simpay"], 0]);
+    expect(uncounted).toContain("switch_declines_uncounted_total");
+  }, 30_000);
 
   test("in test mode, where there are few cards, count declines and not what is under way", async () => {
     house(["simpay"]);

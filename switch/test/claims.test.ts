@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { required } from "@florin/kernel";
 import { connectRedis } from "@florin/runtime/redis";
 import { type TestRedis, testRedis, untilTrue } from "@florin/runtime/testing";
@@ -20,6 +21,6 @@ describe.skipIf(server === undefined)("with a redis-server", () => {
     disconnect = () => redis.disconnect();
     const claims = createClaims({ redis, metrics: telemetry.metrics, now: () => nowMs });
     await untilTrue(() => claims.isAvailable, 5_000);
-    return { claims, nowMs };
+    return { claims, nowMs, pass: (delayMs) => sleep(delayMs) };
   });
 });

@@ -274,6 +274,20 @@ describe("by reversing", () => {
     expect(paymentOf(again).status).toBe("authorized");
     await rounds.keep();
   });
+
+  test("is never given up: a processor that says nothing for four days is told again on the fifth", async () => {
+    const { parts, rounds } = await recovering("reverse", { reversal: true });
+    stage.processor.behave = () => ({ told: outcomes.unknown, booked: outcomes.approved });
+    const payment = paymentOf(await createOrAuthorize(parts, createCommand()));
+    stage.processor.answerReversal = () => outcomes.unknown;
+    await after(rounds, 1_100);
+    for (let day = 1; day <= 4; day++) await after(rounds, 24 * 60 * 60 * 1_000);
+    expect((await newest(payment)).openOperations).toHaveLength(1);
+    stage.processor.answerReversal = undefined;
+    await after(rounds, 24 * 60 * 60 * 1_000);
+    expect((await timelineOf(payment)).at(-1)).toMatchObject({ type: "authorization_reversed", details: { cause: "reversed" } });
+    await rounds.keep();
+  });
 });
 
 describe("by the settlement file", () => {

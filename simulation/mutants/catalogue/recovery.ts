@@ -31,7 +31,7 @@ export const recoveryMutants: readonly Mutant[] = [
     name: "recovery-gives-up",
     about: "an operation is let go after two unanswered questions",
     file: followUp,
-    find: `return open.kind !== "reversal" && parts.timing.monotonicMs() - one.sinceMs > followedForMsMax;`,
+    find: "return parts.timing.monotonicMs() - one.sinceMs > followedForMsMax && (await isForTheFile(parts, open));",
     replace: "return one.tries + 1 >= 2;",
   },
   {

@@ -65,10 +65,11 @@ export class CacheServer {
     this.#entries.set(key, { value, untilMs: this.#world.nowMs + lifetimeMs });
   }
 
-  /** INCR, and PEXPIRE when it is the first. */
-  increment(name: string, windowMs: number): number {
+  /** INCR, and PEXPIRE when it is the first or the window is negative. */
+  increment(name: string, window: number): number {
     const count = Number(this.get(name) ?? 0) + 1;
-    const untilMs = count === 1 ? this.#world.nowMs + windowMs : (this.#entries.get(name) as Entry).untilMs;
+    const isRenewed = count === 1 || window < 0;
+    const untilMs = isRenewed ? this.#world.nowMs + Math.abs(window) : (this.#entries.get(name) as Entry).untilMs;
     this.#entries.set(name, { value: count, untilMs });
     return count;
   }

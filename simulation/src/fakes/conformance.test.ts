@@ -56,5 +56,9 @@ testClaims("of the simulation", async () => {
   const life = new Life(world, "claims");
   const cache = createCacheAccess({ life, server: new CacheServer(world), faults });
   const nowMs = world.unixMs;
-  return { claims: createClaimsOver({ cache, metrics: quietMetrics, now: () => nowMs, timing: life.timing }), nowMs };
+  return {
+    claims: createClaimsOver({ cache, metrics: quietMetrics, now: () => nowMs, timing: life.timing }),
+    nowMs,
+    pass: (delayMs) => life.timing.sleep(delayMs),
+  };
 });

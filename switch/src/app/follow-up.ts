@@ -105,8 +105,15 @@ async function isSettled(parts: Parts, one: Followed, untilUnknown: boolean): Pr
     return true;
   }
   if (isTimeToSay(one, resolved) && open.kind === "authorize") await callAmbiguous(parts, one, open);
-  // A charge that must be undone is never given up.
-  return open.kind !== "reversal" && parts.timing.monotonicMs() - one.sinceMs > followedForMsMax;
+  return parts.timing.monotonicMs() - one.sinceMs > followedForMsMax && (await isForTheFile(parts, open));
+}
+
+/** A charge that must be undone is never given up: where a reversal is how an authorization is decided, no file tells its end. */
+async function isForTheFile(parts: Parts, { kind, connector }: OpenOperation): Promise<boolean> {
+  if (kind === "reversal") return false;
+  if (kind !== "authorize") return true;
+  const abilities = await parts.connectors.abilities(connector);
+  return abilities !== undefined && abilities.unknownStrategy !== "reverse";
 }
 
 /** When the merchant is told that nobody knows: after the last quick question, or at once where none can be asked. */

@@ -9,9 +9,9 @@
  */
 
 /**
- * Arguments: time to live in ms; a JSON array with key, value, number of counters, and per counter its name and window in ms, for each
- * member; a name for a memory that has none. Answers a JSON array: per member the earlier value, or its counts, 0 where it has no counters;
- * then the name of the memory.
+ * Arguments: time to live in ms; a JSON array with key, value, number of counters, and per counter its name and window in ms (negative: every count
+ * begins it anew), for each member; a name for a memory that has none. Answers a JSON array: per member the earlier value, or its counts, 0 where it
+ * has no counters; then the name of the memory.
  *
  * One text each way: as words of their own, a batch's five hundred arguments cost both sides more than the work.
  */
@@ -31,9 +31,9 @@ while at <= last do
   else
     local counts = {}
     for index = 1, counters do
-      local name = words[at + 2 * (index - 1)]
+      local name, window = words[at + 2 * (index - 1)], words[at + 2 * index - 1]
       local count = redis.call('INCR', name)
-      if count == 1 then redis.call('PEXPIRE', name, words[at + 2 * index - 1]) end
+      if count == 1 or window < 0 then redis.call('PEXPIRE', name, math.abs(window)) end
       counts[index] = count
     end
     answers[#answers + 1] = counts

@@ -14,13 +14,22 @@ const use = (changes: Partial<KeyUse> = {}): KeyUse => ({
   ...changes,
 });
 
-/** Registers the suite. `open` is called once and gives claims whose clock says `nowMs`. */
-export function testClaims(name: string, open: () => Promise<{ readonly claims: Claims; readonly nowMs: number }>): void {
+type Opened = {
+  readonly claims: Claims;
+  /** What the claims' clock says. */
+  readonly nowMs: number;
+  /** Lets the cache's time pass. */
+  readonly pass: (delayMs: number) => Promise<unknown>;
+};
+
+/** Registers the suite. `open` is called once. */
+export function testClaims(name: string, open: () => Promise<Opened>): void {
   describe(`claims ${name}`, () => {
     let claims: Claims;
     let nowMs: number;
+    let pass: Opened["pass"];
     beforeAll(async () => {
-      ({ claims, nowMs } = await open());
+      ({ claims, nowMs, pass } = await open());
     });
     const claim = (one: KeyUse, paymentId = newPayment()) => claims.claim(one, { paymentId, counters: [] });
 
@@ -79,6 +88,20 @@ export function testClaims(name: string, open: () => Promise<{ readonly claims: 
       expect((await count(one)).kind).toBe("running");
       expect(await count(use(), counters.slice(1))).toMatchObject({ counts: [2] });
       expect(await count(use())).toMatchObject({ counts: [2, 3] });
+    });
+
+    test("a counter is forgotten with the window of its first count, one that is kept with that of its latest", async () => {
+      const window = { windowMs: 3_000 };
+      const counters = [
+        { name: `w-${randomUUID()}`, ...window },
+        { name: `k-${randomUUID()}`, ...window, isKept: true },
+      ];
+      const count = () => claims.claim(use(), { paymentId: newPayment(), counters });
+      await count();
+      await pass(2_000);
+      expect(await count()).toMatchObject({ counts: [2, 2] });
+      await pass(2_000);
+      expect(await count()).toMatchObject({ counts: [1, 3] });
     });
   });
 }

@@ -17,7 +17,12 @@ import { systemTiming, type Timing } from "@florin/runtime/timing";
 import type { Mode } from "../domain/payment/index.ts";
 import { claimScript, releaseScript, rememberScript } from "./claim-scripts.ts";
 
-export type Counter = { readonly name: string; readonly windowMs: number };
+export type Counter = {
+  readonly name: string;
+  /** It is forgotten so long after the first count, ms; with `isKept` after the latest: what is under way is counted, and must not be forgotten before it ends. */
+  readonly windowMs: number;
+  readonly isKept?: boolean;
+};
 
 /** One use of an idempotency key. */
 export type KeyUse = {
@@ -233,7 +238,7 @@ function wordsOf(members: readonly Member[]): (string | number)[] {
   const words: (string | number)[] = [];
   for (const { claim, counters } of members) {
     words.push(claim.redisKey, claim.value, counters.length);
-    for (const { name, windowMs } of counters) words.push(name, windowMs);
+    for (const { name, windowMs, isKept } of counters) words.push(name, isKept === true ? -windowMs : windowMs);
   }
   return words;
 }

@@ -31,8 +31,8 @@ export function startCascade(
     tried.add(connector);
     parts.router.learn(intent.payment, connector, outcome);
     const attempt = tried.size as AttemptNumber;
+    if (!(await isNoted(parts, o.guard, outcome, operationId))) return undefined;
     try {
-      await o.guard.note(outcome, operationId);
       if (!isWorthAnotherTry(outcome, attempt) || !isTimeLeft(parts, attempt, o)) return undefined;
       const ranked = o.ranked();
       // Mostly there is nowhere to go, and then the past is not asked for.
@@ -47,6 +47,18 @@ export function startCascade(
       return undefined;
     }
   };
+}
+
+/** False: the database stays away. The card's past lacks this decline from now on, which is counted, and no next try is sent on a past that is not known. */
+async function isNoted(parts: Parts, guard: NetworkGuard, outcome: Outcome, attemptId: string): Promise<boolean> {
+  try {
+    await guard.note(outcome, attemptId);
+    return true;
+  } catch (thrown) {
+    if (!(thrown instanceof AppError)) throw thrown;
+    parts.metrics.count("switch_declines_uncounted_total");
+    return false;
+  }
 }
 
 type Times = { readonly startedAtMs: number; readonly budget: CallBudget | undefined };

@@ -37,7 +37,7 @@ type Who = { readonly merchantId: string; readonly mode: Mode; readonly describe
 export function startNetworkGuard(parts: Parts, { merchantId, mode, described }: Who): NetworkGuard {
   if (described.createdAtMs === 0) return unguarded;
   const card: CardKey = { merchantId, cardFingerprint: described.fingerprint };
-  const counter: Counter = { name: `n:${merchantId}:${described.fingerprint}`, windowMs: underWayMsMax };
+  const counter: Counter = { name: `n:${merchantId}:${described.fingerprint}`, windowMs: underWayMsMax, isKept: true };
   const counters = mode === "live" ? [counter] : [];
   /** Tries under way, this one included, when it was counted; undefined: it was not. */
   let underWayAtClaim: number | undefined;
@@ -58,13 +58,33 @@ export function startNetworkGuard(parts: Parts, { merchantId, mode, described }:
     },
     async note(outcome, attemptId) {
       if (outcome.kind !== "declined") return;
-      await parts.declines.count(card, { attemptId, atMs: parts.now(), isCategoryOne: classOf(outcome) === "network_stop" });
+      const decline = { attemptId, atMs: parts.now(), isCategoryOne: classOf(outcome) === "network_stop" };
+      await insist(parts, () => parts.declines.count(card, decline));
     },
     past: async () => pastBeside(underWayAtClaim !== undefined ? await parts.claims.countOf(counter.name) : undefined),
     end() {
       if (underWayAtClaim !== undefined) parts.claims.uncount(counter.name);
     },
   };
+}
+
+const faultsMax = 20;
+const faultDelayMsMin = 50;
+const faultDelayMsMax = 500;
+
+/**
+ * A database that is away is tried again for some eight seconds, as the outcome itself is afterwards: nobody counts a decline later whose outcome is
+ * recorded. Repeating is safe, a row is one attempt's. Throws the last AppError.
+ */
+async function insist(parts: Parts, count: () => Promise<void>): Promise<void> {
+  for (let faults = 1; ; faults++) {
+    try {
+      return await count();
+    } catch (thrown) {
+      if (!(thrown instanceof AppError) || faults >= faultsMax) throw thrown;
+      await parts.timing.sleep(Math.min(faultDelayMsMin * faults, faultDelayMsMax));
+    }
+  }
 }
 
 /**
