@@ -52,7 +52,7 @@ const settingsDefault: Readonly<Record<string, string>> = {
   max_wal_size: "4GB",
   checkpoint_timeout: "15min",
   // Cleaning shares the cores with payments: at the default pace (2 ms) about a tenth fewer were taken in while it read a grown table of the log. This
-  // was PostgreSQL's own pace until 12; it is done later and felt less.
+  // was PostgreSQL's own pace before 12; it is done later and felt less.
   autovacuum_vacuum_cost_delay: "20ms",
   // The data is written in batches by few connections; parallel workers and JIT only cost start-up time on small queries.
   jit: "off",

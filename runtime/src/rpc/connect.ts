@@ -33,7 +33,7 @@ export type ConnectOptions = {
 };
 
 export type Connection = {
-  /** Waits for the unary calls in flight (framed: at most 10 s), then closes. Safe to repeat. */ close(): Promise<void>;
+  /** Ends streams of answers, waits for the unary calls in flight (framed: at most 10 s), then closes. Safe to repeat. */ close(): Promise<void>;
 };
 
 export type FramedConnection = Connection & {
@@ -84,6 +84,7 @@ export function openFrameLink(o: ConnectOptions): SharedLink {
     inFlight: () => link.inFlight,
     close: async () => {
       forget();
+      streams.end();
       await link.close();
       observed.forget();
       grpc.close();
@@ -115,6 +116,7 @@ export function connectUnary<S extends DescService>(service: S, o: ConnectOption
     close: async () => {
       isClosed = true;
       forgetCertificates();
+      streams.end();
       // Every unary call has a deadline, so this ends.
       await Promise.allSettled(calls);
       grpc.close();

@@ -33,7 +33,7 @@ type Handler<M> =
 /** One function per method of S, by its name in lower camel case. Throw AppError for operating faults; anything else is logged as a bug. */
 export type Handlers<S extends DescService> = { readonly [N in keyof S["method"]]: Handler<S["method"][N]> };
 
-/** How a server-streaming call ends early. */
+/** How a server-streaming call ends early. It may also end without an error when nobody aborted it, as when certificates are renewed: ask anew. */
 export type StreamOptions = { readonly signal: AbortSignal; readonly traceparent?: string };
 
 type Caller<M> =

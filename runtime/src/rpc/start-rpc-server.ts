@@ -80,7 +80,7 @@ export async function startRpcServer(o: RpcServerOptions): Promise<RpcServer> {
     const finished = host.drain().then(() => sleep(lingerMs));
     const isFinished = await Promise.race([closed.then(() => true), finished.then(() => true), sleep(timeoutMs).then(() => false)]);
     if (!isFinished) {
-      // After a graceful close Node only half-closes the sockets, and a client would notice by its pings: tell it.
+      // After a graceful close Node only half-closes the sockets, and a client would wait for its deadlines: tell it.
       host.cut();
       await sleep(lingerMs);
     }

@@ -47,6 +47,8 @@ export function followNews(o: { readonly client: NewsClient; readonly timing: Ti
           failures = 0;
           note(response);
         }
+        // An end without a fault is nobody's failure: new certificates, for one.
+        failures = 0;
       } catch (err) {
         if (!stopping.signal.aborted) logger.debug({ err }, "news of processors lost");
       }
