@@ -70,3 +70,17 @@ test("a bug is told, and not answered as if the event had been handled", async (
   await expect(post("x")).rejects.toThrow();
   expect(faults).toEqual([bug]);
 });
+
+test("an event whose handling failed is handled when it is sent again, and not called a repetition", async () => {
+  let takes = 0;
+  const taking = () => {
+    takes += 1;
+    if (takes === 1) throw new Error("a bug");
+    return true;
+  };
+  const reading = () => ({ kind: "event", eventId: "e1", reference: "att_x", take: taking }) as const;
+  const { post } = await receive(reading, { refusedPerSecondMax: 100, eventsRememberedMax: 10 });
+  await expect(post("x")).rejects.toThrow();
+  expect([await post("x"), await post("x")]).toEqual([200, 200]);
+  expect(takes).toBe(2);
+});

@@ -55,6 +55,16 @@ const declinesOf = async (merchantId: string): Promise<number> =>
 /** Replicas with circuits of their own: what one test opens stays closed for the next. */
 const fresh = (): Promise<Parts> => stage.replica();
 
+test("a processor that the house has taken out meanwhile is passed over", async () => {
+  stage.processor.behave = (_kind, _reference, connector) => {
+    sentTo.push(connector);
+    house(["simpay", "third"]);
+    return { told: connector === "simpay" ? outcomes.softDeclined : outcomes.approved };
+  };
+  expect(paymentOf(await createOrAuthorize(await fresh(), createCommand())).status).toBe("authorized");
+  expect(sentTo).toEqual(["simpay", "third"]);
+});
+
 test("what issuers say by way of each processor is learned", async () => {
   answers({ simpay: outcomes.softDeclined });
   const parts = await fresh();

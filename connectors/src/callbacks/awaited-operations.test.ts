@@ -51,6 +51,33 @@ describe("whoever is first decides", () => {
     expect(world.orders.hear(reference, () => declined)).toBe(false);
   });
 
+  test("a callback that comes while the processor is asked first, of a reference that another process may have sent: it is not sent again", async () => {
+    const world = openWorld();
+    const reference = newReference(Date.now() - 60_000);
+    const outcome = world.orders.perform({
+      reference,
+      expected: "10 EUR",
+      deadlineAtMs: Date.now() + 5_000,
+      send: () => Promise.reject(new Error("sent twice")),
+      ask: async () => {
+        expect(world.orders.hear(reference, () => approved)).toBe(true);
+        return { kind: "not_found" };
+      },
+    });
+    expect(await outcome).toEqual(approved);
+  });
+
+  test("a bug in sending it is told to its caller, and nobody waits for the order any more", async () => {
+    const world = openWorld();
+    const reference = newReference();
+    const bug = () => {
+      throw new Error("a bug");
+    };
+    await expect(perform(world, { reference, send: bug })).rejects.toThrow("a bug");
+    expect(world.orders.hear(reference, () => approved)).toBe(false);
+    await world.orders.close();
+  });
+
   test("a refusal", async () => {
     expect(await perform(openWorld(), { send: async () => ({ kind: "decided", outcome: declined }) })).toEqual(declined);
   });

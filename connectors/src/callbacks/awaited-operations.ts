@@ -78,8 +78,16 @@ class Awaited<Expected> implements AwaitedOperations<Expected> {
     if (this.#waiting.size >= this.#options.awaitedMax) return notSent("overloaded");
     const waiting = new Waiting(operation.expected);
     this.#waiting.set(reference, waiting);
-    const outcome = await this.#carryOut(operation, waiting);
-    this.#waiting.delete(reference);
+    let outcome: Outcome;
+    try {
+      outcome = await this.#carryOut(operation, waiting);
+    } catch (bug) {
+      // Those who wait with it, and the end of this process, do not wait for what nobody carries on.
+      waiting.end(unknown(waiting.cause));
+      throw bug;
+    } finally {
+      this.#waiting.delete(reference);
+    }
     // What surely never left may be sent when it is asked for again.
     if (outcome.kind !== "not_sent") this.#remember(reference);
     waiting.end(outcome);
@@ -102,7 +110,9 @@ class Awaited<Expected> implements AwaitedOperations<Expected> {
     const { reference, deadlineAtMs } = operation;
     if (idTimeMs(reference) < this.#knownSinceMs) {
       const found = await asked(operation, deadlineAtMs);
-      if (found !== undefined) return found;
+      // A callback may have come while we asked.
+      const outcome = found ?? (await waiting.within(0));
+      if (outcome !== undefined) return outcome;
     }
     void operation.send().then((sending) => {
       if (sending.kind === "decided") waiting.decide(sending.outcome);

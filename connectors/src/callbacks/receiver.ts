@@ -126,10 +126,13 @@ async function receive(options: ReceiverOptions, incoming: Incoming): Promise<Ca
   const reading = connector.readCallback?.({ headers: singleHeaders(request), body, nowMs: Date.now() });
   if (reading === undefined || reading.kind === "refused") return reading?.why ?? "malformed";
   const { eventId, reference, take } = reading;
-  if (!handled.add(`${connector.name} ${eventId}`)) return "repeated";
-  if (take()) return "taken";
-  options.onUnawaited({ connector: connector.name, reference });
-  return "unawaited";
+  const event = `${connector.name} ${eventId}`;
+  if (handled.has(event)) return "repeated";
+  const isTaken = take();
+  if (!isTaken) options.onUnawaited({ connector: connector.name, reference });
+  // Not before: where handling it fails, the processor is told and sends it again.
+  handled.add(event);
+  return isTaken ? "taken" : "unawaited";
 }
 
 /** Undefined when it is longer than `bytesMax`: the rest is not read. */
@@ -170,12 +173,13 @@ class RecentEvents {
     this.#countMax = countMax;
   }
 
-  /** False: it was here before. */
-  add(id: string): boolean {
-    if (this.#ids.has(id)) return false;
+  has(id: string): boolean {
+    return this.#ids.has(id);
+  }
+
+  add(id: string): void {
     this.#ids.add(id);
     const [oldest] = this.#ids;
     if (this.#ids.size > this.#countMax && oldest !== undefined) this.#ids.delete(oldest);
-    return true;
   }
 }

@@ -22,7 +22,7 @@ import {
 export interface Router {
   /** How this payment would go now. The same question gets the same answer while settings, health and rates stay. */
   decide(payment: RoutedPayment): RoutingDecision;
-  /** Whether an authorization would be sent to it now. */
+  /** Whether an authorization would be sent to it now: the house still has it, and it is not down. */
   isUp(processor: string): boolean;
   /** Counts what an issuer said by way of a processor; other outcomes say nothing about approval. */
   learn(payment: RoutedPayment, processor: string, outcome: Outcome): void;
@@ -46,7 +46,7 @@ export function createRouter(o: {
       const { rules, strategy } = house.merchant(payment.merchantId);
       return route({ request: requestOf(payment, house), processors, rules, strategy, health: o.health, rates: o.rates, nowMs: o.now() });
     },
-    isUp: (processor) => o.health(processor) !== "down",
+    isUp: (processor) => o.settings().processors.some(({ name }) => name === processor) && o.health(processor) !== "down",
     learn(payment, processor, outcome) {
       const answer = classOf(outcome);
       if (!countsTowardsRate(answer)) return;
