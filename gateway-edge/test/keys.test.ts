@@ -198,6 +198,9 @@ describe("how often", () => {
     await strict.stop();
   });
 
+  /** Twice what is promised, ms: the machine of a test is busy. */
+  const appliedWithinMs = 4_000;
+
   test("is what the house says, key by key and merchant by merchant, while the edge runs and while the switch is away", async () => {
     const edge = await stage.startEdge({ rate: { burst: 2, perSecond: 0.001 } });
     const [named, other] = [await stage.newKey(), await stage.newKey()];
@@ -209,7 +212,7 @@ describe("how often", () => {
     const apply = async (version: number, rates: Readonly<Record<string, number>>) => {
       const requestsPerKey = Object.entries(rates).map(([merchantId, burst]) => ({ merchantId, perSecond: 1_000_000, burst }));
       stage.script.limits = { version, limits: { requestsPerKey } };
-      await untilTrue(async () => new RegExp(`^edge_settings_version\\S* ${version}$`, "m").test(await edge.scrape()), 10_000);
+      await untilTrue(async () => new RegExp(`^edge_settings_version\\S* ${version}$`, "m").test(await edge.scrape()), appliedWithinMs);
     };
     try {
       expect(await statusesOf(named.secretKey, 3)).toEqual([201, 201, 429]);

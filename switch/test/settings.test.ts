@@ -277,14 +277,14 @@ describe("where secrets are", () => {
       ];
     });
     // Far sooner than they are told again by the clock.
-    await untilTrue(() => stage.processor.secrets.has(version), 5_000);
+    await untilTrue(() => stage.processor.secrets.has(version), 2 * appliedWithinMs);
     expect(stage.processor.secrets.get(version)).toEqual([
       "simpay.api=file:/run/secrets/simpay",
       "simpay.webhook=env:FLORIN_SECRET_HOOK",
       "other.api=env:FLORIN_SECRET_OTHER",
     ]);
     await second().settings.rollBackSettings({ version: before, ...alice }, within);
-    await untilTrue(() => stage.processor.secrets.has(version + 1), 5_000);
+    await untilTrue(() => stage.processor.secrets.has(version + 1), 2 * appliedWithinMs);
     expect(stage.processor.secrets.get(version + 1)).toEqual([]);
     await appliedEverywhere(version + 1);
   });
