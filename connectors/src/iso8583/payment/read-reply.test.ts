@@ -90,7 +90,7 @@ describe("that there is no such operation", () => {
     [0, "unknown"],
     [noOriginalBelievedAfterMs - 1, "unknown"],
     [noOriginalBelievedAfterMs, "approved"],
-  ])("ends a reversal of what was sent %i ms ago: %s", (askedForMs, kind) => {
+  ])("ends a reversal that has been asked for %i ms: %s", (askedForMs, kind) => {
     expect(read({ 39: "25" }, { kind: "reversal", askedForMs }).kind).toBe(kind);
   });
 
