@@ -41,6 +41,18 @@ function clients(tls = watched("switch"), log = logger) {
   return both;
 }
 
+/** A setting whose listeners the test calls itself. */
+function movable() {
+  const own = loadTls(stage.directory, "switch");
+  if (own.kind !== "mutual") throw new Error("certificates");
+  const listeners = new Set<() => void>();
+  const onChange = (listener: () => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  return { tls: { ...own, onChange }, listeners };
+}
+
 /** The files were looked at many times over, and whoever moves has moved. */
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, periodMs * 15));
 
@@ -91,14 +103,8 @@ test("certificates of both sides are replaced five times under load, and no call
 });
 
 test("a client that moves a hundred times, with calls of both kinds at once, loses none", async () => {
-  const own = loadTls(stage.directory, "switch");
-  if (own.kind !== "mutual") throw new Error("certificates");
-  const listeners = new Set<() => void>();
-  const onChange = (listener: () => void) => {
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  };
-  const [framed, unary] = clients({ ...own, onChange });
+  const { tls, listeners } = movable();
+  const [framed, unary] = clients(tls);
   expect(await framed.untilConnected(5_000)).toBe(true);
   const outcomes = new Map<string, number>();
   let answers = 0;
@@ -121,14 +127,8 @@ test("a client that moves a hundred times, with calls of both kinds at once, los
 });
 
 test("a stream of answers ends when its client moves, so that it is asked for anew over the new connection", async () => {
-  const own = loadTls(stage.directory, "switch");
-  if (own.kind !== "mutual") throw new Error("certificates");
-  const listeners = new Set<() => void>();
-  const onChange = (listener: () => void) => {
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  };
-  const client = connectUnary(EventLogService, { address, tls: { ...own, onChange }, logger, peerName: "vault" });
+  const { tls, listeners } = movable();
+  const client = connectUnary(EventLogService, { address, tls, logger, peerName: "vault" });
   endings.push(() => client.close());
   for (const consumer of ["before", "after"]) {
     const positions: bigint[] = [];

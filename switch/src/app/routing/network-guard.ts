@@ -68,20 +68,22 @@ export function startNetworkGuard(parts: Parts, { merchantId, mode, described }:
   };
 }
 
-const faultsMax = 20;
+/** By time and not by tries: a database that hangs lets each of them wait for its own time-out. */
+const insistForMs = 8_000;
 const faultDelayMsMin = 50;
 const faultDelayMsMax = 500;
 
 /**
- * A database that is away is tried again for some eight seconds, as the outcome itself is afterwards: nobody counts a decline later whose outcome is
+ * A database that is away is tried again, as the outcome itself is afterwards: nobody counts a decline later whose outcome is
  * recorded. Repeating is safe, a row is one attempt's. Throws the last AppError.
  */
 async function insist(parts: Parts, count: () => Promise<void>): Promise<void> {
+  const startedMs = parts.timing.monotonicMs();
   for (let faults = 1; ; faults++) {
     try {
       return await count();
     } catch (thrown) {
-      if (!(thrown instanceof AppError) || faults >= faultsMax) throw thrown;
+      if (!(thrown instanceof AppError) || parts.timing.monotonicMs() - startedMs >= insistForMs) throw thrown;
       await parts.timing.sleep(Math.min(faultDelayMsMin * faults, faultDelayMsMax));
     }
   }
