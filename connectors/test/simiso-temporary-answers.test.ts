@@ -1,6 +1,7 @@
 /** A host that cannot look at a message just now, or turns it away at the door: simiso against the real simulator. */
 import { randomBytes } from "node:crypto";
 import { makeId, Secret } from "@florin/kernel";
+import { derivedId } from "@florin/runtime/derived-id";
 import { freePort, untilTrue } from "@florin/runtime/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Connector } from "../src/contract/connector.ts";
@@ -45,9 +46,9 @@ const nos = [
   ["turned_away", { kind: "unknown", cause: "turned_away", words: { responseCode: "63" } }, "do_not_honor"],
 ] as const;
 
-async function authorize(capture: boolean, reference = newId("attempt")) {
+async function authorize(capture: boolean, reference = newId("attempt"), ms?: number) {
   const command = { reference, merchantId, paymentId: newId("payment"), merchantReference: "", ...money, capture };
-  return { command, outcome: await connector.authorize(command, testCard("approved"), call()) };
+  return { command, outcome: await connector.authorize(command, testCard("approved"), call(ms)) };
 }
 async function linkTo(capture: boolean) {
   const { command, outcome } = await authorize(capture);
@@ -99,6 +100,38 @@ describe.each(nos)("by %s", (fault, unanswered, reason) => {
     await fail(reference, fault);
     expect((await authorize(capture, reference)).outcome).toMatchObject({ kind: "declined", reason });
     expect(await effects(reference)).toBe(0);
+  });
+});
+
+describe.each([true, false])("a host that books and then breaks down (purchase: %s)", (capture) => {
+  test("is reversed before its no is believed: another processor may be tried", async () => {
+    const reference = newId("attempt");
+    await fail(reference, "malfunction_after_charge");
+    const { command, outcome } = await authorize(capture, reference);
+    expect(outcome).toMatchObject({ kind: "declined", reason: "processing_error" });
+    expect(await effects(reference)).toBe(0);
+    // The switch's own reversal would be the same one again.
+    const reversal = {
+      ...{ reference: derivedId("reversal", reference), originalReference: reference, authorizationReference: reference },
+      ...{ merchantId, paymentId: command.paymentId, ...money, isPurchase: capture },
+    };
+    expect(await connector.reverse(reversal, call())).toMatchObject({ kind: "approved" });
+  });
+
+  test.each(["malfunction", "timeout_before_charge"])("leaves nobody knowing where the reversal meets %s", async (fault) => {
+    const reference = newId("attempt");
+    await fail(reference, "malfunction_after_charge");
+    await fail(derivedId("reversal", reference), fault);
+    const { outcome } = await authorize(capture, reference, 500);
+    expect(outcome).toMatchObject({ kind: "unknown", cause: "processor_fault", words: { responseCode: "96" } });
+    expect(await effects(reference)).toBe(1);
+  });
+
+  test("has nothing to reverse when it booked nothing, and says so", async () => {
+    const reference = newId("attempt");
+    await fail(reference, "malfunction");
+    await fail(derivedId("reversal", reference), "no_original");
+    expect((await authorize(capture, reference)).outcome).toMatchObject({ kind: "declined", reason: "processing_error" });
   });
 });
 

@@ -278,6 +278,7 @@ describe("faults", () => {
     ["timeout_after_charge", 1, []],
     ["outage", 0, ["22"]],
     ["malfunction", 0, ["96"]],
+    ["malfunction_after_charge", 1, ["96"]],
     ["turned_away", 0, ["63"]],
     ["no_original", 0, ["25"]],
     ["duplicate_answer", 1, ["00", "00"]],

@@ -32,15 +32,20 @@ describe("1987", () => {
   });
 });
 
-const nosAbout = (table: Readonly<Record<string, Meaning>>, about: "moment" | "request") =>
+const nosAbout = (table: Readonly<Record<string, Meaning>>, about: "moment" | "breakdown" | "request") =>
   Object.entries(table)
     .filter(([, meaning]) => meaning.kind === "declined" && meaning.about === about)
     .map(([code]) => code)
     .toSorted();
 
 test("temporary is what the host, the issuer or the way to it could not look at: the same codes in both versions", () => {
-  expect(nosAbout(responseCodes1987, "moment")).toEqual(["06", "19", "90", "91", "92", "96"]);
-  expect(nosAbout(actionCodes1993, "moment")).toEqual(["903", "906", "907", "908", "909", "910", "912", "915"]);
+  expect(nosAbout(responseCodes1987, "moment")).toEqual(["19", "90", "91", "92"]);
+  expect(nosAbout(actionCodes1993, "moment")).toEqual(["903", "906", "907", "908", "910", "912", "915"]);
+});
+
+test("a breakdown is the host's own fault, which may have come after its booking", () => {
+  expect(nosAbout(responseCodes1987, "breakdown")).toEqual(["06", "96"]);
+  expect(nosAbout(actionCodes1993, "breakdown")).toEqual(["909"]);
 });
 
 test("refused at the door is a form, a code of authentication, a merchant or a terminal that the host does not like", () => {

@@ -8,7 +8,8 @@
  *
  * Temporary are declines that say nothing about the operation: the host, the issuer or the way to it could not look at it just now. They end what is
  * asked once, an authorization. What is repeated until it is answered (captures, voids, refunds, reversals) stays unknown: an earlier copy may have
- * been carried out, and a later one may be. The same holds for what is refused at the door: the host did not like the request's form, its
+ * been carried out, and a later one may be. A host that broke down itself (06, 96, 909) may have done so after its booking: its no is one when the
+ * authorization has been reversed (payment/breakdown.ts). Of an issuer that it did not reach (91) it undoes itself what it had sent on. The same holds for what is refused at the door: the host did not like the request's form, its
  * authentication code or who sends it, and looked at nothing else (http1/turned-away.ts is the same rule for HTTP).
  */
 import type { DeclineReason } from "@florin/kernel";
@@ -17,7 +18,7 @@ import type { UnknownCause } from "../contract/outcome.ts";
 export type Meaning =
   | { readonly kind: "approved" }
   /** `about`: what the no says something of. Only one about the operation itself ends what is repeated until it is answered. */
-  | { readonly kind: "declined"; readonly reason: DeclineReason; readonly about: "operation" | "moment" | "request" }
+  | { readonly kind: "declined"; readonly reason: DeclineReason; readonly about: "operation" | "moment" | "breakdown" | "request" }
   /** The host has no operation that this one could be about. */
   | { readonly kind: "no_original" }
   | { readonly kind: "unknown"; readonly cause: UnknownCause };
@@ -26,6 +27,7 @@ const approved: Meaning = { kind: "approved" };
 const noOriginal: Meaning = { kind: "no_original" };
 const declined = (reason: DeclineReason): Meaning => ({ kind: "declined", reason, about: "operation" });
 const temporary = (reason: DeclineReason): Meaning => ({ kind: "declined", reason, about: "moment" });
+const brokeDown: Meaning = { kind: "declined", reason: "processing_error", about: "breakdown" };
 const turnedAway = (reason: DeclineReason): Meaning => ({ kind: "declined", reason, about: "request" });
 const unclear = (cause: UnknownCause): Meaning => ({ kind: "unknown", cause });
 const noAnswerToPayment = unclear("unmapped_response");
@@ -39,7 +41,7 @@ export const responseCodes1987 = {
   "03": turnedAway("transaction_not_allowed"),
   "04": declined("pickup_card"),
   "05": declined("do_not_honor"),
-  "06": temporary("processing_error"),
+  "06": brokeDown,
   "07": declined("pickup_card"),
   "08": partOrCondition,
   "09": unclear("in_progress"),
@@ -105,7 +107,7 @@ export const responseCodes1987 = {
   "93": declined("transaction_not_allowed"),
   "94": unclear("key_reused"),
   "95": noAnswerToPayment,
-  "96": temporary("processing_error"),
+  "96": brokeDown,
   "1A": declined("authentication_required"),
   N7: declined("incorrect_cvc"),
   R0: declined("revocation_of_authorization"),
@@ -173,7 +175,7 @@ export const actionCodes1993 = {
   "906": temporary("try_again_later"),
   "907": temporary("issuer_unavailable"),
   "908": temporary("issuer_unavailable"),
-  "909": temporary("processing_error"),
+  "909": brokeDown,
   "910": temporary("issuer_unavailable"),
   "911": unclear("processor_fault"),
   "912": temporary("issuer_unavailable"),

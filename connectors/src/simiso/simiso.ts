@@ -6,14 +6,16 @@
  * reference, which makes the same message again.
  */
 import type { Secret } from "@florin/kernel";
+import { derivedId } from "@florin/runtime/derived-id";
 import { systemTiming } from "@florin/runtime/timing";
-import type { Connector, ConnectorCall, PingAnswer, ReverseCommand, TakeLinkGrant } from "../contract/connector.ts";
+import type { AuthorizeCommand, Connector, ConnectorCall, PingAnswer, ReverseCommand, TakeLinkGrant } from "../contract/connector.ts";
 import { notSent, type Outcome, unknown } from "../contract/outcome.ts";
 import type { IsoMessage } from "../iso8583/codec/message.ts";
 import { wipeMessage } from "../iso8583/codec/message.ts";
 import type { LaneAddress } from "../iso8583/link/lane.ts";
 import { noLease, takeGrant } from "../iso8583/link/lease.ts";
 import { createProcessorLinks, type LinkNotice, type ProcessorLinks } from "../iso8583/link/processor-links.ts";
+import { afterReversal, isBreakdown, reversalOfAnswered } from "../iso8583/payment/breakdown.ts";
 import { type Asked, readReply } from "../iso8583/payment/read-reply.ts";
 import { authorizeMessage, captureMessage, refundMessage, reversalMessage, voidMessage } from "../iso8583/payment/requests.ts";
 import { countedOf, TotalsBook } from "../iso8583/payment/totals.ts";
@@ -82,6 +84,12 @@ export function createSimiso(options: SimisoOptions): Connector {
     return outcome;
   };
   const move = (message: IsoMessage, call: ConnectorCall) => counting(message, { kind: "movement" }, call);
+  const reverse = (command: ReverseCommand, call: ConnectorCall, asked?: Asked) => {
+    const askedForMs = reversals.use(command.reference);
+    const isRepeat = askedForMs !== undefined;
+    const message = reversalMessage(paymentProfile, command, { originalMti: originalTypeOf(command), isRepeat });
+    return counting(message, asked ?? { kind: "reversal", askedForMs: askedForMs ?? 0 }, call);
+  };
   return {
     name: "simiso",
     capabilities: {
@@ -97,21 +105,17 @@ export function createSimiso(options: SimisoOptions): Connector {
       authorizationHours: 168,
       liveLinks: true,
     },
-    authorize(command, card, call) {
+    async authorize(command, card, call) {
       const message = authorizeMessage(paymentProfile, command, card);
       // The message has its own copy; the number is the card's, and is wiped with the message.
       card.securityCode?.wipe();
-      return counting(message, { kind: "authorization" }, call);
+      const outcome = await counting(message, { kind: "authorization" }, call);
+      return isBreakdown(outcome) ? afterReversal(outcome, await reverse(reversalOf(command), call, reversalOfAnswered)) : outcome;
     },
     capture: (command, call) => move(captureMessage(paymentProfile, command), call),
     void: (command, call) => move(voidMessage(paymentProfile, command), call),
     refund: (command, call) => move(refundMessage(paymentProfile, command, command.isPurchase ? "0200" : "0100"), call),
-    reverse(command, call) {
-      const askedForMs = reversals.use(command.reference);
-      const isRepeat = askedForMs !== undefined;
-      const message = reversalMessage(paymentProfile, command, { originalMti: originalTypeOf(command), isRepeat });
-      return counting(message, { kind: "reversal", askedForMs: askedForMs ?? 0 }, call);
-    },
+    reverse: (command, call) => reverse(command, call),
     // Nobody can be asked, which is not to say that there is nothing.
     query: async () => ({ kind: "found", outcome: unknown("not_reached") }),
     ping: (call) => ping(links, call),
@@ -137,6 +141,15 @@ function createLease(onBegin: () => void): { readonly take: TakeLinkGrant; reado
       return { result: step.result, term: lease.term };
     },
     remainingMs: () => lease.untilMs - systemTiming.monotonicMs(),
+  };
+}
+
+/** With the reference that the switch would undo it with: should it have to, it asks for the same reversal again. */
+function reversalOf(command: AuthorizeCommand): ReverseCommand {
+  const { reference, merchantId, paymentId, amount, currency, capture } = command;
+  return {
+    ...{ reference: derivedId("reversal", reference), originalReference: reference, authorizationReference: reference },
+    ...{ merchantId, paymentId, amount, currency, isPurchase: capture },
   };
 }
 

@@ -347,6 +347,7 @@ export const metricTable = {
         "denied_query",
         "wrong_mac",
         "malfunction",
+        "malfunction_after_charge",
         "turned_away",
         "no_original",
         "delay",

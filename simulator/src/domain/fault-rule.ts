@@ -16,6 +16,7 @@ export const faults = {
   denied_query: "books as usual; a query is told that there is no such operation, whatever the books say",
   wrong_mac: "ISO 8583 only: books the operation and answers with a wrong authentication code",
   malfunction: "ISO 8583 only: books nothing and answers 96, as a host that works again in a moment",
+  malfunction_after_charge: "ISO 8583 only: books the operation and answers 96, as a host that broke down after its booking",
   turned_away: "ISO 8583 only: books nothing and answers 63, as a host whose keys are wrong for a moment",
   no_original: "ISO 8583 only: books nothing and answers 25, as a host that has not got the original yet",
   delay: "books the operation and answers delay_ms (1,000) later than usual",
@@ -33,7 +34,13 @@ export type Fault = keyof typeof faults;
 export type CallbackFault = Extract<Fault, `callback_${string}`>;
 
 /** What only messages of ISO 8583 can have: over HTTP a rule keeps its turns. */
-const iso8583Faults = ["wrong_mac", "malfunction", "turned_away", "no_original"] as const satisfies readonly Fault[];
+const iso8583Faults = [
+  "wrong_mac",
+  "malfunction",
+  "malfunction_after_charge",
+  "turned_away",
+  "no_original",
+] as const satisfies readonly Fault[];
 export type Iso8583Fault = (typeof iso8583Faults)[number];
 
 export function isFault(value: string): value is Fault {

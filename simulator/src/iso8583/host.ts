@@ -209,10 +209,15 @@ function resultOf(answered: AcquirerAnswer): "booked" | "repeated" | "refused" {
 function messagesWith(fault: Fault | undefined, macKey: Secret, reply: HostMessage): readonly Buffer[] {
   if (fault === "timeout_after_charge" || fault === "reset_after_approval") return [];
   if (fault === "garbage") return [encode(garbled(reply))];
-  if (fault === "unmapped_code") return [seal(macKey, { mti: reply.mti, fields: new Map(reply.fields).set(39, codes.unlisted) })];
+  if (fault === "unmapped_code") return [seal(macKey, withCode(reply, codes.unlisted))];
+  if (fault === "malfunction_after_charge") return [seal(macKey, withCode(reply, codes.malfunction))];
   const bytes = seal(macKey, reply);
   if (fault === "wrong_mac") return [withWrongCode(bytes)];
   return fault === "duplicate_answer" ? [bytes, bytes] : [bytes];
+}
+
+function withCode({ mti, fields }: HostMessage, code: string): HostMessage {
+  return { mti, fields: new Map(fields).set(39, code) };
 }
 
 function withWrongCode(bytes: Buffer): Buffer {

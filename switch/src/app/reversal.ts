@@ -5,8 +5,8 @@
  * then on, so that it cannot be carried out later. And an approval that comes after its operation was called failed is undone: the intent is
  * in the log first, and recovery repeats it with the same reference until the processor has answered.
  */
-import { hash } from "node:crypto";
-import { assert, idToHex, isId, makeId, required } from "@florin/kernel";
+import { assert, isId, required } from "@florin/kernel";
+import { derivedId } from "@florin/runtime/derived-id";
 import {
   findOpen,
   type OpenOperation,
@@ -26,10 +26,9 @@ export const recoveryOrigin: Origin = { actor: "worker:recovery", requestId: "",
 /** Rows after an intent that are looked at for an earlier reversal of it; a payment has fewer. */
 const timelineMax = 2_000;
 
-/** One reversal per operation: its reference follows from the operation's, so that whoever undoes it undoes it once. */
+/** One reversal per operation: whoever undoes it, here or at a connector that undoes it by itself, undoes it once. */
 export function reversalIdOf(operationId: string): string {
-  const madeAtMs = Number.parseInt(idToHex(operationId).slice(0, 12), 16);
-  return makeId("reversal", madeAtMs, hash("sha256", operationId, "buffer"));
+  return derivedId("reversal", operationId);
 }
 
 /** Tells the processor that `original` shall have no effect, now or later. Only "approved" says that it has none. */

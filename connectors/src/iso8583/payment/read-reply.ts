@@ -56,7 +56,7 @@ function toOutcome(meaning: Meaning, words: ProcessorWords, asked: Asked): Outco
     case "declined":
       // The host may have carried out an earlier copy, and may carry out the next: only an answer about the operation itself ends it.
       if (asked.kind !== "authorization" && meaning.about !== "operation")
-        return { kind: "unknown", cause: meaning.about === "moment" ? "processor_fault" : "turned_away", words };
+        return { kind: "unknown", cause: meaning.about === "request" ? "turned_away" : "processor_fault", words };
       return { kind: "declined", words, reason: meaning.reason };
     case "unknown":
       return { kind: "unknown", cause: meaning.cause, words };

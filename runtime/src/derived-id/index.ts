@@ -1,0 +1,1 @@
+export { derivedId } from "./derived-id.ts";
