@@ -32,10 +32,11 @@ const settings: FrontDoorSettings = {
   retryAfterMs: 1_000,
   retryAfterMsMax: 30_000,
 };
-const door = createFrontDoor({ settings, metrics, now });
-const full = createFrontDoor({ settings: { ...settings, inFlightMin: 1, inFlightMax: 1 }, metrics, now });
+const door = createFrontDoor({ settings: () => settings, metrics, now });
+const narrow = { ...settings, inFlightMin: 1, inFlightMax: 1 };
+const full = createFrontDoor({ settings: () => narrow, metrics, now });
 void full.within({ name: "authorizePayment", merchantId: "" }, () => new Promise(() => {}));
-const rateLimit = createRateLimit({ rateOf: () => ({ burst: 1e9, perSecond: 1e9 }), turnMsMax: 120_000, now, metrics });
+const rateLimit = createRateLimit({ rateOf: () => ({ burst: 1e9, perSecond: 1e9 }), turnMsMax: () => 120_000, now, metrics });
 const merchants = Array.from({ length: merchantsMax }, () => makeId("merchant", Date.now(), randomBytes(10)));
 const keys: readonly ApiKey[] = Array.from({ length: keysMax }, (_, index) => ({
   keyId: randomBytes(8).toString("hex"),

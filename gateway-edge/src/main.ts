@@ -8,6 +8,7 @@ import { systemTiming } from "@florin/runtime/timing";
 import { watchTls } from "@florin/runtime/tls";
 import { createAsking } from "./app/asking.ts";
 import { createAuthenticator } from "./app/authenticate.ts";
+import { doorWithLimits } from "./app/call-limits.ts";
 import { createFailureLimit } from "./app/failure-limit.ts";
 import { createFrontDoor } from "./app/front-door.ts";
 import { followLimits } from "./app/live-limits.ts";
@@ -45,7 +46,9 @@ runProcess({
     });
     const otherwise = { burst: config.rateBurst, perSecond: config.ratePerSecond };
     const limits = followLimits({ ask: toSwitch.limits, otherwise, metrics, logger, timing: systemTiming });
-    const rateLimit = createRateLimit({ rateOf: limits.rateOf, turnMsMax: config.overloadRetryAfterMsMax, now, metrics });
+    const doorSettings = doorWithLimits(frontDoorSettings(config), limits.calls);
+    const turnMsMax = () => doorSettings().retryAfterMsMax;
+    const rateLimit = createRateLimit({ rateOf: limits.rateOf, turnMsMax, now, metrics });
     const failureRate = { burst: config.failuresBurst, perSecond: config.failuresPerMinute / 60 };
     const authenticator = createAuthenticator({
       store: createApiKeyStore(sql),
@@ -57,7 +60,7 @@ runProcess({
       unknownTtlMs: config.keyUnknownTtlMs,
     });
     const { mutationTimeoutMs, readTimeoutMs, trustedProxies } = config;
-    const door = createFrontDoor({ settings: frontDoorSettings(config), metrics, now });
+    const door = createFrontDoor({ settings: doorSettings, metrics, now });
     const asking = createAsking({ tracer, door });
     const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs, readTimeoutMs });
     const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs });

@@ -5,9 +5,10 @@
  */
 import { request } from "node:http";
 import type { OperationResult } from "@florin/gen/payments/v1/payments";
+import { untilTrue } from "@florin/runtime/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { FrontDoorSettings } from "../src/app/front-door.ts";
-import { type Answer, authorizeBody, call, done, type Edge, openStage, type Stage } from "./stage.ts";
+import { type Answer, authorizeBody, call, done, type Edge, openStage, type Stage, type SwitchScript } from "./stage.ts";
 
 let stage: Stage;
 let secretKey: string;
@@ -105,6 +106,34 @@ describe("as more is in flight", () => {
     expect(await sentAway()).toEqual(["authorize"]);
     expect(await edge.scrape()).toMatch(/edge_shed_total\{[^}]*reason="bulkhead"[^}]*\} 1/);
   });
+});
+
+test("how many may come in is what the house says now, and again what the edge was started with when it says nothing", async () => {
+  await open({});
+  const say = async (version: number, calls: NonNullable<NonNullable<SwitchScript["limits"]["limits"]>["calls"]>) => {
+    stage.script.limits = { version, limits: { requestsPerKey: [], calls } };
+    await untilTrue(async () => new RegExp(`^edge_settings_version\\S* ${version}$`, "m").test(await edge.scrape()), 4_000);
+  };
+  try {
+    await hold(3);
+    expect(await sentAway()).toEqual([]);
+    await say(11, {
+      inFlightMax: 4,
+      readsCeilingPercent: 75,
+      capturesCeilingPercent: 100,
+      refundsCeilingPercent: 100,
+      retryAfterMs: 5_000,
+    });
+    expect(await sentAway()).toEqual(["read"]);
+    await hold(1);
+    expect(await sentAway()).toEqual(["read", "capture", "refund", "void", "authorize"]);
+    expect((await asks.authorize()).headers.get("retry-after")).toBe("5");
+    expect(await edge.scrape()).toMatch(/edge_in_flight_limit(\{\})? 4/);
+    await say(12, {});
+    expect(await sentAway()).toEqual([]);
+  } finally {
+    stage.script.limits = {};
+  }
 });
 
 describe("who is sent away", () => {

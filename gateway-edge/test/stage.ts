@@ -24,6 +24,7 @@ import { systemTiming } from "@florin/runtime/timing";
 import { loadTls, makeCertificates } from "@florin/runtime/tls";
 import { createAsking } from "../src/app/asking.ts";
 import { type AuthenticatorOptions, createAuthenticator } from "../src/app/authenticate.ts";
+import { doorWithLimits } from "../src/app/call-limits.ts";
 import { createFailureLimit } from "../src/app/failure-limit.ts";
 import { createFrontDoor, type FrontDoorSettings } from "../src/app/front-door.ts";
 import { followLimits } from "../src/app/live-limits.ts";
@@ -155,14 +156,15 @@ async function startEdge(o: EdgeOptions & { databaseUrl: string; address: string
     foundTtlMs: o.foundTtlMs ?? 30_000,
     unknownTtlMs: o.unknownTtlMs ?? 5_000,
   });
-  const door = createFrontDoor({ settings: doorOf(o.door), metrics, now });
+  const otherwise = o.rate ?? { burst: 100_000, perSecond: 100_000 };
+  const limits = followLimits({ ask: toSwitch.limits, otherwise, metrics, logger, timing: systemTiming });
+  const doorSettings = doorWithLimits(doorOf(o.door), limits.calls);
+  const door = createFrontDoor({ settings: doorSettings, metrics, now });
   const asking = createAsking({ tracer, door });
   const mutationTimeoutMs = o.mutationTimeoutMs ?? 5_000;
   const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs, readTimeoutMs: 5_000 });
   const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs: 5_000 });
-  const otherwise = o.rate ?? { burst: 100_000, perSecond: 100_000 };
-  const limits = followLimits({ ask: toSwitch.limits, otherwise, metrics, logger, timing: systemTiming });
-  const rateLimit = createRateLimit({ rateOf: limits.rateOf, turnMsMax: 120_000, now, metrics });
+  const rateLimit = createRateLimit({ rateOf: limits.rateOf, turnMsMax: () => 120_000, now, metrics });
   const parts = { payments, tokens, authenticator, rateLimit, door, metrics, logger };
   const openapi = readFileSync(new URL("../openapi.json", import.meta.url), "utf8");
   const app = buildApp({

@@ -218,33 +218,4 @@ export const switchConfig = defineConfig("switch", {
   traceRatio: ratio({ env: "FLORIN_TRACE_RATIO", help: "share of requests that is traced", default: 0 }),
 });
 
-export function circuitSettings(config: SwitchConfig) {
-  return {
-    failureShare: config.circuitFailurePercent / 100,
-    volumeMin: config.circuitVolumeMin,
-    windowMs: config.circuitWindowMs,
-    slowAfterMs: config.circuitSlowAfterMs,
-    openMs: config.circuitOpenMs,
-    probesMax: config.circuitProbesMax,
-  };
-}
-
-export function retrySettings(config: SwitchConfig) {
-  return { share: config.retryPercent / 100, savedMax: config.retriesSavedMax, perSecondMin: config.retriesPerSecondMin };
-}
-
-export function bulkheadSettings(config: SwitchConfig) {
-  return {
-    inFlightMax: config.inFlightMax,
-    classes: {
-      read: { ceiling: config.readsCeiling, ownMax: config.readsBulkhead },
-      capture: { ceiling: config.capturesCeiling, ownMax: config.capturesBulkhead },
-      refund: { ceiling: config.refundsCeiling, ownMax: config.refundsBulkhead },
-      authorize: { ceiling: 1, ownMax: config.authorizationsBulkhead },
-    },
-    merchantShareOfFree: config.merchantShareOfFree,
-    retryAfterMs: config.overloadRetryAfterMs,
-  };
-}
-
 export type SwitchConfig = ConfigValues<typeof switchConfig.settings>;

@@ -15,6 +15,7 @@ import { watchTls } from "@florin/runtime/tls";
 import { builtInOf } from "./app/built-in-settings.ts";
 import { createCrashPoints } from "./app/crash-point.ts";
 import { createFraudScreen } from "./app/fraud/screen.ts";
+import { liveLimits } from "./app/live-limits.ts";
 import type { Parts } from "./app/parts.ts";
 import { createPaymentQueues } from "./app/payment-queues.ts";
 import { createRouter } from "./app/routing/router.ts";
@@ -28,7 +29,7 @@ import { followNews } from "./clients/processor-news.ts";
 import { createRetryBudgets } from "./clients/retry-budgets.ts";
 import { createSecretTeller } from "./clients/secret-teller.ts";
 import { createTokenDirectory } from "./clients/token-directory.ts";
-import { bulkheadSettings, circuitSettings, retrySettings, switchConfig } from "./config.ts";
+import { switchConfig } from "./config.ts";
 import { listsAndVelocity } from "./domain/fraud/index.ts";
 import { createAuthorizationRates } from "./domain/routing/index.ts";
 import { createBulkheads } from "./rpc/bulkheads.ts";
@@ -80,8 +81,6 @@ runProcess({
     const tail = createLogTail(pools.background);
     const blockList = startBlockList({ sql: pools.background, logger });
     const now = () => Date.now();
-    const circuits = createProcessorCircuits({ settings: circuitSettings(config), now: systemTiming.monotonicMs, metrics });
-    const retries = createRetryBudgets({ settings: retrySettings(config), now: systemTiming.monotonicMs, metrics });
     const settingsOn = (sql: Sql) => ({
       versions: createSettingsVersions(sql),
       replicas: createSettingsReplicas(sql),
@@ -99,6 +98,9 @@ runProcess({
       now,
       timing: systemTiming,
     });
+    const limits = liveLimits(settings.current);
+    const circuits = createProcessorCircuits({ settings: limits.circuits, now: systemTiming.monotonicMs, metrics });
+    const retries = createRetryBudgets({ settings: limits.retries, now: systemTiming.monotonicMs, metrics });
     const parts: Parts = {
       log,
       reader: createLogReader(pools.operations),
@@ -130,7 +132,7 @@ runProcess({
     const news = followNews({ client: connectors, timing: systemTiming, logger });
     const workers = await startWorkers({ parts, sql: pools.background, databaseUrl: config.databaseUrl, tail, bus, links, news, logger });
     await Promise.all([vault.untilConnected(peersWaitMs), connectors.untilConnected(peersWaitMs)]);
-    const bulkheads = createBulkheads({ settings: bulkheadSettings(config), metrics });
+    const bulkheads = createBulkheads({ settings: limits.calls, metrics });
     const rpc = await startRpcServer({
       host: config.listenHost,
       port: config.grpcPort,

@@ -1,7 +1,7 @@
 /** A full switch, over a real link: who is sent away, with what answer, and that nothing was done for him. */
 import { randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import type { BulkheadSettings } from "../src/rpc/bulkheads.ts";
+import type { BulkheadSettings } from "../src/app/live-limits.ts";
 import { outcomes } from "./processor-double.ts";
 import { authorizedOver, createRequest, newWireCaller, openRpcStage, type Payments, type RpcStage, within } from "./rpc-stage.ts";
 

@@ -8,6 +8,7 @@ import { capturePayment } from "../src/app/move-money.ts";
 import type { Parts } from "../src/app/parts.ts";
 import { recordAnswer } from "../src/app/record-answer.ts";
 import { resolveOperation } from "../src/app/resolve-operation.ts";
+import { usualLimits } from "../src/domain/limits/index.ts";
 import { recordAuthorization, type Transition } from "../src/domain/payment/index.ts";
 import { defaultSettings } from "../src/domain/settings/index.ts";
 import { forgetDeclines } from "../src/workers/forget-declines.ts";
@@ -35,7 +36,7 @@ afterEach(async () => {
 });
 
 function house(processors: readonly string[]): void {
-  stage.house.settings = defaultSettings({ processors, velocity: generousLimits });
+  stage.house.settings = defaultSettings({ processors, velocity: generousLimits, ...usualLimits });
 }
 
 /** What each connector answers to authorizations; approval where nothing is said. */

@@ -358,7 +358,7 @@ describe("a long history", () => {
 describe("over RPC", () => {
   async function openService() {
     const tls = { kind: "off" } as const;
-    const bulkheads = createBulkheads({ settings: openBulkheads, metrics: telemetry.metrics });
+    const bulkheads = createBulkheads({ settings: () => openBulkheads, metrics: telemetry.metrics });
     const service = createPaymentService({ parts: stage.parts, lists, bulkheads, tracer: telemetry.tracer });
     const server = await startRpcServer({
       host: "127.0.0.1",

@@ -6,9 +6,11 @@ import { type CallOptions, type Client, connectFramed, connectUnary, type RpcSer
 import { temporaryFolder } from "@florin/runtime/testing";
 import { loadTls, makeCertificates, type TlsSetting } from "@florin/runtime/tls";
 import { expect } from "vitest";
+import type { BulkheadSettings } from "../src/app/live-limits.ts";
 import type { Parts } from "../src/app/parts.ts";
 import { createSettingsDesk } from "../src/app/settings-desk.ts";
-import { type BulkheadSettings, createBulkheads } from "../src/rpc/bulkheads.ts";
+import { usualLimits } from "../src/domain/limits/index.ts";
+import { createBulkheads } from "../src/rpc/bulkheads.ts";
 import { createEdgeSettingsService } from "../src/rpc/edge-settings-service.ts";
 import { createEventLogService } from "../src/rpc/event-log-service.ts";
 import { createPaymentService } from "../src/rpc/payment-service.ts";
@@ -67,7 +69,7 @@ export async function openRpcStage(): Promise<RpcStage> {
   const tlsOf = (identity: Identity) => mutualTls(certificates, identity);
   const serve: RpcStage["serve"] = async (parts, o = {}) => {
     const { bulkheads: changes, ...options } = o;
-    const bulkheads = createBulkheads({ settings: { ...openBulkheads, ...changes }, metrics: telemetry.metrics });
+    const bulkheads = createBulkheads({ settings: () => ({ ...openBulkheads, ...changes }), metrics: telemetry.metrics });
     const started = await startRpcServer({
       host: "127.0.0.1",
       port: 0,
@@ -89,7 +91,7 @@ export async function openRpcStage(): Promise<RpcStage> {
             versions: createSettingsVersions(stage.sql),
             replicas: createSettingsReplicas(stage.sql),
             connectors: async () => new Map(),
-            builtIn: { processors: ["simpay"], velocity: parts.settings().limits.velocity },
+            builtIn: { processors: ["simpay"], ...usualLimits, velocity: parts.settings().limits.velocity },
           }),
         ),
       ],

@@ -8,6 +8,7 @@ import { type Client, connectUnary } from "@florin/runtime/rpc";
 import { untilTrue } from "@florin/runtime/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sampleInterchange } from "../src/domain/routing/samples.ts";
+import { outcomes } from "./processor-double.ts";
 import { createRequest, within } from "./rpc-stage.ts";
 import { logger, openStage, type Stage } from "./stage.ts";
 import { type SwitchProcess, startSwitch } from "./switch-process.ts";
@@ -54,7 +55,12 @@ type Document = {
   processors: Record<string, unknown>[];
   merchants: Record<string, unknown>;
   bins?: readonly unknown[];
-  limits: { velocity: Record<string, { raisedFrom: number; blockedFrom: number }>; cascadeWithinMs: number };
+  limits: {
+    velocity: Record<string, { raisedFrom: number; blockedFrom: number }>;
+    cascadeWithinMs: number;
+    switchCalls: Record<string, number>;
+    circuits: Record<string, number>;
+  };
 };
 type Change = (document: Document) => void;
 const alice = { madeBy: "alice", note: "a test" };
@@ -193,6 +199,45 @@ describe("a processor that is taken out, and a rule that is made", () => {
     for (const { payments } of replicas) {
       const answer = await payments.createPayment(createRequest(), within);
       expect(answer.result?.payment?.processorResponse?.connector).toBe("simpay");
+    }
+  });
+});
+
+describe("how much may be in flight, and when a processor is left alone", () => {
+  test("hold for the next call on every replica, within 2 s; one call takes both back", async () => {
+    const before = (await newest(first().settings)).version;
+    const version = await made(second().settings, ({ limits }) => {
+      limits.switchCalls["inFlightMax"] = 1;
+      limits.switchCalls["retryAfterMs"] = 7_000;
+      limits.circuits["resultsMin"] = 2;
+    });
+    expect(await appliedEverywhere(version)).toBeLessThan(appliedWithinMs);
+    for (const { payments } of replicas) {
+      const { promise: released, resolve: release } = Promise.withResolvers<void>();
+      let asked = 0;
+      stage.processor.behave = async () => {
+        asked += 1;
+        await released;
+        return { told: outcomes.notSent };
+      };
+      const held = payments.createPayment(createRequest(), within);
+      await untilTrue(() => asked === 1, patienceMs);
+      await expect(payments.createPayment(createRequest(), within)).rejects.toMatchObject({
+        ...{ code: "overloaded", work: "not_done", retryAfterMs: 7_000 },
+      });
+      release();
+      // Not sent twice: after so few results nothing was judged before.
+      for (const answer of [await held, await payments.createPayment(createRequest(), within)])
+        expect(answer.result?.refusal?.code).toBe("processor_unavailable");
+      expect((await payments.createPayment(createRequest(), within)).result?.refusal?.code).toBe("processor_unavailable");
+      expect(asked).toBe(2);
+    }
+    stage.processor.reset();
+    const { result } = await first().settings.rollBackSettings({ version: before, ...alice }, within);
+    await appliedEverywhere(result.case === "made" ? result.value.version : 0);
+    for (const { payments } of replicas) {
+      const answers = await Promise.all([1, 2, 3].map(() => payments.createPayment(createRequest(), within)));
+      expect(answers.map((answer) => answer.result?.refusal?.code)).toEqual([undefined, undefined, undefined]);
     }
   });
 });

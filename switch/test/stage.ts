@@ -15,6 +15,7 @@ import { type TestPostgres, type TestRedis, testPostgres, testRedis, untilTrue }
 import { systemTiming } from "@florin/runtime/timing";
 import { type CreateCommand, createOrAuthorize } from "../src/app/authorize-payment.ts";
 import { createFraudScreen } from "../src/app/fraud/screen.ts";
+import { liveLimits } from "../src/app/live-limits.ts";
 import type { CallerIdentity, OperationAnswer } from "../src/app/operation.ts";
 import type { Parts } from "../src/app/parts.ts";
 import { createPaymentQueues } from "../src/app/payment-queues.ts";
@@ -25,6 +26,7 @@ import { createProcessorCircuits } from "../src/clients/processor-circuits.ts";
 import { createRetryBudgets } from "../src/clients/retry-budgets.ts";
 import { createTokenDirectory } from "../src/clients/token-directory.ts";
 import { type Block, listsAndVelocity, makeBlockList, type VelocityLimits } from "../src/domain/fraud/index.ts";
+import { usualLimits } from "../src/domain/limits/index.ts";
 import type { Payment, Refusal } from "../src/domain/payment/index.ts";
 import { createAuthorizationRates, type HouseSettings } from "../src/domain/routing/index.ts";
 import { defaultSettings } from "../src/domain/settings/index.ts";
@@ -75,11 +77,7 @@ const tls = { kind: "off" } as const;
 const redisTimeoutMs = 500;
 let databases = 0;
 
-/** As by default. */
-const circuitSettings = { failureShare: 0.5, volumeMin: 20, windowMs: 2_000, slowAfterMs: 1_500, openMs: 1_000, probesMax: 3 };
-
-/** As by default. */
-export const retrySettings = { share: 0.1, savedMax: 256, perSecondMin: 10 };
+const usual = liveLimits(() => defaultSettings({ processors: ["simpay"], velocity: generousLimits, ...usualLimits }));
 
 export async function openStage(o: { readonly withRedis?: boolean } = {}): Promise<Stage> {
   const postgres = await testPostgres();
@@ -93,7 +91,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
   const redisServer = o.withRedis === false ? undefined : await testRedis();
   const [processor, vault] = await Promise.all([startProcessor({ tls, logger }), startVault({ tls, logger })]);
   const clock: Clock = { aheadMs: 0, wallAheadMs: 0 };
-  const house = { settings: defaultSettings({ processors: ["simpay"], velocity: generousLimits }) };
+  const house = { settings: defaultSettings({ processors: ["simpay"], velocity: generousLimits, ...usualLimits }) };
   const settings = () => house.settings;
   const fraud: FraudSetting = { blocks: [], limits: generousLimits };
   const closers: (() => Promise<unknown>)[] = [];
@@ -107,8 +105,8 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
     const now = () => Date.now() + clock.aheadMs + clock.wallAheadMs;
     const timing = { ...systemTiming, monotonicMs: () => systemTiming.monotonicMs() + clock.aheadMs };
     const { metrics, tracer } = telemetry;
-    const circuits = createProcessorCircuits({ settings: circuitSettings, now: timing.monotonicMs, metrics });
-    const retries = createRetryBudgets({ settings: retrySettings, now: timing.monotonicMs, metrics });
+    const circuits = createProcessorCircuits({ settings: usual.circuits, now: timing.monotonicMs, metrics });
+    const retries = createRetryBudgets({ settings: usual.retries, now: timing.monotonicMs, metrics });
     const log = createLogWriter({ sql, metrics });
     closers.push(async () => {
       await log.close();

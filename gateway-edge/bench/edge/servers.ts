@@ -51,13 +51,14 @@ async function makeEdge(toSwitch: ReturnType<typeof connectSwitch>): Promise<Fas
     unknownTtlMs: 5_000,
   });
   const isFull = kind === "full-edge";
-  const door = createFrontDoor({ settings: isFull ? { ...openDoor, inFlightMin: 1, inFlightMax: 1 } : openDoor, metrics, now });
+  const doorSettings = isFull ? { ...openDoor, inFlightMin: 1, inFlightMax: 1 } : openDoor;
+  const door = createFrontDoor({ settings: () => doorSettings, metrics, now });
   // Whoever came first never leaves.
   if (isFull) void door.within({ name: "authorizePayment", merchantId: "" }, () => new Promise(() => {}));
   const asking = createAsking({ tracer, door });
   const payments = createPayments({ paymentSwitch: toSwitch.payments, asking, mutationTimeoutMs: 30_000, readTimeoutMs: 5_000 });
   const tokens = createTokens({ tokenSwitch: toSwitch.tokens, asking, readTimeoutMs: 5_000 });
-  const rateLimit = createRateLimit({ rateOf: () => plenty, turnMsMax: 120_000, now, metrics });
+  const rateLimit = createRateLimit({ rateOf: () => plenty, turnMsMax: () => 120_000, now, metrics });
   return buildApp({ payments, tokens, authenticator, rateLimit, door, metrics, logger, openapi: "{}", trustedProxies: "" }).fastify;
 }
 

@@ -43,18 +43,27 @@ export type FrontDoorSettings = {
   readonly retryAfterMsMax: number;
 };
 
+/** `settings` are asked for each call. */
 export function createFrontDoor(o: {
-  readonly settings: FrontDoorSettings;
+  readonly settings: () => FrontDoorSettings;
   readonly metrics: Pick<Metrics, "count" | "gauge">;
   /** Milliseconds of a clock that does not jump. */
   readonly now: () => number;
 }): FrontDoor {
-  const { now, settings } = o;
-  const { inFlightMin, inFlightMax, ownTimeTargetMs, merchantShareOfFree, retryAfterMs, retryAfterMsMax } = settings;
-  const limit = createAdaptiveLimit({ min: inFlightMin, max: inFlightMax, targetMs: ownTimeTargetMs }, now);
-  const turns = createTurns({ waitMsMin: retryAfterMs, waitMsMax: retryAfterMsMax }, now);
-  const classes = classLimits(settings);
-  const admission = createAdmission<Workload>({ inFlightMax, limit: () => limit.current, classes, shareOfFree: merchantShareOfFree });
+  const { now } = o;
+  let settings = o.settings();
+  const limit = createAdaptiveLimit(placesOf(settings), now);
+  const turns = createTurns(waitsOf(settings), now);
+  const places = () => limit.current;
+  const admission = createAdmission<Workload>({ ...sharesOf(settings), limit: places });
+  const keepToSettings = (): void => {
+    const inForce = o.settings();
+    if (inForce === settings) return;
+    settings = inForce;
+    limit.adopt(placesOf(settings));
+    turns.adopt(waitsOf(settings));
+    admission.adopt({ ...sharesOf(settings), limit: places });
+  };
   o.metrics.gauge("edge_in_flight_requests", () => admission.inFlight);
   o.metrics.gauge("edge_in_flight_limit", () => limit.current);
   const refused = (workload: Workload, reason: Refusal): AppError => {
@@ -63,11 +72,13 @@ export function createFrontDoor(o: {
   };
   return {
     look(name, merchantId) {
+      keepToSettings();
       const workload = workloadOf[name];
       const reason = admission.refusalOf(workload, merchantId);
       if (reason !== undefined) throw refused(workload, reason);
     },
     async within({ name, merchantId, processorMsOf }, run) {
+      keepToSettings();
       const workload = workloadOf[name];
       const place = admission.enter(workload, merchantId);
       if (typeof place === "string") throw refused(workload, place);
@@ -88,9 +99,13 @@ export function createFrontDoor(o: {
   };
 }
 
-function classLimits({ ceilings, bulkheads }: FrontDoorSettings): Readonly<Record<Workload, ClassLimits>> {
+const placesOf = ({ inFlightMin: min, inFlightMax: max, ownTimeTargetMs: targetMs }: FrontDoorSettings) => ({ min, max, targetMs });
+const waitsOf = ({ retryAfterMs, retryAfterMsMax }: FrontDoorSettings) => ({ waitMsMin: retryAfterMs, waitMsMax: retryAfterMsMax });
+
+function sharesOf({ inFlightMax, ceilings, bulkheads, merchantShareOfFree }: FrontDoorSettings) {
   const of = (workload: Workload): ClassLimits => ({ ceiling: ceilings[workload], ownMax: bulkheads[workload] });
-  return { read: of("read"), capture: of("capture"), refund: of("refund"), authorize: of("authorize") };
+  const classes = { read: of("read"), capture: of("capture"), refund: of("refund"), authorize: of("authorize") };
+  return { inFlightMax, classes, shareOfFree: merchantShareOfFree };
 }
 
 const sentences: Readonly<Record<Refusal, string>> = {

@@ -14,6 +14,7 @@ const restored = { version: 5, burst: 500 };
 async function hear(...said: readonly (Said | "away")[]) {
   const lines: { level: string; msg: string; settings_version: number; version_before?: number }[] = [];
   const bursts: number[] = [];
+  const inFlight: (number | undefined)[] = [];
   const waiting = [...said];
   const { promise: allSaid, resolve: end } = Promise.withResolvers<void>();
   const limits = followLimits({
@@ -21,7 +22,8 @@ async function hear(...said: readonly (Said | "away")[]) {
       const next = waiting.shift();
       if (next === undefined || next === "away") throw new Error("away");
       const { version, burst } = next;
-      return { version, requestsPerKey: version === knownVersion ? undefined : new Map([["default", { burst, perSecond: 1 }]]) };
+      const limits = { requestsPerKey: new Map([["default", { burst, perSecond: 1 }]]), calls: { inFlightMax: burst } };
+      return { version, limits: version === knownVersion ? undefined : limits };
     },
     otherwise,
     metrics: { gauge: () => {} },
@@ -29,6 +31,7 @@ async function hear(...said: readonly (Said | "away")[]) {
     timing: {
       async sleep(_delayMs, signal) {
         bursts.push(limits.rateOf("mer_any").burst);
+        inFlight.push(limits.calls().inFlightMax);
         if (waiting.length > 0) return;
         end();
         await new Promise<void>((resolve) => signal?.addEventListener("abort", () => resolve(), { once: true }));
@@ -37,6 +40,8 @@ async function hear(...said: readonly (Said | "away")[]) {
   });
   await allSaid;
   await limits.stop();
+  // One is exchanged with the other, as a whole.
+  expect(inFlight).toEqual(bursts.map((burst) => (burst === otherwise.burst ? undefined : burst)));
   const told = lines.map((line) => [
     line.level,
     line.settings_version,

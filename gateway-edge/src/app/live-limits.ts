@@ -6,19 +6,24 @@
  * what it says now holds. Numbers are then given a second time: now and then the edge asks as if it knew none, so that it does not take other
  * limits for those that it has because they have the same number.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { BucketRate } from "@florin/runtime/rate-limit";
 import type { Logger, Metrics } from "@florin/runtime/telemetry";
 import type { Timing } from "@florin/runtime/timing";
+import type { CallLimits } from "./call-limits.ts";
 
-/** Undefined rates: `knownVersion` still holds. Throws AppError while the switch is away. */
+/** By merchant id, and "default"; what is not named is as the edge was started with. */
+export type NamedLimits = { readonly requestsPerKey: ReadonlyMap<string, BucketRate>; readonly calls: CallLimits };
+
+/** Undefined limits: those of `knownVersion` still hold. Throws AppError while the switch is away. */
 export type AskLimits = (knownVersion: number | undefined) => Promise<{
   readonly version: number;
-  /** By merchant id, and "default". Empty: as the edge was started with. */
-  readonly requestsPerKey: ReadonlyMap<string, BucketRate> | undefined;
+  readonly limits: NamedLimits | undefined;
 }>;
 
 export type LiveLimits = {
   readonly rateOf: (merchantId: string) => BucketRate;
+  readonly calls: () => CallLimits;
   /** Safe to repeat. */
   stop(): Promise<void>;
 };
@@ -33,14 +38,14 @@ const faultsQuiet = 10;
 
 export function followLimits(o: {
   readonly ask: AskLimits;
-  /** For who is not named. */
+  /** For keys of merchants who are not named. */
   readonly otherwise: BucketRate;
   readonly metrics: Pick<Metrics, "gauge">;
   readonly logger: Logger;
   readonly timing: Pick<Timing, "sleep">;
 }): LiveLimits {
   let version: number | undefined;
-  let rates: ReadonlyMap<string, BucketRate> = new Map();
+  let limits: NamedLimits = { requestsPerKey: new Map(), calls: {} };
   let faults = 0;
   let questions = 0;
   let lower = 0;
@@ -52,10 +57,10 @@ export function followLimits(o: {
     faults = 0;
     const known = version ?? 0;
     lower = answer.version < known ? lower + 1 : 0;
-    if (answer.requestsPerKey === undefined || (lower > 0 && lower < lowerMax)) return;
+    if (answer.limits === undefined || (lower > 0 && lower < lowerMax)) return;
     const isSame = answer.version === version;
-    if (isSame && areSame(rates, answer.requestsPerKey)) return;
-    rates = answer.requestsPerKey;
+    if (isSame && isDeepStrictEqual(limits, answer.limits)) return;
+    limits = answer.limits;
     version = answer.version;
     if (isSame || lower > 0)
       o.logger.warn({ settings_version: version, version_before: known }, "the settings were set back; limits applied");
@@ -75,18 +80,11 @@ export function followLimits(o: {
 
   const running = run();
   return {
-    rateOf: (merchantId) => rates.get(merchantId) ?? rates.get("default") ?? o.otherwise,
+    rateOf: (merchantId) => limits.requestsPerKey.get(merchantId) ?? limits.requestsPerKey.get("default") ?? o.otherwise,
+    calls: () => limits.calls,
     async stop() {
       stopping.abort();
       await running;
     },
   };
-}
-
-function areSame(rates: ReadonlyMap<string, BucketRate>, others: ReadonlyMap<string, BucketRate>): boolean {
-  if (rates.size !== others.size) return false;
-  return [...rates].every(([merchantId, { burst, perSecond }]) => {
-    const other = others.get(merchantId);
-    return other?.burst === burst && other.perSecond === perSecond;
-  });
 }

@@ -16,12 +16,12 @@ const keysMax = 10_000;
 
 /**
  * A merchant at many times its rate is told to come as its calls can be taken, `turnMsMax` ahead at most, and knocks less for nothing: the
- * others pay for each knock. `rateOf` is asked for each request: a merchant's rate may change while the process runs.
+ * others pay for each knock. `rateOf` and `turnMsMax` are asked each time: they may change while the process runs.
  */
 export function createRateLimit(o: {
   readonly rateOf: (merchantId: string) => BucketRate;
   /** ms */
-  readonly turnMsMax: number;
+  readonly turnMsMax: () => number;
   readonly now: () => number;
   readonly metrics: Pick<Metrics, "counter">;
 }): RateLimit {

@@ -21,7 +21,7 @@ test("a name comes back when time has passed, or when its token is given back", 
 
 test("who finds none left gets a turn behind the others, within a bound", () => {
   let nowMs = 0;
-  const buckets = createKeyedBuckets({ rate, namesMax: 10, now: () => nowMs, turnMsMax: 3_500 });
+  const buckets = createKeyedBuckets({ rate, namesMax: 10, now: () => nowMs, turnMsMax: () => 3_500 });
   const told = () => Array.from({ length: 6 }, () => buckets.take("a"));
   expect(told()).toEqual([0, 0, 1_000, 2_000, 3_000, 3_500]);
   expect(buckets.take("b")).toBe(0);
@@ -31,7 +31,7 @@ test("who finds none left gets a turn behind the others, within a bound", () => 
 
 test("when nobody found none for a second the rush is over, and the next one waits behind nobody", () => {
   let nowMs = 0;
-  const buckets = createKeyedBuckets({ rate, namesMax: 10, now: () => nowMs, turnMsMax: 120_000 });
+  const buckets = createKeyedBuckets({ rate, namesMax: 10, now: () => nowMs, turnMsMax: () => 120_000 });
   const last = (count: number) => Array.from({ length: count }, () => buckets.take("a")).at(-1);
   expect(last(102)).toBe(100_000);
   nowMs = 900;

@@ -16,8 +16,8 @@ export interface KeyedBuckets {
   giveBack(name: string): void;
 }
 
-/** `now`: milliseconds. `turnMsMax`: who finds none left is given a turn, at most so far away, ms; absent: everybody is told when the next token is there. */
-export function createKeyedBuckets(o: { rate: BucketRate; namesMax: number; now: () => number; turnMsMax?: number }): KeyedBuckets {
+/** `now`: milliseconds. `turnMsMax`: who finds none left is given a turn, at most so far away now, ms; absent: everybody is told when the next token is there. */
+export function createKeyedBuckets(o: { rate: BucketRate; namesMax: number; now: () => number; turnMsMax?: () => number }): KeyedBuckets {
   const buckets = new LRUCache<string, TokenBucket>({ max: o.namesMax });
   const bucketOf = (name: string, nowMs: number, rate: BucketRate): TokenBucket => {
     const known = buckets.get(name);
@@ -31,7 +31,7 @@ export function createKeyedBuckets(o: { rate: BucketRate; namesMax: number; now:
       const nowMs = o.now();
       const bucket = bucketOf(name, nowMs, rate);
       const waitMs = takeToken(bucket, rate, nowMs);
-      return waitMs === 0 || o.turnMsMax === undefined ? waitMs : giveTurn(bucket, rate, { nowMs, waitMs, waitMsMax: o.turnMsMax });
+      return waitMs === 0 || o.turnMsMax === undefined ? waitMs : giveTurn(bucket, rate, { nowMs, waitMs, waitMsMax: o.turnMsMax() });
     },
     giveBack: (name) => returnToken(bucketOf(name, o.now(), o.rate), o.rate),
   };

@@ -156,3 +156,15 @@ test("it stays whole and within its bounds, whatever happens", () => {
     }),
   );
 });
+
+test("other bounds hold at once, and what was found stays within them", () => {
+  const limit = createAdaptiveLimit(settings, () => 0);
+  expect(limit.current).toBe(16);
+  limit.adopt({ ...settings, min: 100 });
+  expect(limit.current).toBe(100);
+  limit.adopt({ ...settings, min: 10 });
+  expect(limit.current).toBe(100);
+  limit.adopt({ ...settings, min: 1, max: 20 });
+  expect(limit.current).toBe(20);
+  expect(() => limit.adopt({ ...settings, min: 0 })).toThrow(/min and max/);
+});

@@ -30,6 +30,8 @@ export type Spent = { readonly ownMs: number; readonly elsewhereMs: number };
 export interface AdaptiveLimit {
   /** Places there are now. */
   readonly current: number;
+  /** Other settings from now on; what was found stays, within the new bounds. */
+  adopt(settings: AdaptiveLimitSettings): void;
   /** One more is in flight. */
   began(): void;
   /** One has ended. Once per `began`; undefined: nobody can say how long what took. */
@@ -53,9 +55,8 @@ const descent = 0.98;
 
 /** `now`: milliseconds of a clock that does not jump. */
 export function createAdaptiveLimit(settings: AdaptiveLimitSettings, now: () => number): AdaptiveLimit {
-  const { min, max, targetMs } = settings;
-  assert(Number.isInteger(min) && Number.isInteger(max) && min >= 1 && max >= min, "min and max are integers, 1 at least, in this order");
-  assert(targetMs > 0, "targetMs is above 0");
+  check(settings);
+  let { min, max, targetMs } = settings;
   let limit = min;
   let windowEndsMs = now() + windowMs;
   let ownMsSum = 0;
@@ -112,6 +113,11 @@ export function createAdaptiveLimit(settings: AdaptiveLimitSettings, now: () => 
       look();
       return Math.floor(limit);
     },
+    adopt(next) {
+      check(next);
+      ({ min, max, targetMs } = next);
+      limit = Math.min(max, Math.max(min, limit));
+    },
     began() {
       look();
       if (inFlight === 0) silentSinceMs = now();
@@ -130,4 +136,9 @@ export function createAdaptiveLimit(settings: AdaptiveLimitSettings, now: () => 
       look();
     },
   };
+}
+
+function check({ min, max, targetMs }: AdaptiveLimitSettings): void {
+  assert(Number.isInteger(min) && Number.isInteger(max) && min >= 1 && max >= min, "min and max are integers, 1 at least, in this order");
+  assert(targetMs > 0, "targetMs is above 0");
 }

@@ -163,3 +163,20 @@ test("a place that is left twice is a bug, and nothing is counted twice", () => 
   expect(() => admission.leave(place)).toThrow("a place is left once");
   expect(admission.inFlight).toBe(0);
 });
+
+test("other settings hold for who comes next; nobody who is in is sent away", () => {
+  const admission = createAdmission(settings);
+  const { places } = fill(admission, "authorize");
+  admission.adopt({ ...settings, inFlightMax: 40 });
+  for (const place of places.splice(0, 60)) {
+    expect(admission.refusalOf("authorize", "new")).toBe("order");
+    admission.leave(place);
+  }
+  expect(admission.enter("authorize", "new")).toBe("order");
+  admission.leave(places.pop() as Place<Class>);
+  expect(isPlace(admission.enter("authorize", "new"))).toBe(true);
+  expect(admission.inFlight).toBe(40);
+  admission.adopt({ ...settings, classes: { ...settings.classes, read: { ceiling: 0.6, ownMax: 0 } } });
+  expect([isPlace(admission.enter("read", "new")), admission.enter("read", "new")]).toEqual([true, "bulkhead"]);
+  expect(() => admission.adopt({ ...settings, inFlightMax: 0 })).toThrow(/inFlightMax/);
+});

@@ -8,7 +8,7 @@
  *    floods alone stops at half (`shareOfFree` 1), two at a third each, and so on: whoever comes new finds room (dynamic thresholds of
  *    shared-memory switches, Choudhury and Hahne 1998). It needs no list of who is active, and takes nothing from anybody while there is room.
  *
- * Invariants: nobody is let in beyond the limit of the moment, which may come down below what is held; at most `inFlightMax` places are held; owners are remembered while they hold a place, so never more than `inFlightMax`.
+ * Invariants: nobody is let in beyond the limit of the moment, which may come down below what is held; nobody is let in beyond `inFlightMax`; owners are remembered while they hold a place.
  * Nobody waits here: "no" is an answer. Not here: how often somebody may ask (rate-limit).
  */
 import { assert } from "@florin/kernel";
@@ -41,6 +41,8 @@ export interface Admission<Class extends string> {
   /** Whether `enter` would refuse now. Takes nothing. */
   refusalOf(kind: Class, owner: string): Refusal | undefined;
   enter(kind: Class, owner: string): Place<Class> | Refusal;
+  /** Other settings from now on, of the same classes. What is held stays; who comes next is judged by the new ones. */
+  adopt(settings: AdmissionSettings<Class>): void;
   /** Exactly once per place; a second time is a bug. */
   leave(place: Place<Class>): void;
   readonly inFlight: number;
@@ -51,7 +53,7 @@ export interface Admission<Class extends string> {
 
 export function createAdmission<Class extends string>(settings: AdmissionSettings<Class>): Admission<Class> {
   check(settings);
-  const { inFlightMax, classes, shareOfFree, limit = () => inFlightMax } = settings;
+  let { inFlightMax, classes, shareOfFree, limit = () => inFlightMax } = settings;
   const heldByClass = Object.fromEntries(Object.keys(classes).map((name) => [name, 0])) as Record<Class, number>;
   const heldByOwner = new Map<string, number>();
   let held = 0;
@@ -73,6 +75,10 @@ export function createAdmission<Class extends string>(settings: AdmissionSetting
       heldByOwner.set(owner, (heldByOwner.get(owner) ?? 0) + 1);
       assert(held <= inFlightMax, "no more places are held than there are");
       return { class: kind, owner, isHeld: true };
+    },
+    adopt(next) {
+      check(next);
+      ({ inFlightMax, classes, shareOfFree, limit = () => inFlightMax } = next);
     },
     leave(place) {
       assert(place.isHeld, "a place is left once");

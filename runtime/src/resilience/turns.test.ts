@@ -52,3 +52,13 @@ test("while nothing is let in the least wait is told: nobody knows more", () => 
   const back = second(0, 1_000);
   expect(Math.max(...back)).toBeLessThanOrEqual(startedMs + 2_000);
 });
+
+test("other waits hold for who is sent away next", () => {
+  const { turns, second } = door();
+  second(10, 0);
+  second(10, 1_000);
+  expect(turns.sentAway()).toBe(30_000);
+  turns.adopt({ waitMsMin: 2_000, waitMsMax: 5_000 });
+  expect(turns.sentAway()).toBe(5_000);
+  expect(() => turns.adopt({ waitMsMin: 2, waitMsMax: 1 })).toThrow(/waits/);
+});

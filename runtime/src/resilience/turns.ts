@@ -12,6 +12,8 @@ export interface Turns {
   admitted(): void;
   /** One is sent away. How long it shall wait, ms, `waitMsMin` to `waitMsMax`. */
   sentAway(): number;
+  /** Other waits from now on. */
+  adopt(settings: TurnSettings): void;
 }
 
 export type TurnSettings = { readonly waitMsMin: number; readonly waitMsMax: number };
@@ -20,8 +22,9 @@ export type TurnSettings = { readonly waitMsMin: number; readonly waitMsMax: num
 const windowMs = 1_000;
 
 /** `now`: milliseconds of a clock that does not jump. */
-export function createTurns({ waitMsMin, waitMsMax }: TurnSettings, now: () => number): Turns {
-  assert(waitMsMin > 0 && waitMsMax >= waitMsMin, "waits are above 0 ms, the least before the longest");
+export function createTurns(settings: TurnSettings, now: () => number): Turns {
+  check(settings);
+  let { waitMsMin, waitMsMax } = settings;
   let windowStartedMs = now();
   let admittedInWindow = 0;
   let admittedPerMs = 0;
@@ -38,6 +41,10 @@ export function createTurns({ waitMsMin, waitMsMax }: TurnSettings, now: () => n
     return nowMs;
   };
   return {
+    adopt(next) {
+      check(next);
+      ({ waitMsMin, waitMsMax } = next);
+    },
     admitted() {
       look();
       admittedInWindow += 1;
@@ -52,4 +59,8 @@ export function createTurns({ waitMsMin, waitMsMax }: TurnSettings, now: () => n
       return Math.round(lastTurnMs - nowMs);
     },
   };
+}
+
+function check({ waitMsMin, waitMsMax }: TurnSettings): void {
+  assert(waitMsMin > 0 && waitMsMax >= waitMsMin, "waits are above 0 ms, the least before the longest");
 }

@@ -12,6 +12,7 @@ import { createProcessorCircuits } from "@florin/switch/src/clients/processor-ci
 import { createRetryBudgets } from "@florin/switch/src/clients/retry-budgets.ts";
 import { createTokenDirectory } from "@florin/switch/src/clients/token-directory.ts";
 import { listsAndVelocity, makeBlockList, type VelocityLimits } from "@florin/switch/src/domain/fraud/index.ts";
+import { usualLimits } from "@florin/switch/src/domain/limits/index.ts";
 import { createAuthorizationRates } from "@florin/switch/src/domain/routing/index.ts";
 import { defaultSettings } from "@florin/switch/src/domain/settings/index.ts";
 import { type Claims, createClaimsOver } from "@florin/switch/src/store/claims.ts";
@@ -84,9 +85,9 @@ function startOnce(house: House, replica: SwitchReplica): Running {
   });
   const link = { life, faults };
   const now = () => world.unixMs + house.calendar.leaptMs + replica.clockAheadMs;
-  const settled = defaultSettings({ processors: [...house.acquirers.keys()], velocity: limits });
+  const settled = defaultSettings({ processors: [...house.acquirers.keys()], velocity: limits, ...usualLimits });
   const settings = () => settled;
-  const circuits = createProcessorCircuits({ settings: circuitSettings, now: timing.monotonicMs, metrics: quietMetrics });
+  const circuits = createProcessorCircuits({ settings: () => circuitSettings, now: timing.monotonicMs, metrics: quietMetrics });
   const parts: Parts = {
     log: createBatchedLogWriter({ insert: access.insert, metrics: quietMetrics, timing }),
     reader: access.reader,
@@ -99,7 +100,7 @@ function startOnce(house: House, replica: SwitchReplica): Running {
       client: createConnectorClient({ ...link, line: house.connectorLine, acquirers: house.acquirers }),
       tracer: quietTracer,
       circuits,
-      retries: createRetryBudgets({ settings: retrySettings, now: timing.monotonicMs, metrics: quietMetrics }),
+      retries: createRetryBudgets({ settings: () => retrySettings, now: timing.monotonicMs, metrics: quietMetrics }),
       now,
     }),
     fraud: createFraudScreen({ tiers: [listsAndVelocity({ blockList: () => noBlocks, limits: () => limits })] }),

@@ -57,11 +57,12 @@ function open(circuit = neverOpens) {
     return again();
   };
   const client = { authorize: operation, capture: operation, void: operation, refund: operation, query: asked, reverse: again };
+  const retry = { share: 0.1, savedMax, perSecondMin: 1 };
   const gateway = createConnectorGateway({
     client: client as unknown as Client<typeof ConnectorService>,
     tracer,
-    circuits: createProcessorCircuits({ settings: circuit, now, metrics }),
-    retries: createRetryBudgets({ settings: { share: 0.1, savedMax, perSecondMin: 1 }, now, metrics }),
+    circuits: createProcessorCircuits({ settings: () => circuit, now, metrics }),
+    retries: createRetryBudgets({ settings: () => retry, now, metrics }),
     now,
   });
   return { clock, calls, questions, script, gateway };

@@ -1,3 +1,4 @@
+import type { CircuitSettings } from "@florin/runtime/resilience";
 import type { Metrics } from "@florin/runtime/telemetry";
 import { expect, test } from "vitest";
 import type { Outcome } from "../domain/payment/index.ts";
@@ -12,14 +13,14 @@ const refused: Outcome = { kind: "not_sent", cause: "circuit_open" };
 
 const settings = { failureShare: 0.5, volumeMin: 10, windowMs: 2_000, slowAfterMs: 1_500, openMs: 1_000, probesMax: 3 };
 
-function open() {
+function open(current: () => CircuitSettings = () => settings) {
   const clock = { ms: 0 };
   const counted: string[] = [];
   const metrics: Pick<Metrics, "count" | "gauge"> = {
     count: (name, ...rest) => void counted.push(`${name} ${JSON.stringify(rest[0])}`),
     gauge: () => {},
   };
-  const circuits = createProcessorCircuits({ settings, now: () => clock.ms, metrics });
+  const circuits = createProcessorCircuits({ settings: current, now: () => clock.ms, metrics });
   let sent = 0;
   const send = (outcome: Outcome, connector = "a", operation: "authorize" | "refund" = "authorize", timeoutMs = 25_000) =>
     circuits.guard({ connector, operation, timeoutMs }, async () => {
@@ -108,4 +109,16 @@ test("it is sent everything again when its probes are answered", async () => {
   expect(circuits.health("a", "authorize")).toBe("up");
   await times(9, timeout);
   expect(await send(approved)).toEqual(approved);
+});
+
+test("other settings begin with circuits that know nothing, and hold from the next call", async () => {
+  let current = settings;
+  const { circuits, send, times, sent } = open(() => current);
+  await times(10, timeout);
+  expect(circuits.health("a", "authorize")).toBe("down");
+  current = { ...settings, volumeMin: 2 };
+  expect(circuits.health("a", "authorize")).toBe("up");
+  await times(2, timeout);
+  expect(await send(approved)).toEqual(refused);
+  expect(sent()).toBe(12);
 });

@@ -33,15 +33,24 @@ export type Health = "up" | "probing" | "down";
 /** Connectors are named by the registry; a bound all the same. More than these go unguarded. */
 const circuitsMax = 256;
 
-/** `now`: milliseconds of a clock that does not jump. */
+/**
+ * `now`: milliseconds of a clock that does not jump. `settings` are asked for each call; other ones begin with closed circuits, which know nothing
+ * yet: what is counted by one measure cannot be judged by another.
+ */
 export function createProcessorCircuits(o: {
-  readonly settings: CircuitSettings;
+  readonly settings: () => CircuitSettings;
   readonly now: () => number;
   readonly metrics: Pick<Metrics, "count" | "gauge">;
 }): ProcessorCircuits {
-  const { settings, now, metrics } = o;
+  const { now, metrics } = o;
   const circuits = new Map<string, CircuitBreaker>();
+  let settings = o.settings();
   const circuitOf = (connector: string, operation: GuardedOperation): CircuitBreaker | undefined => {
+    const inForce = o.settings();
+    if (inForce !== settings) {
+      settings = inForce;
+      circuits.clear();
+    }
     const name = `${connector} ${operation}`;
     const known = circuits.get(name);
     if (known !== undefined || circuits.size >= circuitsMax) return known;

@@ -20,18 +20,24 @@ export interface RetryBudgets {
 /** Connectors are named by the registry; a bound all the same. More than these share one budget. */
 const budgetsMax = 256;
 
-/** `now`: milliseconds of a clock that does not jump. */
+/** `now`: milliseconds of a clock that does not jump. `settings` are asked for each time; other ones begin with budgets of their own. */
 export function createRetryBudgets(o: {
-  readonly settings: RetryBudgetSettings;
+  readonly settings: () => RetryBudgetSettings;
   readonly now: () => number;
   readonly metrics: Pick<Metrics, "count">;
 }): RetryBudgets {
   const budgets = new Map<string, RetryBudget>();
+  let settings = o.settings();
   const budgetOf = (connector: string): RetryBudget => {
+    const inForce = o.settings();
+    if (inForce !== settings) {
+      settings = inForce;
+      budgets.clear();
+    }
     const name = budgets.has(connector) || budgets.size < budgetsMax ? connector : "";
     let budget = budgets.get(name);
     if (budget === undefined) {
-      budget = createRetryBudget(o.settings, o.now);
+      budget = createRetryBudget(settings, o.now);
       budgets.set(name, budget);
     }
     return budget;

@@ -8,37 +8,36 @@
  * Not here: what the house does for itself (recovery, expiry, relay) and what operators ask; they must go on when merchants are too many.
  */
 import { AppError } from "@florin/kernel";
-import { type ClassLimits, createAdmission, type Refusal } from "@florin/runtime/resilience";
+import { createAdmission, type Refusal } from "@florin/runtime/resilience";
 import type { Metrics } from "@florin/runtime/telemetry";
-
-export type Workload = "read" | "capture" | "refund" | "authorize";
+import type { BulkheadSettings, Workload } from "../app/live-limits.ts";
 
 export interface Bulkheads {
   /** Runs the work in a place of its own. Rejects with overloaded, not_done, when there is none; then nothing was run. */
   within<T>(workload: Workload, merchantId: string, run: () => Promise<T>): Promise<T>;
 }
 
-export type BulkheadSettings = {
-  /** Places at this process. */
-  readonly inFlightMax: number;
-  /** Shares of `inFlightMax`, 0 to 1. */
-  readonly classes: Readonly<Record<Workload, ClassLimits>>;
-  /** Places of one merchant per place that is free. */
-  readonly merchantShareOfFree: number;
-  /** What who is sent away is told to wait, ms. */
-  readonly retryAfterMs: number;
-};
-
-export function createBulkheads(o: { readonly settings: BulkheadSettings; readonly metrics: Pick<Metrics, "count" | "gauge"> }): Bulkheads {
-  const { inFlightMax, classes, merchantShareOfFree: shareOfFree, retryAfterMs } = o.settings;
-  const admission = createAdmission<Workload>({ inFlightMax, classes, shareOfFree });
+/** `settings` are asked for each call. */
+export function createBulkheads(o: {
+  readonly settings: () => BulkheadSettings;
+  readonly metrics: Pick<Metrics, "count" | "gauge">;
+}): Bulkheads {
+  let settings = o.settings();
+  const admission = createAdmission<Workload>(admissionOf(settings));
+  const keepToSettings = (): void => {
+    const inForce = o.settings();
+    if (inForce === settings) return;
+    settings = inForce;
+    admission.adopt(admissionOf(settings));
+  };
   o.metrics.gauge("switch_in_flight_calls", () => admission.inFlight);
   return {
     async within(workload, merchantId, run) {
+      keepToSettings();
       const place = admission.enter(workload, merchantId);
       if (typeof place === "string") {
         o.metrics.count("switch_shed_total", { workload, reason: place });
-        throw new AppError("overloaded", sentences[place], { work: "not_done", retryAfterMs });
+        throw new AppError("overloaded", sentences[place], { work: "not_done", retryAfterMs: settings.retryAfterMs });
       }
       try {
         return await run();
@@ -47,6 +46,10 @@ export function createBulkheads(o: { readonly settings: BulkheadSettings; readon
       }
     },
   };
+}
+
+function admissionOf({ inFlightMax, classes, merchantShareOfFree }: BulkheadSettings) {
+  return { inFlightMax, classes, shareOfFree: merchantShareOfFree };
 }
 
 const sentences: Readonly<Record<Refusal, string>> = {

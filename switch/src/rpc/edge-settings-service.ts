@@ -9,7 +9,7 @@ export function createEdgeSettingsService({ settings }: { readonly settings: () 
       const { version, limits } = settings();
       if (version === knownVersion) return { version };
       const requestsPerKey = [...(limits.requestsPerKey ?? [])].map(([merchantId, rate]) => ({ merchantId, ...rate }));
-      return { version, limits: { requestsPerKey } };
+      return { version, limits: { requestsPerKey, calls: limits.edgeCalls } };
     },
   });
 }

@@ -19,6 +19,7 @@ import { type CallContext, implement, type ServiceImplementation } from "@florin
 import type { Tracer } from "@florin/runtime/telemetry";
 import type { AttemptCommand } from "../app/attempt-card.ts";
 import { authorizeExisting, createOrAuthorize } from "../app/authorize-payment.ts";
+import type { Workload } from "../app/live-limits.ts";
 import { capturePayment, refundPayment, voidPayment } from "../app/move-money.ts";
 import type { OperationAnswer } from "../app/operation.ts";
 import type { Parts } from "../app/parts.ts";
@@ -26,7 +27,7 @@ import type { AmountTotals, PaymentEvent, Refusal, Transition } from "../domain/
 import { type RoutingStory, routingStories } from "../domain/routing/index.ts";
 import type { PaymentLists } from "../store/payment-lists.ts";
 import { paymentToWire, statusFromWire, wireStatus } from "../wire.ts";
-import type { Bulkheads, Workload } from "./bulkheads.ts";
+import type { Bulkheads } from "./bulkheads.ts";
 import {
   callerOf,
   checkAmount,

@@ -3,6 +3,7 @@
  * settings. Who decides about a payment takes it once, so that no payment is decided half by one version and half by the next.
  */
 import type { VelocityLimits } from "../fraud/index.ts";
+import type { CircuitLimits, EdgeCallLimits, RetryLimits, SwitchCallLimits } from "../limits/index.ts";
 import type { AttemptNumber } from "./cascade.ts";
 import type { IssuerTable } from "./issuer-table.ts";
 import type { Capability } from "./processor-profile.ts";
@@ -30,6 +31,11 @@ export type HouseLimits = {
   readonly cascadeWithinMs: number;
   /** By merchant id, and "default"; kept by the edge. Absent: as each edge was started with. */
   readonly requestsPerKey?: ReadonlyMap<string, RequestRate>;
+  readonly circuits: CircuitLimits;
+  readonly retries: RetryLimits;
+  readonly switchCalls: SwitchCallLimits;
+  /** Kept by the edge. */
+  readonly edgeCalls: EdgeCallLimits;
 };
 
 export type HouseSettings = {

@@ -1,6 +1,7 @@
 /** Version 0: what holds until somebody decides. The processors of the process for everything, in their order, and its limits. */
 import { required } from "@florin/kernel";
 import { type VelocityLimits, velocityWindows } from "../fraud/index.ts";
+import type { CircuitLimits, RetryLimits, SwitchCallLimits } from "../limits/index.ts";
 import { attemptsMax } from "../routing/cascade.ts";
 import type { HouseLimits, HouseSettings } from "../routing/house-settings.ts";
 import { cascadeWithinMsDefault } from "./bounds.ts";
@@ -12,11 +13,15 @@ export type BuiltIn = {
   /** Registry names of the connectors that take all payments, in the order in which they are tried. */
   readonly processors: readonly string[];
   readonly velocity: VelocityLimits;
+  readonly circuits: CircuitLimits;
+  readonly retries: RetryLimits;
+  readonly switchCalls: SwitchCallLimits;
 };
 
 /** What holds for the limits that a document does not name. */
-export function builtInLimits({ velocity }: BuiltIn): HouseLimits {
-  return { velocity, cascadeAttemptsMax: attemptsMax, cascadeWithinMs: cascadeWithinMsDefault };
+export function builtInLimits({ velocity, circuits, retries, switchCalls }: BuiltIn): HouseLimits {
+  const numbers = { circuits, retries, switchCalls, edgeCalls: {} };
+  return { velocity, cascadeAttemptsMax: attemptsMax, cascadeWithinMs: cascadeWithinMsDefault, ...numbers };
 }
 
 /** Whole, with every limit named, so that it is a good start for a first version. */

@@ -1,5 +1,6 @@
 /** Reads single fields of a settings document. What is wrong goes to the findings with its path; the value is then undefined. */
 import { amountMinorMax } from "@florin/kernel";
+import type { LimitFields, Numbers } from "../limits/index.ts";
 import type { CodeSet } from "../routing/processor-profile.ts";
 import { type Findings, isFields, sayUnknownFields } from "../routing/rules/findings.ts";
 import { codesMax } from "./bounds.ts";
@@ -33,6 +34,16 @@ export function readObject({ value, path, findings }: Field, known: readonly str
   if (!isFields(value)) return void findings.say(path, "must be an object");
   sayUnknownFields(value, { known, path, findings });
   return value;
+}
+
+/** An object of whole numbers. Those that are absent or wrong are not in the answer. */
+export function readNumbers<Fields extends LimitFields>(field: Field, known: Fields): Partial<Numbers<Fields>> {
+  const value = field.value === undefined ? {} : (readObject(field, Object.keys(known)) ?? {});
+  const named = Object.entries(known).filter(([name]) => value[name] !== undefined);
+  const read = named.map(
+    ([name, bounds]) => [name, readInteger({ ...field, value: value[name], path: `${field.path}.${name}` }, bounds)] as const,
+  );
+  return Object.fromEntries(read.filter(([, number]) => number !== undefined)) as Partial<Numbers<Fields>>;
 }
 
 /** Reads each entry of an object with free names. A name that does not fit is said at the object: names may be anything a person typed. */

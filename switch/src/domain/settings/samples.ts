@@ -1,5 +1,6 @@
 /** Settings documents for tests: good ones, and what makes them bad, each with the path where the parser says so. */
 import { required } from "@florin/kernel";
+import { usualLimits } from "../limits/index.ts";
 import { interchangeClasses } from "../routing/fees.ts";
 import type { BuiltIn } from "./built-in.ts";
 
@@ -8,6 +9,7 @@ const thresholds = { raisedFrom: 5, blockedFrom: 50 };
 export const sampleBuiltIn: BuiltIn = {
   processors: ["simpay"],
   velocity: { cardPerHour: thresholds, cardPerDay: thresholds, ipPerHour: thresholds, merchantPerMinute: thresholds },
+  ...usualLimits,
 };
 
 export const smallestDocument = { processors: [{ name: "simpay" }], merchants: { default: { strategy: { kind: "listed" } } } };
@@ -73,6 +75,15 @@ export const wholeDocument = {
     cascadeAttemptsMax: 3,
     cascadeWithinMs: 10_000,
     requestsPerKey: { default: { perSecond: 1_000, burst: 2_000 }, [sampleMerchant]: { perSecond: 50, burst: 100 } },
+    circuits: { failurePercent: 60, resultsMin: 5, windowMs: 30_000, slowAfterMs: 2_500, openMs: 1_500, probesMax: 2 },
+    retries: { percent: 5, savedMax: 64, perSecondMin: 2 },
+    switchCalls: { ...usualLimits.switchCalls, inFlightMax: 4_096, readsCeilingPercent: 50 },
+    edgeCalls: {
+      ...{ inFlightMin: 400, inFlightMax: 2_048, ownTimeTargetMs: 40, retryAfterMs: 2_000, retryAfterMsMax: 60_000 },
+      ...{ readsCeilingPercent: 50, capturesCeilingPercent: 60, refundsCeilingPercent: 70 },
+      ...{ readsBulkheadPercent: 30, capturesBulkheadPercent: 31, refundsBulkheadPercent: 32, authorizationsBulkheadPercent: 90 },
+      merchantCallsPerFreeCall: 2,
+    },
   },
   bins: [
     { prefix: "424242", country: "FR", funding: "credit" },
@@ -208,6 +219,15 @@ export const badSamples: readonly BadSample[] = [
   bad("a cascade without time", ["limits", "cascadeWithinMs"], 99, "limits.cascadeWithinMs"),
   bad("a window that nobody counts", ["limits", "velocity", "cardAttemptsPerYear"], thresholds, "limits.velocity"),
   bad("half a limit", ["limits", "velocity", "ipAttemptsPerHour", "blockedFrom"], removed, "limits.velocity.ipAttemptsPerHour.blockedFrom"),
+  bad("circuits that are none", ["limits", "circuits"], [], "limits.circuits"),
+  bad("a circuit that opens without a failure", ["limits", "circuits", "failurePercent"], 0, "limits.circuits.failurePercent"),
+  bad("a window that is longer than may be", ["limits", "circuits", "windowMs"], 600_001, "limits.circuits.windowMs"),
+  bad("half a retry", ["limits", "retries", "savedMax"], 0.5, "limits.retries.savedMax"),
+  bad("a switch without a place", ["limits", "switchCalls", "inFlightMax"], 0, "limits.switchCalls.inFlightMax"),
+  bad("a share beyond the whole", ["limits", "edgeCalls", "readsBulkheadPercent"], 101, "limits.edgeCalls.readsBulkheadPercent"),
+  bad("a misspelt number", ["limits", "edgeCalls", "inFlight"], 7, "limits.edgeCalls"),
+  bad("more places than there are", ["limits", "edgeCalls", "inFlightMin"], 2_049, "limits.edgeCalls.inFlightMin", beyond),
+  bad("a longest wait before the least", ["limits", "edgeCalls", "retryAfterMsMax"], 1_999, "limits.edgeCalls.retryAfterMs", beyond),
   bad(
     "blocked before it is raised",
     ["limits", "velocity", "ipAttemptsPerHour", "raisedFrom"],

@@ -6,6 +6,7 @@
  */
 import { amountMinorMax, currencies } from "@florin/kernel";
 import { velocityWindows } from "../fraud/index.ts";
+import { circuitFields, edgeCallFields, type LimitFields, retryFields, switchCallFields } from "../limits/index.ts";
 import { attemptsMax } from "../routing/cascade.ts";
 import { strategyKinds } from "../routing/decision.ts";
 import { interchangeClasses, rateBpsMax } from "../routing/fees.ts";
@@ -154,6 +155,12 @@ const rate = fields(
   { perSecond: integer(1, requestsMax, "requests per second, on average"), burst: integer(1, requestsMax, "requests at once") },
   ["perSecond", "burst"],
 );
+const numbers = (known: LimitFields, description: string): Schema =>
+  fields(
+    Object.fromEntries(Object.entries(known).map(([name, { min, max, unit, help }]) => [name, integer(min, max, `${unit}: ${help}`)])),
+    [],
+    description,
+  );
 const limits: Schema = fields(
   {
     velocity: fields(Object.fromEntries(velocityWindows.map(({ name }) => [velocityNames[name], thresholds])), []),
@@ -164,6 +171,10 @@ const limits: Schema = fields(
       additionalProperties: rate,
     },
     cascadeWithinMs: integer(cascadeWithinMs.min, cascadeWithinMs.max, "ms from the first attempt after which no further one begins"),
+    circuits: numbers(circuitFields, "when a processor is sent no more of an operation, and for how long; at each switch"),
+    retries: numbers(retryFields, "how often a processor is bothered about what it was sent already; at each switch"),
+    switchCalls: numbers(switchCallFields, "calls of merchants in flight at each switch, from all edges together"),
+    edgeCalls: numbers(edgeCallFields, "calls of merchants in flight at each edge; what is not named is as the edge was started with"),
   },
   [],
   "a limit that is not named is as the process was started with",

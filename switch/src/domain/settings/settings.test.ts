@@ -78,6 +78,8 @@ test("a document says everything that payments are decided by", () => {
       ["default", { perSecond: 1_000, burst: 2_000 }],
       [sampleMerchant, { perSecond: 50, burst: 100 }],
     ]),
+    ...{ circuits: wholeDocument.limits.circuits, retries: wholeDocument.limits.retries },
+    ...{ switchCalls: wholeDocument.limits.switchCalls, edgeCalls: wholeDocument.limits.edgeCalls },
   });
 });
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file florin/settings/v1/settings.proto.
  */
 export const file_florin_settings_v1_settings: GenFile = /*@__PURE__*/
-  fileDesc("CiFmbG9yaW4vc2V0dGluZ3MvdjEvc2V0dGluZ3MucHJvdG8SEmZsb3Jpbi5zZXR0aW5ncy52MSI2ChJHZXRTZXR0aW5nc1JlcXVlc3QSFAoHdmVyc2lvbhgBIAEoDUgAiAEBQgoKCF92ZXJzaW9uIl0KE0dldFNldHRpbmdzUmVzcG9uc2USNAoHdmVyc2lvbhgBIAEoCzIjLmZsb3Jpbi5zZXR0aW5ncy52MS5TZXR0aW5nc1ZlcnNpb24SEAoIZG9jdW1lbnQYAiABKAkibAoSUHV0U2V0dGluZ3NSZXF1ZXN0EhAKCGRvY3VtZW50GAEgASgJEhQKDGJhc2VfdmVyc2lvbhgCIAEoDRIPCgdtYWRlX2J5GAMgASgJEgwKBG5vdGUYBCABKAkSDwoHZHJ5X3J1bhgFIAEoCCLFAQoTUHV0U2V0dGluZ3NSZXNwb25zZRIwCgRtYWRlGAEgASgLMiAuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzTWFkZUgAEjgKCHByb2JsZW1zGAIgASgLMiQuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzUHJvYmxlbXNIABI4Cghjb25mbGljdBgDIAEoCzIkLmZsb3Jpbi5zZXR0aW5ncy52MS5TZXR0aW5nc0NvbmZsaWN0SABCCAoGcmVzdWx0IlUKDFNldHRpbmdzTWFkZRIPCgd2ZXJzaW9uGAEgASgNEjQKB2NoYW5nZXMYAiABKAsyIy5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NDaGFuZ2VzIkkKEFNldHRpbmdzUHJvYmxlbXMSNQoIcHJvYmxlbXMYASADKAsyIy5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NQcm9ibGVtIjAKD1NldHRpbmdzUHJvYmxlbRIMCgRwYXRoGAEgASgJEg8KB3Byb2JsZW0YAiABKAkiKgoQU2V0dGluZ3NDb25mbGljdBIWCg5uZXdlc3RfdmVyc2lvbhgBIAEoDSJJChdSb2xsQmFja1NldHRpbmdzUmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgNEg8KB21hZGVfYnkYAiABKAkSDAoEbm90ZRgDIAEoCSKQAQoYUm9sbEJhY2tTZXR0aW5nc1Jlc3BvbnNlEjAKBG1hZGUYASABKAsyIC5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NNYWRlSAASOAoIcHJvYmxlbXMYAiABKAsyJC5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NQcm9ibGVtc0gAQggKBnJlc3VsdCK7AQoPU2V0dGluZ3NWZXJzaW9uEg8KB3ZlcnNpb24YASABKA0SEgoKbWFkZV9hdF9tcxgCIAEoAxIPCgdtYWRlX2J5GAMgASgJEgwKBG5vdGUYBCABKAkSGwoOcm9sbGVkX2JhY2tfdG8YBSABKA1IAIgBARI0CgdjaGFuZ2VzGAYgASgLMiMuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzQ2hhbmdlc0IRCg9fcm9sbGVkX2JhY2tfdG8iVQoPU2V0dGluZ3NDaGFuZ2VzEjMKB2NoYW5nZXMYASADKAsyIi5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NDaGFuZ2USDQoFY291bnQYAiABKA0iXAoOU2V0dGluZ3NDaGFuZ2USDAoEcGF0aBgBIAEoCRITCgZiZWZvcmUYAiABKAlIAIgBARISCgVhZnRlchgDIAEoCUgBiAEBQgkKB19iZWZvcmVCCAoGX2FmdGVyIkQKG0xpc3RTZXR0aW5nc1ZlcnNpb25zUmVxdWVzdBINCgVsaW1pdBgBIAEoDRIWCg5iZWZvcmVfdmVyc2lvbhgCIAEoDSJVChxMaXN0U2V0dGluZ3NWZXJzaW9uc1Jlc3BvbnNlEjUKCHZlcnNpb25zGAEgAygLMiMuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzVmVyc2lvbiI/ChNEaWZmU2V0dGluZ3NSZXF1ZXN0EhQKDGZyb21fdmVyc2lvbhgBIAEoDRISCgp0b192ZXJzaW9uGAIgASgNIkwKFERpZmZTZXR0aW5nc1Jlc3BvbnNlEjQKB2NoYW5nZXMYASABKAsyIy5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NDaGFuZ2VzIhwKGkxpc3RBcHBsaWVkU2V0dGluZ3NSZXF1ZXN0ImwKG0xpc3RBcHBsaWVkU2V0dGluZ3NSZXNwb25zZRIWCg5uZXdlc3RfdmVyc2lvbhgBIAEoDRI1CghyZXBsaWNhcxgCIAMoCzIjLmZsb3Jpbi5zZXR0aW5ncy52MS5BcHBsaWVkU2V0dGluZ3MidgoPQXBwbGllZFNldHRpbmdzEg8KB3JlcGxpY2EYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIVCg1hcHBsaWVkX2F0X21zGAMgASgDEhYKDnVucmVhZF92ZXJzaW9uGAQgASgNEhIKCnNlZW5fYXRfbXMYBSABKAMiRAoUR2V0RWRnZUxpbWl0c1JlcXVlc3QSGgoNa25vd25fdmVyc2lvbhgBIAEoDUgAiAEBQhAKDl9rbm93bl92ZXJzaW9uIlgKFUdldEVkZ2VMaW1pdHNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgNEi4KBmxpbWl0cxgCIAEoCzIeLmZsb3Jpbi5zZXR0aW5ncy52MS5FZGdlTGltaXRzIkcKCkVkZ2VMaW1pdHMSOQoQcmVxdWVzdHNfcGVyX2tleRgBIAMoCzIfLmZsb3Jpbi5zZXR0aW5ncy52MS5SZXF1ZXN0UmF0ZSJFCgtSZXF1ZXN0UmF0ZRITCgttZXJjaGFudF9pZBgBIAEoCRISCgpwZXJfc2Vjb25kGAIgASgNEg0KBWJ1cnN0GAMgASgNMpYFCg9TZXR0aW5nc1NlcnZpY2USXgoLR2V0U2V0dGluZ3MSJi5mbG9yaW4uc2V0dGluZ3MudjEuR2V0U2V0dGluZ3NSZXF1ZXN0GicuZmxvcmluLnNldHRpbmdzLnYxLkdldFNldHRpbmdzUmVzcG9uc2USXgoLUHV0U2V0dGluZ3MSJi5mbG9yaW4uc2V0dGluZ3MudjEuUHV0U2V0dGluZ3NSZXF1ZXN0GicuZmxvcmluLnNldHRpbmdzLnYxLlB1dFNldHRpbmdzUmVzcG9uc2USbQoQUm9sbEJhY2tTZXR0aW5ncxIrLmZsb3Jpbi5zZXR0aW5ncy52MS5Sb2xsQmFja1NldHRpbmdzUmVxdWVzdBosLmZsb3Jpbi5zZXR0aW5ncy52MS5Sb2xsQmFja1NldHRpbmdzUmVzcG9uc2USeQoUTGlzdFNldHRpbmdzVmVyc2lvbnMSLy5mbG9yaW4uc2V0dGluZ3MudjEuTGlzdFNldHRpbmdzVmVyc2lvbnNSZXF1ZXN0GjAuZmxvcmluLnNldHRpbmdzLnYxLkxpc3RTZXR0aW5nc1ZlcnNpb25zUmVzcG9uc2USYQoMRGlmZlNldHRpbmdzEicuZmxvcmluLnNldHRpbmdzLnYxLkRpZmZTZXR0aW5nc1JlcXVlc3QaKC5mbG9yaW4uc2V0dGluZ3MudjEuRGlmZlNldHRpbmdzUmVzcG9uc2USdgoTTGlzdEFwcGxpZWRTZXR0aW5ncxIuLmZsb3Jpbi5zZXR0aW5ncy52MS5MaXN0QXBwbGllZFNldHRpbmdzUmVxdWVzdBovLmZsb3Jpbi5zZXR0aW5ncy52MS5MaXN0QXBwbGllZFNldHRpbmdzUmVzcG9uc2UyewoTRWRnZVNldHRpbmdzU2VydmljZRJkCg1HZXRFZGdlTGltaXRzEiguZmxvcmluLnNldHRpbmdzLnYxLkdldEVkZ2VMaW1pdHNSZXF1ZXN0GikuZmxvcmluLnNldHRpbmdzLnYxLkdldEVkZ2VMaW1pdHNSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("CiFmbG9yaW4vc2V0dGluZ3MvdjEvc2V0dGluZ3MucHJvdG8SEmZsb3Jpbi5zZXR0aW5ncy52MSI2ChJHZXRTZXR0aW5nc1JlcXVlc3QSFAoHdmVyc2lvbhgBIAEoDUgAiAEBQgoKCF92ZXJzaW9uIl0KE0dldFNldHRpbmdzUmVzcG9uc2USNAoHdmVyc2lvbhgBIAEoCzIjLmZsb3Jpbi5zZXR0aW5ncy52MS5TZXR0aW5nc1ZlcnNpb24SEAoIZG9jdW1lbnQYAiABKAkibAoSUHV0U2V0dGluZ3NSZXF1ZXN0EhAKCGRvY3VtZW50GAEgASgJEhQKDGJhc2VfdmVyc2lvbhgCIAEoDRIPCgdtYWRlX2J5GAMgASgJEgwKBG5vdGUYBCABKAkSDwoHZHJ5X3J1bhgFIAEoCCLFAQoTUHV0U2V0dGluZ3NSZXNwb25zZRIwCgRtYWRlGAEgASgLMiAuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzTWFkZUgAEjgKCHByb2JsZW1zGAIgASgLMiQuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzUHJvYmxlbXNIABI4Cghjb25mbGljdBgDIAEoCzIkLmZsb3Jpbi5zZXR0aW5ncy52MS5TZXR0aW5nc0NvbmZsaWN0SABCCAoGcmVzdWx0IlUKDFNldHRpbmdzTWFkZRIPCgd2ZXJzaW9uGAEgASgNEjQKB2NoYW5nZXMYAiABKAsyIy5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NDaGFuZ2VzIkkKEFNldHRpbmdzUHJvYmxlbXMSNQoIcHJvYmxlbXMYASADKAsyIy5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NQcm9ibGVtIjAKD1NldHRpbmdzUHJvYmxlbRIMCgRwYXRoGAEgASgJEg8KB3Byb2JsZW0YAiABKAkiKgoQU2V0dGluZ3NDb25mbGljdBIWCg5uZXdlc3RfdmVyc2lvbhgBIAEoDSJJChdSb2xsQmFja1NldHRpbmdzUmVxdWVzdBIPCgd2ZXJzaW9uGAEgASgNEg8KB21hZGVfYnkYAiABKAkSDAoEbm90ZRgDIAEoCSKQAQoYUm9sbEJhY2tTZXR0aW5nc1Jlc3BvbnNlEjAKBG1hZGUYASABKAsyIC5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NNYWRlSAASOAoIcHJvYmxlbXMYAiABKAsyJC5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NQcm9ibGVtc0gAQggKBnJlc3VsdCK7AQoPU2V0dGluZ3NWZXJzaW9uEg8KB3ZlcnNpb24YASABKA0SEgoKbWFkZV9hdF9tcxgCIAEoAxIPCgdtYWRlX2J5GAMgASgJEgwKBG5vdGUYBCABKAkSGwoOcm9sbGVkX2JhY2tfdG8YBSABKA1IAIgBARI0CgdjaGFuZ2VzGAYgASgLMiMuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzQ2hhbmdlc0IRCg9fcm9sbGVkX2JhY2tfdG8iVQoPU2V0dGluZ3NDaGFuZ2VzEjMKB2NoYW5nZXMYASADKAsyIi5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NDaGFuZ2USDQoFY291bnQYAiABKA0iXAoOU2V0dGluZ3NDaGFuZ2USDAoEcGF0aBgBIAEoCRITCgZiZWZvcmUYAiABKAlIAIgBARISCgVhZnRlchgDIAEoCUgBiAEBQgkKB19iZWZvcmVCCAoGX2FmdGVyIkQKG0xpc3RTZXR0aW5nc1ZlcnNpb25zUmVxdWVzdBINCgVsaW1pdBgBIAEoDRIWCg5iZWZvcmVfdmVyc2lvbhgCIAEoDSJVChxMaXN0U2V0dGluZ3NWZXJzaW9uc1Jlc3BvbnNlEjUKCHZlcnNpb25zGAEgAygLMiMuZmxvcmluLnNldHRpbmdzLnYxLlNldHRpbmdzVmVyc2lvbiI/ChNEaWZmU2V0dGluZ3NSZXF1ZXN0EhQKDGZyb21fdmVyc2lvbhgBIAEoDRISCgp0b192ZXJzaW9uGAIgASgNIkwKFERpZmZTZXR0aW5nc1Jlc3BvbnNlEjQKB2NoYW5nZXMYASABKAsyIy5mbG9yaW4uc2V0dGluZ3MudjEuU2V0dGluZ3NDaGFuZ2VzIhwKGkxpc3RBcHBsaWVkU2V0dGluZ3NSZXF1ZXN0ImwKG0xpc3RBcHBsaWVkU2V0dGluZ3NSZXNwb25zZRIWCg5uZXdlc3RfdmVyc2lvbhgBIAEoDRI1CghyZXBsaWNhcxgCIAMoCzIjLmZsb3Jpbi5zZXR0aW5ncy52MS5BcHBsaWVkU2V0dGluZ3MidgoPQXBwbGllZFNldHRpbmdzEg8KB3JlcGxpY2EYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIVCg1hcHBsaWVkX2F0X21zGAMgASgDEhYKDnVucmVhZF92ZXJzaW9uGAQgASgNEhIKCnNlZW5fYXRfbXMYBSABKAMiRAoUR2V0RWRnZUxpbWl0c1JlcXVlc3QSGgoNa25vd25fdmVyc2lvbhgBIAEoDUgAiAEBQhAKDl9rbm93bl92ZXJzaW9uIlgKFUdldEVkZ2VMaW1pdHNSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgNEi4KBmxpbWl0cxgCIAEoCzIeLmZsb3Jpbi5zZXR0aW5ncy52MS5FZGdlTGltaXRzInoKCkVkZ2VMaW1pdHMSOQoQcmVxdWVzdHNfcGVyX2tleRgBIAMoCzIfLmZsb3Jpbi5zZXR0aW5ncy52MS5SZXF1ZXN0UmF0ZRIxCgVjYWxscxgCIAEoCzIiLmZsb3Jpbi5zZXR0aW5ncy52MS5FZGdlQ2FsbExpbWl0cyK4BgoORWRnZUNhbGxMaW1pdHMSGgoNaW5fZmxpZ2h0X21heBgBIAEoDUgAiAEBEhoKDWluX2ZsaWdodF9taW4YAiABKA1IAYgBARIfChJvd25fdGltZV90YXJnZXRfbXMYAyABKA1IAogBARIiChVyZWFkc19jZWlsaW5nX3BlcmNlbnQYBCABKA1IA4gBARIlChhjYXB0dXJlc19jZWlsaW5nX3BlcmNlbnQYBSABKA1IBIgBARIkChdyZWZ1bmRzX2NlaWxpbmdfcGVyY2VudBgGIAEoDUgFiAEBEiMKFnJlYWRzX2J1bGtoZWFkX3BlcmNlbnQYByABKA1IBogBARImChljYXB0dXJlc19idWxraGVhZF9wZXJjZW50GAggASgNSAeIAQESJQoYcmVmdW5kc19idWxraGVhZF9wZXJjZW50GAkgASgNSAiIAQESLAofYXV0aG9yaXphdGlvbnNfYnVsa2hlYWRfcGVyY2VudBgKIAEoDUgJiAEBEikKHG1lcmNoYW50X2NhbGxzX3Blcl9mcmVlX2NhbGwYCyABKA1ICogBARIbCg5yZXRyeV9hZnRlcl9tcxgMIAEoDUgLiAEBEh8KEnJldHJ5X2FmdGVyX21zX21heBgNIAEoDUgMiAEBQhAKDl9pbl9mbGlnaHRfbWF4QhAKDl9pbl9mbGlnaHRfbWluQhUKE19vd25fdGltZV90YXJnZXRfbXNCGAoWX3JlYWRzX2NlaWxpbmdfcGVyY2VudEIbChlfY2FwdHVyZXNfY2VpbGluZ19wZXJjZW50QhoKGF9yZWZ1bmRzX2NlaWxpbmdfcGVyY2VudEIZChdfcmVhZHNfYnVsa2hlYWRfcGVyY2VudEIcChpfY2FwdHVyZXNfYnVsa2hlYWRfcGVyY2VudEIbChlfcmVmdW5kc19idWxraGVhZF9wZXJjZW50QiIKIF9hdXRob3JpemF0aW9uc19idWxraGVhZF9wZXJjZW50Qh8KHV9tZXJjaGFudF9jYWxsc19wZXJfZnJlZV9jYWxsQhEKD19yZXRyeV9hZnRlcl9tc0IVChNfcmV0cnlfYWZ0ZXJfbXNfbWF4IkUKC1JlcXVlc3RSYXRlEhMKC21lcmNoYW50X2lkGAEgASgJEhIKCnBlcl9zZWNvbmQYAiABKA0SDQoFYnVyc3QYAyABKA0ylgUKD1NldHRpbmdzU2VydmljZRJeCgtHZXRTZXR0aW5ncxImLmZsb3Jpbi5zZXR0aW5ncy52MS5HZXRTZXR0aW5nc1JlcXVlc3QaJy5mbG9yaW4uc2V0dGluZ3MudjEuR2V0U2V0dGluZ3NSZXNwb25zZRJeCgtQdXRTZXR0aW5ncxImLmZsb3Jpbi5zZXR0aW5ncy52MS5QdXRTZXR0aW5nc1JlcXVlc3QaJy5mbG9yaW4uc2V0dGluZ3MudjEuUHV0U2V0dGluZ3NSZXNwb25zZRJtChBSb2xsQmFja1NldHRpbmdzEisuZmxvcmluLnNldHRpbmdzLnYxLlJvbGxCYWNrU2V0dGluZ3NSZXF1ZXN0GiwuZmxvcmluLnNldHRpbmdzLnYxLlJvbGxCYWNrU2V0dGluZ3NSZXNwb25zZRJ5ChRMaXN0U2V0dGluZ3NWZXJzaW9ucxIvLmZsb3Jpbi5zZXR0aW5ncy52MS5MaXN0U2V0dGluZ3NWZXJzaW9uc1JlcXVlc3QaMC5mbG9yaW4uc2V0dGluZ3MudjEuTGlzdFNldHRpbmdzVmVyc2lvbnNSZXNwb25zZRJhCgxEaWZmU2V0dGluZ3MSJy5mbG9yaW4uc2V0dGluZ3MudjEuRGlmZlNldHRpbmdzUmVxdWVzdBooLmZsb3Jpbi5zZXR0aW5ncy52MS5EaWZmU2V0dGluZ3NSZXNwb25zZRJ2ChNMaXN0QXBwbGllZFNldHRpbmdzEi4uZmxvcmluLnNldHRpbmdzLnYxLkxpc3RBcHBsaWVkU2V0dGluZ3NSZXF1ZXN0Gi8uZmxvcmluLnNldHRpbmdzLnYxLkxpc3RBcHBsaWVkU2V0dGluZ3NSZXNwb25zZTJ7ChNFZGdlU2V0dGluZ3NTZXJ2aWNlEmQKDUdldEVkZ2VMaW1pdHMSKC5mbG9yaW4uc2V0dGluZ3MudjEuR2V0RWRnZUxpbWl0c1JlcXVlc3QaKS5mbG9yaW4uc2V0dGluZ3MudjEuR2V0RWRnZUxpbWl0c1Jlc3BvbnNlYgZwcm90bzM");
 
 /**
  * Asks for a document.
@@ -697,6 +697,13 @@ export type EdgeLimits = Message<"florin.settings.v1.EdgeLimits"> & {
    * @generated from field: repeated florin.settings.v1.RequestRate requests_per_key = 1;
    */
   requestsPerKey: RequestRate[];
+
+  /**
+   * How much may be in flight at one edge process. Absent: as the edge was started with.
+   *
+   * @generated from field: florin.settings.v1.EdgeCallLimits calls = 2;
+   */
+  calls?: EdgeCallLimits | undefined;
 };
 
 /**
@@ -705,6 +712,111 @@ export type EdgeLimits = Message<"florin.settings.v1.EdgeLimits"> & {
  */
 export const EdgeLimitsSchema: GenMessage<EdgeLimits> = /*@__PURE__*/
   messageDesc(file_florin_settings_v1_settings, 22);
+
+/**
+ * Calls of merchants in flight at one edge process. A field that is absent is as the edge was started with.
+ *
+ * @generated from message florin.settings.v1.EdgeCallLimits
+ */
+export type EdgeCallLimits = Message<"florin.settings.v1.EdgeCallLimits"> & {
+  /**
+   * At the most.
+   *
+   * @generated from field: optional uint32 in_flight_max = 1;
+   */
+  inFlightMax?: number | undefined;
+
+  /**
+   * Let in however long they take.
+   *
+   * @generated from field: optional uint32 in_flight_min = 2;
+   */
+  inFlightMin?: number | undefined;
+
+  /**
+   * Mean time of a call, without what processors take of it, above which fewer calls are let in (ms).
+   *
+   * @generated from field: optional uint32 own_time_target_ms = 3;
+   */
+  ownTimeTargetMs?: number | undefined;
+
+  /**
+   * Percent of the calls that there is room for, in flight, of all kinds together, from which reads are sent away.
+   *
+   * @generated from field: optional uint32 reads_ceiling_percent = 4;
+   */
+  readsCeilingPercent?: number | undefined;
+
+  /**
+   * The same for captures.
+   *
+   * @generated from field: optional uint32 captures_ceiling_percent = 5;
+   */
+  capturesCeilingPercent?: number | undefined;
+
+  /**
+   * The same for refunds and voids.
+   *
+   * @generated from field: optional uint32 refunds_ceiling_percent = 6;
+   */
+  refundsCeilingPercent?: number | undefined;
+
+  /**
+   * Percent of the calls that there is room for that reads may be.
+   *
+   * @generated from field: optional uint32 reads_bulkhead_percent = 7;
+   */
+  readsBulkheadPercent?: number | undefined;
+
+  /**
+   * The same for captures.
+   *
+   * @generated from field: optional uint32 captures_bulkhead_percent = 8;
+   */
+  capturesBulkheadPercent?: number | undefined;
+
+  /**
+   * The same for refunds and voids.
+   *
+   * @generated from field: optional uint32 refunds_bulkhead_percent = 9;
+   */
+  refundsBulkheadPercent?: number | undefined;
+
+  /**
+   * The same for authorizations.
+   *
+   * @generated from field: optional uint32 authorizations_bulkhead_percent = 10;
+   */
+  authorizationsBulkheadPercent?: number | undefined;
+
+  /**
+   * Calls that one merchant may have in flight for each one that is still free.
+   *
+   * @generated from field: optional uint32 merchant_calls_per_free_call = 11;
+   */
+  merchantCallsPerFreeCall?: number | undefined;
+
+  /**
+   * Shortest Retry-After of a call that was sent away (ms).
+   *
+   * @generated from field: optional uint32 retry_after_ms = 12;
+   */
+  retryAfterMs?: number | undefined;
+
+  /**
+   * Longest Retry-After of such a call, and of one beyond the rate of its key (ms).
+   *
+   * @generated from field: optional uint32 retry_after_ms_max = 13;
+   */
+  retryAfterMsMax?: number | undefined;
+};
+
+/**
+ * Describes the message florin.settings.v1.EdgeCallLimits.
+ * Use `create(EdgeCallLimitsSchema)` to create a new message.
+ */
+export const EdgeCallLimitsSchema: GenMessage<EdgeCallLimits> = /*@__PURE__*/
+  messageDesc(file_florin_settings_v1_settings, 23);
 
 /**
  * How often each API key of a merchant may ask.
@@ -739,7 +851,7 @@ export type RequestRate = Message<"florin.settings.v1.RequestRate"> & {
  * Use `create(RequestRateSchema)` to create a new message.
  */
 export const RequestRateSchema: GenMessage<RequestRate> = /*@__PURE__*/
-  messageDesc(file_florin_settings_v1_settings, 23);
+  messageDesc(file_florin_settings_v1_settings, 24);
 
 /**
  * For operators and their tools; no merchant reaches it. A document is JSON; docs/settings.schema.json says what may stand in it.
