@@ -26,7 +26,7 @@ test("whatever a process may be started with, least and most, makes a document t
     if (/_(CEILING|BULKHEAD)$/.test(env)) return [[env, "0", "1"] as const];
     return isLimit && range !== null ? [[env, range[1] as string, range[2] as string] as const] : [];
   });
-  expect(bounds).toHaveLength(19);
+  expect(bounds).toHaveLength(22);
   const least = readBuiltIn(started(Object.fromEntries(bounds.map(([env, min]) => [env, min]))));
   const most = readBuiltIn(started(Object.fromEntries(bounds.map(([env, , max]) => [env, max]))));
   expect(least.limits.circuits).toMatchObject({ failurePercent: 1, resultsMin: 1, probesMax: 1 });

@@ -15,6 +15,26 @@ afterAll(() => stage.stop());
 const authorizeMany = (count: number): Promise<OperationAnswer[]> =>
   Promise.all(Array.from({ length: count }, () => createOrAuthorize(stage.parts, createCommand())));
 
+test("a house with a payment a second leaves a processor alone that gives no answer, and one payment in six finds out when it is back", async () => {
+  const { parts, processor, clock } = stage;
+  const inTurn = async (count: number): Promise<(string | undefined)[]> => {
+    const codes: (string | undefined)[] = [];
+    for (let one = 0; one < count; one += 1) {
+      clock.aheadMs += 1_000;
+      codes.push(codeOf(await createOrAuthorize(parts, createCommand())));
+    }
+    return codes;
+  };
+  processor.behave = () => ({ told: outcomes.unknown });
+  const sent = processor.calls.authorize;
+  await inTurn(5);
+  expect(processor.calls.authorize).toBe(sent + 5);
+  expect(await inTurn(5)).toEqual(Array.from({ length: 5 }, () => "processor_unavailable"));
+  processor.behave = () => ({ told: outcomes.approved });
+  const back = await inTurn(4);
+  expect([processor.calls.authorize, back.filter((code) => code === "processor_unavailable").length]).toEqual([sent + 9, 0]);
+});
+
 test("authorizations stop, captures go on, and authorizations come back with the processor", async () => {
   const { parts, processor, clock } = stage;
   const { payment, caller } = await authorized(parts);

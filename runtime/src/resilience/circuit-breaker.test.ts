@@ -144,6 +144,111 @@ describe("a circuit that opened", () => {
   });
 });
 
+describe("where calls are few", () => {
+  const few = { failuresInRow: 4, refusalsMin: 3, openMsMax: 8_000 };
+  /** One call at a time, so many ms apart, each with its end `lastsMs` later; how many were let through. */
+  const oneByOne = (
+    o: ReturnType<typeof open>,
+    calls: number,
+    everyMs: number,
+    end: { readonly lastsMs: number; readonly as: CallResult },
+  ) => {
+    const underWay: { readonly ticket: Ticket; readonly endsAtMs: number }[] = [];
+    let admitted = 0;
+    for (let count = 0; count < calls; count += 1) {
+      const next = o.clock.ms + everyMs;
+      for (const one of underWay.filter(({ endsAtMs }) => endsAtMs <= o.clock.ms)) {
+        underWay.splice(underWay.indexOf(one), 1);
+        o.breaker.settle(one.ticket, end.as);
+      }
+      const ticket = o.breaker.admit();
+      if (ticket !== undefined) admitted += 1;
+      if (ticket !== undefined) underWay.push({ ticket, endsAtMs: o.clock.ms + end.lastsMs });
+      o.clock.ms = next;
+    }
+    return admitted;
+  };
+
+  test("failures in a row open it when they last for a window, however few", () => {
+    const { breaker, clock, call } = open(few);
+    call("failure", 3);
+    clock.ms = 1_999;
+    call("failure");
+    expect(breaker.state).toBe("closed");
+    clock.ms = 2_000;
+    call("failure");
+    expect(breaker.state).toBe("open");
+  });
+
+  test("a success between them ends the row; what says nothing does not", () => {
+    const { breaker, clock, call } = open(few);
+    call("failure", 3);
+    clock.ms = 5_000;
+    call("success");
+    call("failure", 3);
+    clock.ms = 10_000;
+    call("ignored");
+    expect(breaker.state).toBe("closed");
+    call("failure");
+    expect(breaker.state).toBe("open");
+  });
+
+  test.each([
+    ["answers with a fault", 10],
+    ["gives no answer for 25 s", 25_000],
+  ])("a party that %s is left alone, and asked by a few only", (_what, lastsMs) => {
+    const stage = open({ volumeMin: 20, ...few });
+    const before = oneByOne(stage, 10, 5_000, { lastsMs, as: "failure" });
+    expect(before).toBeLessThanOrEqual(9);
+    const rest = oneByOne(stage, 300, 5_000, { lastsMs, as: "failure" });
+    // After two refusals openMsMax has passed.
+    expect(rest).toBeGreaterThan(50);
+    expect(rest).toBeLessThanOrEqual(160);
+  });
+
+  test("calls that were under way while this process stood still are no row when they fail together", () => {
+    const { breaker, clock, admit } = open(few);
+    const tickets = Array.from({ length: 100 }, admit);
+    clock.ms = 30_000;
+    for (const ticket of tickets) breaker.settle(ticket, "failure");
+    expect(breaker.state).toBe("closed");
+  });
+
+  test("a call counts in the row once, as slow or when it ends", () => {
+    const { breaker, clock, admit } = open(few);
+    const slow = [admit(), admit(), admit()];
+    for (; clock.ms < 2_400; clock.ms += 200) expect(breaker.state).toBe("closed");
+    clock.ms = 30_000;
+    for (const ticket of slow) breaker.settle(ticket, "failure");
+    expect(breaker.state).toBe("closed");
+  });
+
+  test("an open circuit tries again when enough have gone elsewhere, or after its longest time", () => {
+    const { breaker, clock, call } = open(few);
+    call("failure", 10);
+    clock.ms = 1_000;
+    expect([breaker.state, breaker.admit()]).toEqual(["open", undefined]);
+    breaker.passedBy();
+    expect(breaker.state).toBe("open");
+    breaker.passedBy();
+    expect(breaker.state).toBe("half_open");
+    call("failure");
+    clock.ms += 7_999;
+    expect(breaker.state).toBe("open");
+    clock.ms += 1;
+    expect(breaker.state).toBe("half_open");
+  });
+
+  test("a probe without an answer opens it again, also when nobody looked for long", () => {
+    const { breaker, clock, admit } = halfOpen();
+    const probe = admit();
+    clock.ms = 20_000;
+    expect(breaker.state).toBe("open");
+    breaker.settle(probe, "success");
+    expect(breaker.state).toBe("open");
+  });
+});
+
 type Step =
   | { readonly kind: "wait"; readonly ms: number }
   | { readonly kind: "call" }

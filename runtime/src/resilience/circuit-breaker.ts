@@ -2,14 +2,16 @@
  * A circuit breaker: stops asking a party that fails, and finds out by a few probes when it is well again.
  *
  * closed → open: at least `volumeMin` results in the sliding window and at least `failureShare` of them failures. A call without an answer
- * is a failure as soon as it is slow, not when it ends: a party that takes 5 s is noticed after `slowAfterMs`.
- * open → half-open: `openMs` later. `probesMax` calls are let through; all succeed: closed, with an empty window; one fails: open again.
+ * is a failure as soon as it is slow, not when it ends: a party that takes 5 s is noticed after `slowAfterMs`. Where calls are too few for
+ * the window: `failuresInRow` failures without a success between them, the first of them a window ago.
+ * open → half-open: `openMs` later, once `refusalsMin` calls have gone elsewhere or `openMsMax` have passed: so where calls are few, a probe is a
+ * small share of them too. `probesMax` calls are let through; all succeed: closed, with an empty window; one fails: open again.
  *
  * Invariants
  * - the same work and memory per call, whatever is in flight: calls are counted by the slice of time in which they began;
  * - a call counts once, in the state in which it began: what was let through before the circuit changed says nothing about the party now;
- * - without a look for longer than `slowAfterMs` the calls then under way are forgotten, not blamed: it was this process that stood still, or
- *   nobody called.
+ * - without a look for longer than `slowAfterMs` the calls then under way are forgotten by the window, not blamed: it was this process that stood
+ *   still, or nobody called. They count in the row when they end: after a standstill all at once, which is no row. Only probes are blamed.
  * Nothing here waits, queues or has a timer. Not here: what a failure is; whoever calls says so.
  */
 import { assert } from "@florin/kernel";
@@ -32,6 +34,12 @@ export type CircuitSettings = {
   readonly openMs: number;
   /** Calls let through to find out whether the party is well (at least 1). */
   readonly probesMax: number;
+  /** Failures without a success between them that open the circuit too, at least 2. Absent: none do. */
+  readonly failuresInRow?: number;
+  /** Calls that must have gone elsewhere before probes are let through. Default 0. */
+  readonly refusalsMin?: number;
+  /** When probes are let through however few have gone elsewhere, ms, at least `openMs`. Default: then at once. */
+  readonly openMsMax?: number;
 };
 
 /** A call that was let through. Opaque: hand it back to `settle`. */
@@ -46,9 +54,13 @@ export interface CircuitBreaker {
   readonly state: CircuitState;
   /** Whether `admit` would let a call through; takes nothing. */
   readonly isAdmitting: boolean;
+  /** A call went elsewhere because of this circuit, without asking `admit`. */
+  passedBy(): void;
 }
 
 const slicesPerWindow = 10;
+/** Standstills in one state whose calls are still known when they end; a call lasts some 25 s. */
+const forgettingsMax = 64;
 
 /** `now`: milliseconds of a clock that does not jump. `onChange` is told of every change of state, from within the call that made it. */
 export function createCircuitBreaker(o: {
@@ -80,6 +92,12 @@ class Breaker implements CircuitBreaker {
   #openUntilMs = 0;
   #probesTaken = 0;
   #probesPassed = 0;
+  /** Since it opened. */
+  #refusals = 0;
+  #failuresInRow = 0;
+  #rowSinceMs = 0;
+  /** Rounds whose calls were forgotten: the first slice of those that had not counted as slow before. */
+  readonly #forgotten = new Map<number, number>();
 
   constructor(settings: CircuitSettings, now: () => number, onChange: (state: CircuitState) => void) {
     check(settings);
@@ -103,7 +121,10 @@ class Breaker implements CircuitBreaker {
   }
 
   admit(): Ticket | undefined {
-    if (!this.isAdmitting) return undefined;
+    if (!this.isAdmitting) {
+      this.passedBy();
+      return undefined;
+    }
     if (this.#state === "half_open") this.#probesTaken += 1;
     add(this.#underWay, this.#slice, 1);
     return { round: this.#round, slice: this.#slice };
@@ -111,20 +132,28 @@ class Breaker implements CircuitBreaker {
 
   settle(ticket: Ticket, result: CallResult): void {
     this.#look();
-    if (ticket.round !== this.#round || ticket.slice < this.#slice - this.#slowSlices) return;
+    if (ticket.round !== this.#round) {
+      this.#settleForgotten(ticket, result);
+      return;
+    }
+    if (ticket.slice < this.#slice - this.#slowSlices) return;
     add(this.#underWay, ticket.slice, -1);
     if (result !== "ignored") this.#count(result === "failure" ? 1 : 0, 1);
     else if (this.#state === "half_open") this.#probesTaken -= 1;
   }
 
+  passedBy(): void {
+    this.#refusals += 1;
+  }
+
   /** Brings everything to now. */
   #look(): void {
     const nowMs = this.#now();
-    if (this.#state === "open" && nowMs >= this.#openUntilMs) this.#change("half_open");
+    if (this.#state === "open" && this.#isTimeForProbes(nowMs)) this.#change("half_open");
     const slice = Math.floor(nowMs / this.#sliceMs);
     const passed = slice - this.#slice;
     if (passed <= 0) return;
-    const slow = passed > this.#slowSlices ? this.#forgetCalls() : this.#takeSlow(passed);
+    const slow = passed > this.#slowSlices && this.#state === "closed" ? this.#forgetCalls() : this.#takeSlow(passed);
     this.#dropOldResults(passed);
     this.#slice = slice;
     if (slow > 0) this.#count(slow, slow);
@@ -133,7 +162,7 @@ class Breaker implements CircuitBreaker {
   /** Calls that become slow while `passed` slices go by. */
   #takeSlow(passed: number): number {
     let slow = 0;
-    for (let step = 1; step <= passed; step += 1) {
+    for (let step = 1; step <= Math.min(passed, this.#underWay.length); step += 1) {
       const index = (this.#slice + step) % this.#underWay.length;
       // The slice that begins takes the place of the one that is now more than `slowAfterMs` old.
       slow += this.#underWay[index] ?? 0;
@@ -143,10 +172,40 @@ class Breaker implements CircuitBreaker {
   }
 
   #forgetCalls(): number {
+    if (this.#underWay.some((calls) => calls > 0)) {
+      this.#forgotten.set(this.#round, this.#slice - this.#slowSlices);
+      const [oldest] = this.#forgotten.keys();
+      if (this.#forgotten.size > forgettingsMax && oldest !== undefined) this.#forgotten.delete(oldest);
+    }
     this.#underWay.fill(0);
-    this.#probesTaken = this.#probesPassed;
     this.#round += 1;
     return 0;
+  }
+
+  /** One of another state says nothing about this one; one that was only forgotten counts in the row. */
+  #settleForgotten({ round, slice }: Ticket, result: CallResult): void {
+    const from = this.#forgotten.get(round);
+    if (from === undefined || slice < from || result === "ignored") return;
+    this.#countInRow(result === "failure" ? 1 : 0, 1);
+    if (this.#isRowLong()) this.#change("open");
+  }
+
+  #isTimeForProbes(nowMs: number): boolean {
+    const { openMs, openMsMax = openMs, refusalsMin = 0 } = this.#settings;
+    if (nowMs < this.#openUntilMs) return false;
+    return this.#refusals >= refusalsMin || nowMs >= this.#openUntilMs + openMsMax - openMs;
+  }
+
+  #countInRow(failures: number, results: number): void {
+    if (results > failures) this.#failuresInRow = 0;
+    if (failures === 0) return;
+    if (this.#failuresInRow === 0) this.#rowSinceMs = this.#now();
+    this.#failuresInRow += failures;
+  }
+
+  #isRowLong(): boolean {
+    const { failuresInRow = Number.POSITIVE_INFINITY, windowMs } = this.#settings;
+    return this.#failuresInRow >= failuresInRow && this.#now() - this.#rowSinceMs >= windowMs;
   }
 
   #dropOldResults(passed: number): void {
@@ -170,8 +229,13 @@ class Breaker implements CircuitBreaker {
     this.#resultsSum += results;
     add(this.#failures, this.#slice, failures);
     add(this.#results, this.#slice, results);
+    this.#countInRow(failures, results);
+    if (failures > 0 && (this.#isShareReached() || this.#isRowLong())) this.#change("open");
+  }
+
+  #isShareReached(): boolean {
     const { failureShare, volumeMin } = this.#settings;
-    if (failures > 0 && this.#resultsSum >= volumeMin && this.#failuresSum >= failureShare * this.#resultsSum) this.#change("open");
+    return this.#resultsSum >= volumeMin && this.#failuresSum >= failureShare * this.#resultsSum;
   }
 
   #change(state: CircuitState): void {
@@ -181,6 +245,9 @@ class Breaker implements CircuitBreaker {
     this.#probesPassed = 0;
     this.#failuresSum = 0;
     this.#resultsSum = 0;
+    this.#refusals = 0;
+    this.#failuresInRow = 0;
+    this.#forgotten.clear();
     for (const ring of [this.#failures, this.#results, this.#underWay]) ring.fill(0);
     if (state === "open") this.#openUntilMs = this.#now() + this.#settings.openMs;
     this.#onChange(state);
@@ -192,9 +259,25 @@ function add(ring: Float64Array, slice: number, by: number): void {
   ring[index] = (ring[index] ?? 0) + by;
 }
 
-function check({ failureShare, volumeMin, windowMs, slowAfterMs, openMs, probesMax }: CircuitSettings): void {
+function check(settings: CircuitSettings): void {
+  const {
+    failureShare,
+    volumeMin,
+    windowMs,
+    slowAfterMs,
+    openMs,
+    probesMax,
+    failuresInRow = 2,
+    refusalsMin = 0,
+    openMsMax = openMs,
+  } = settings;
   assert(failureShare > 0 && failureShare <= 1, "failureShare is above 0 and at most 1");
   assert(Number.isInteger(volumeMin) && volumeMin >= 1, "volumeMin is an integer of at least 1");
   assert(Number.isInteger(probesMax) && probesMax >= 1, "probesMax is an integer of at least 1");
+  assert(Number.isInteger(failuresInRow) && failuresInRow >= 2, "failuresInRow is an integer of at least 2");
+  assert(
+    Number.isInteger(refusalsMin) && refusalsMin >= 0 && openMsMax >= openMs,
+    "refusalsMin is not negative, openMsMax at least openMs",
+  );
   assert(windowMs > 0 && slowAfterMs > 0 && openMs > 0, "times of a circuit are above 0 ms");
 }

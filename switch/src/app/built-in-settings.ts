@@ -21,6 +21,9 @@ function circuitLimitsOf(config: SwitchConfig): CircuitLimits {
     windowMs: config.circuitWindowMs,
     slowAfterMs: config.circuitSlowAfterMs,
     openMs: config.circuitOpenMs,
+    openMsMax: config.circuitOpenMsMax,
+    refusalsMin: config.circuitRefusalsMin,
+    failuresInRow: config.circuitFailuresInRow,
     probesMax: config.circuitProbesMax,
   };
 }

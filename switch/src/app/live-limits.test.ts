@@ -18,7 +18,10 @@ test("a version that leaves the numbers as they are starts nothing anew, and one
 
 test("percents are shares, and every number of the settings reaches who keeps it", () => {
   const { circuits, retries, calls } = liveLimits(() => defaultSettings(sampleBuiltIn));
-  expect(circuits()).toEqual({ failureShare: 0.5, volumeMin: 20, windowMs: 2_000, slowAfterMs: 1_500, openMs: 1_000, probesMax: 3 });
+  expect(circuits()).toEqual({
+    ...{ failureShare: 0.5, volumeMin: 20, windowMs: 2_000, slowAfterMs: 1_500, failuresInRow: 5 },
+    ...{ openMs: 1_000, openMsMax: 30_000, refusalsMin: 5, probesMax: 3 },
+  });
   expect(retries()).toEqual({ share: 0.1, savedMax: 256, perSecondMin: 10 });
   expect(calls()).toEqual({
     inFlightMax: 8_192,

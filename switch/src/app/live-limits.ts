@@ -33,8 +33,8 @@ export function liveLimits(settings: () => HouseSettings): LiveLimits {
   };
 }
 
-function circuitSettings({ failurePercent, resultsMin, ...times }: CircuitLimits): CircuitSettings {
-  return { failureShare: failurePercent / 100, volumeMin: resultsMin, ...times };
+function circuitSettings({ failurePercent, resultsMin, openMsMax, ...as }: CircuitLimits): CircuitSettings {
+  return { failureShare: failurePercent / 100, volumeMin: resultsMin, openMsMax: Math.max(openMsMax, as.openMs), ...as };
 }
 
 function retrySettings({ percent, ...o }: RetryLimits): RetryBudgetSettings {

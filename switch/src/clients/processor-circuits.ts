@@ -24,7 +24,7 @@ export type Guarded = {
 export interface ProcessorCircuits {
   /** Sends, or answers `not_sent` with the cause `circuit_open` without having sent anything. */
   guard(sent: Guarded, send: () => Promise<Outcome>): Promise<Outcome>;
-  /** What a call would meet now. For whoever chooses a processor; takes nothing. "probing": a few calls find out whether it is well again. */
+  /** What a call would meet now. For whoever chooses a processor, and takes another when it is down; takes nothing. "probing": a few calls find out whether it is well again. */
   health(connector: string, operation: GuardedOperation): Health;
 }
 
@@ -76,7 +76,9 @@ export function createProcessorCircuits(o: {
     health(connector, operation) {
       const circuit = circuitOf(connector, operation);
       if (circuit === undefined || circuit.state === "closed") return "up";
-      return circuit.isAdmitting ? "probing" : "down";
+      if (circuit.isAdmitting) return "probing";
+      circuit.passedBy();
+      return "down";
     },
   };
 }

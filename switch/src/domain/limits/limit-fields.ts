@@ -31,6 +31,18 @@ export const circuitFields = {
     help: "a call that a processor has not answered by then is a failure for its circuit; it is waited for all the same",
   },
   openMs: { unit: "ms", min: 10, max: 600_000, help: "how long a processor that failed is left alone before it is tried again" },
+  openMsMax: {
+    ...{ unit: "ms", min: 10, max: 3_600_000 },
+    help: "how long at the most, however few payments have gone elsewhere meanwhile; where openMs is more, that holds",
+  },
+  refusalsMin: {
+    ...{ unit: "calls", min: 0, max: 1_000_000 },
+    help: "calls that must have gone elsewhere before it is tried again: where payments are few, those that try it are a small share too",
+  },
+  failuresInRow: {
+    ...{ unit: "results", min: 2, max: 1_000_000 },
+    help: "failures without a success between them, the first of them a window ago, that are enough where results are too few for the window",
+  },
   probesMax: { unit: "calls", min: 1, max: 1_000, help: "calls that find out whether a processor is well again; all must succeed" },
 } as const satisfies LimitFields;
 
@@ -116,7 +128,17 @@ export const usualLimits: {
   readonly retries: RetryLimits;
   readonly switchCalls: SwitchCallLimits;
 } = {
-  circuits: { failurePercent: 50, resultsMin: 20, windowMs: 2_000, slowAfterMs: 1_500, openMs: 1_000, probesMax: 3 },
+  circuits: {
+    failurePercent: 50,
+    resultsMin: 20,
+    windowMs: 2_000,
+    slowAfterMs: 1_500,
+    openMs: 1_000,
+    openMsMax: 30_000,
+    refusalsMin: 5,
+    failuresInRow: 5,
+    probesMax: 3,
+  },
   retries: { percent: 10, savedMax: 256, perSecondMin: 10 },
   switchCalls: {
     inFlightMax: 8_192,

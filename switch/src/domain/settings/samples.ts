@@ -75,7 +75,17 @@ export const wholeDocument = {
     cascadeAttemptsMax: 3,
     cascadeWithinMs: 10_000,
     requestsPerKey: { default: { perSecond: 1_000, burst: 2_000 }, [sampleMerchant]: { perSecond: 50, burst: 100 } },
-    circuits: { failurePercent: 60, resultsMin: 5, windowMs: 30_000, slowAfterMs: 2_500, openMs: 1_500, probesMax: 2 },
+    circuits: {
+      failurePercent: 60,
+      resultsMin: 5,
+      windowMs: 30_000,
+      slowAfterMs: 2_500,
+      openMs: 1_500,
+      openMsMax: 9_000,
+      refusalsMin: 0,
+      failuresInRow: 4,
+      probesMax: 2,
+    },
     retries: { percent: 5, savedMax: 64, perSecondMin: 2 },
     switchCalls: { ...usualLimits.switchCalls, inFlightMax: 4_096, readsCeilingPercent: 50 },
     edgeCalls: {
