@@ -155,13 +155,20 @@ describe("the bodies of the API", () => {
             { processor: "third", rank: 0, reasons: ["currency_not_supported", "breaker_open"] },
           ],
           attempts: [
-            { id: "att_01kdvj9m0000000000000000aa", processor: "simpay", outcome: "declined", reason: "do_not_honor" },
-            { id: "att_01kdvj9m0000000000000000ab", processor: "other", outcome: "approved" },
+            {
+              id: "att_01kdvj9m0000000000000000aa",
+              processor: "simpay",
+              outcome: "declined",
+              reason: "do_not_honor",
+              passedOver: ["fourth"],
+            },
+            { id: "att_01kdvj9m0000000000000000ab", processor: "other", outcome: "declined", reason: "do_not_honor", stopped: "no_time" },
           ],
         },
       ],
     });
     const { status, body } = await get(`/v1/payments/${id}/routing`);
+    const declined = { outcome: "declined", reason: "do_not_honor" };
     expect([status, Compile(routingAnswer).Errors(body)]).toEqual([200, []]);
     expect(body).toEqual({
       data: [
@@ -178,8 +185,8 @@ describe("the bodies of the API", () => {
             { processor: "third", rank: null, reasons: ["currency_not_supported", "breaker_open"], fee: null, approval_rate_bps: null },
           ],
           attempts: [
-            { id: "att_01kdvj9m0000000000000000aa", processor: "simpay", outcome: "declined", reason: "do_not_honor" },
-            { id: "att_01kdvj9m0000000000000000ab", processor: "other", outcome: "approved", reason: null },
+            { id: "att_01kdvj9m0000000000000000aa", processor: "simpay", ...declined, stopped: null, passed_over: ["fourth"] },
+            { id: "att_01kdvj9m0000000000000000ab", processor: "other", ...declined, stopped: "no_time", passed_over: [] },
           ],
         },
       ],

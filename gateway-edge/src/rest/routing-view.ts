@@ -23,6 +23,9 @@ function writeCandidate({ processor, rank, reasons, fee, approvalRateBps }: Rout
   );
 }
 
-function writeAttempt({ id, processor, outcome, reason }: RoutingAttempt): string {
-  return `{"id":${text(id)},"processor":${text(processor)},"outcome":${text(outcome)},"reason":${textOrNull(reason)}}`;
+function writeAttempt({ id, processor, outcome, reason, stopped, passedOver }: RoutingAttempt): string {
+  return (
+    `{"id":${text(id)},"processor":${text(processor)},"outcome":${text(outcome)},"reason":${textOrNull(reason)}` +
+    `,"stopped":${textOrNull(stopped)},"passed_over":${writeList(passedOver, text)}}`
+  );
 }

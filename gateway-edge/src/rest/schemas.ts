@@ -357,6 +357,12 @@ export const routingAnswer = answer("Routing", {
           processor: word("Name of the processor."),
           outcome: word("pending, approved, declined, not_sent or reversed."),
           reason: nullable(word("Decline reason, or why it was not sent.")),
+          stopped: nullable(
+            word(
+              "Why no other processor was asked after it, where another might have approved, for example network_declines_per_day or attempts_used.",
+            ),
+          ),
+          passed_over: Type.Array(word("Ranked processor that was passed over after it, because it was down by then.")),
         }),
       ),
     }),

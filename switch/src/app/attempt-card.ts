@@ -110,15 +110,15 @@ function sendTo(parts: Parts, { origin, budget }: CallerIdentity): NonNullable<O
 /** What an issuer has said in this call stays the answer when the next attempt does not reach one. */
 function recordIn(parts: Parts, { origin }: CallerIdentity): NonNullable<Operation["record"]> {
   let earlier: EarlierDecline | undefined;
-  return (payment, attemptId, outcome, next) => {
+  return (payment, attemptId, outcome, { next, details }) => {
     const context = { nowMs: parts.now(), origin };
     const hasEnded = outcome.kind === "declined" || outcome.kind === "not_sent";
     if (next !== undefined && hasEnded && mayReroute(payment, attemptId)) {
       if (outcome.kind === "declined") earlier = { outcome, connector: findOpen(payment, attemptId)?.connector ?? "" };
-      return { kind: "append", transition: rerouteAuthorization(payment, { attemptId, outcome, next }, context) };
+      return { kind: "append", transition: rerouteAuthorization(payment, { attemptId, outcome, next, told: details }, context) };
     }
     const { authorizationLifetimeMs } = parts;
-    return recordAuthorization(payment, { attemptId, outcome, earlier }, { ...context, authorizationLifetimeMs });
+    return recordAuthorization(payment, { attemptId, outcome, earlier, told: details }, { ...context, authorizationLifetimeMs });
   };
 }
 

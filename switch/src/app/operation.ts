@@ -41,12 +41,15 @@ export type Operation = {
   /** Sends to the processor. Never rejects. Absent when the decision is the whole operation. */
   readonly send?: (intent: Transition) => Promise<Outcome>;
   /**
-   * What to try next after this outcome; undefined: the outcome is the answer. Asked before the outcome is recorded, once for each intent.
-   * Never rejects, and says `undefined` at some time.
+   * What to try next after this outcome. Asked before the outcome is recorded, once for each intent. Never rejects, and says at some time that
+   * there is nothing more.
    */
-  readonly goOn?: (intent: Transition, outcome: Outcome) => Promise<NextTry | undefined>;
-  readonly record?: (payment: Payment, operationId: string, outcome: Outcome, next: NextTry | undefined) => Recording;
+  readonly goOn?: (intent: Transition, outcome: Outcome) => Promise<GoneOn>;
+  readonly record?: (payment: Payment, operationId: string, outcome: Outcome, goneOn: GoneOn) => Recording;
 };
+
+/** `next` undefined: the outcome is the answer. `details`: what the timeline tells of how it went on, or did not. */
+export type GoneOn = { readonly next: NextTry | undefined; readonly details: Readonly<Record<string, string>> };
 
 /** Another attempt, with a reference of its own. */
 export type NextTry = { readonly attemptId: string; readonly connector: string };

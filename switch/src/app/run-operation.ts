@@ -13,7 +13,7 @@ import { type Decision, findOpen, markDegraded, type Outcome, type Refusal, type
 import type { Claim, ClaimAnswer } from "../store/claims.ts";
 import type { Appended } from "../store/log-writer.ts";
 import { answerFromLog, inFlight, isStale, reusedKey } from "./answer-from-log.ts";
-import { answerOf, type DecideContext, type Operation, type OperationAnswer, refused } from "./operation.ts";
+import { answerOf, type DecideContext, type GoneOn, type Operation, type OperationAnswer, refused } from "./operation.ts";
 import type { Parts } from "./parts.ts";
 import { recordAnswer } from "./record-answer.ts";
 import type { Recorded } from "./record-outcome.ts";
@@ -91,6 +91,8 @@ function isOpen({ payment, event }: Transition): boolean {
   return payment.openOperations.some(({ id }) => id === event.operationId);
 }
 
+const ended: GoneOn = { next: undefined, details: {} };
+
 /** Sends, unless it is too late for that, and records; and once more, where the record is the intent of a next try. */
 async function finish(parts: Parts, operation: Operation, begun: Begun): Promise<Recorded> {
   const { send, goOn, record } = operation;
@@ -102,10 +104,10 @@ async function finish(parts: Parts, operation: Operation, begun: Begun): Promise
     const isLate = parts.timing.monotonicMs() - decidedAtMs > sendWithinMs;
     const outcome: Outcome = isLate ? { kind: "not_sent", cause: "sender_late" } : await send(intent);
     parts.crashAt("after_processor_answer");
-    const next = await goOn?.(intent, outcome);
+    const goneOn = goOn === undefined ? ended : await goOn(intent, outcome);
     decidedAtMs = parts.timing.monotonicMs();
-    const recorded = await recordAnswer(parts, intent, { outcome, connector, nextId: next?.attemptId }, (payment) =>
-      record(payment, operationId, outcome, next),
+    const recorded = await recordAnswer(parts, intent, { outcome, connector, nextId: goneOn.next?.attemptId }, (payment) =>
+      record(payment, operationId, outcome, goneOn),
     );
     if (recorded.next === undefined) return withFirstAnswer(parts, begun.intent, recorded);
     parts.crashAt("after_reroute_commit");

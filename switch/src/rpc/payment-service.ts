@@ -270,7 +270,7 @@ function toDecision({ sequence, decidedAtMs, decision, attempts }: RoutingStory)
       ...(feeMinor !== undefined && { fee: feeMinor }),
       ...(rateBps !== undefined && { approvalRateBps: rateBps }),
     })),
-    attempts: attempts.map(({ attemptId, processor, end, reason }) => ({ id: attemptId, processor, outcome: end, reason })),
+    attempts: attempts.map(({ attemptId, end, ...told }) => ({ id: attemptId, outcome: end, ...told, passedOver: [...told.passedOver] })),
   };
 }
 

@@ -3,15 +3,32 @@
  *
  * A decline is counted before it is recorded, so that no later payment of the card can overlook it.
  */
-import { AppError, makeId } from "@florin/kernel";
+import { AppError, assert, makeId } from "@florin/kernel";
 import type { CallBudget } from "@florin/runtime/resilience";
 import { findOpen, type Outcome, type Transition } from "../../domain/payment/index.ts";
-import { type AttemptNumber, type CascadeStep, isGuardReason, isWorthAnotherTry, nextStep } from "../../domain/routing/index.ts";
-import type { NextTry } from "../operation.ts";
+import {
+  type AttemptNumber,
+  type CascadeStep,
+  type GuardReason,
+  isGuardReason,
+  isWorthAnotherTry,
+  nextStep,
+} from "../../domain/routing/index.ts";
+import type { GoneOn, NextTry } from "../operation.ts";
 import type { Parts } from "../parts.ts";
 import type { NetworkGuard } from "./network-guard.ts";
 
-export type Cascade = (intent: Transition, outcome: Outcome) => Promise<NextTry | undefined>;
+export type Cascade = (intent: Transition, outcome: Outcome) => Promise<GoneOn>;
+
+/** Why nobody else was asked where another might have been: shown with the payment. */
+type Stop = "attempts_used" | "no_time" | "decline_not_counted" | "past_unknown" | "no_candidate" | GuardReason;
+
+const isAnswer: GoneOn = { next: undefined, details: {} };
+const stopped = (stop: Stop, passedOver: readonly string[] = []): GoneOn => ({
+  next: undefined,
+  details: { stopped: stop, ...toldOf(passedOver) },
+});
+const toldOf = (passedOver: readonly string[]) => (passedOver.length === 0 ? undefined : { passed_over: passedOver.join(",") });
 
 /** `ranked`: the decision's processors, best first. `startedAtMs`: of the call, by the clock that never jumps. */
 export function startCascade(
@@ -31,22 +48,31 @@ export function startCascade(
     tried.add(connector);
     parts.router.learn(intent.payment, connector, outcome);
     const attempt = tried.size as AttemptNumber;
-    if (!(await isNoted(parts, o.guard, outcome, operationId))) return undefined;
+    const isCounted = await isNoted(parts, o.guard, outcome, operationId);
+    const ranked = o.ranked();
+    // Mostly there is nowhere to go, and then nothing is asked for or told.
+    if (!isWorthAnotherTry(outcome, 1) || ranked.every((one) => tried.has(one))) return isAnswer;
+    if (!isCounted) return stopped("decline_not_counted");
+    if (!isWorthAnotherTry(outcome, attempt) || attempt >= parts.settings().limits.cascadeAttemptsMax) return stopped("attempts_used");
+    if (!isTimeLeft(parts, o)) return stopped("no_time");
     try {
-      if (!isWorthAnotherTry(outcome, attempt) || !isTimeLeft(parts, attempt, o)) return undefined;
-      const ranked = o.ranked();
-      // Mostly there is nowhere to go, and then the past is not asked for.
-      if (ranked.every((one) => tried.has(one))) return undefined;
       const step = nextStep({ outcome, attempt, ranked, tried, isUp: parts.router.isUp, cardHistory: await o.guard.past() });
-      parts.metrics.count("switch_cascade_steps_total", { step: wordOf(step) });
-      return step.kind === "stop" ? undefined : { attemptId: makeId("attempt", parts.now(), parts.random(10)), connector: step.processor };
+      const word = wordOf(step);
+      parts.metrics.count("switch_cascade_steps_total", { step: word });
+      if (word !== "next") return stopped(word, step.passedOver);
+      return { next: nextTry(parts, step), details: { ...toldOf(step.passedOver) } };
     } catch (thrown) {
       if (!(thrown instanceof AppError)) throw thrown;
       // The database is away. The outcome that is known is worth more than another try.
       parts.metrics.count("switch_cascade_steps_total", { step: "history_unavailable" });
-      return undefined;
+      return stopped("past_unknown");
     }
   };
+}
+
+function nextTry(parts: Parts, step: CascadeStep): NextTry {
+  assert(step.kind === "next", "a step goes on");
+  return { attemptId: makeId("attempt", parts.now(), parts.random(10)), connector: step.processor };
 }
 
 /** False: the database stays away. The card's past lacks this decline from now on, which is counted, and no next try is sent on a past that is not known. */
@@ -64,10 +90,9 @@ async function isNoted(parts: Parts, guard: NetworkGuard, outcome: Outcome, atte
 type Times = { readonly startedAtMs: number; readonly budget: CallBudget | undefined };
 
 /** Of the house, and of the caller: an attempt that could not be sent any more would only bury what the issuer has said. */
-function isTimeLeft(parts: Parts, attempt: number, { startedAtMs, budget }: Times): boolean {
-  const { cascadeAttemptsMax, cascadeWithinMs } = parts.settings().limits;
+function isTimeLeft(parts: Parts, { startedAtMs, budget }: Times): boolean {
   if (budget?.canBegin() === false) return false;
-  return attempt < cascadeAttemptsMax && parts.timing.monotonicMs() - startedAtMs <= cascadeWithinMs;
+  return parts.timing.monotonicMs() - startedAtMs <= parts.settings().limits.cascadeWithinMs;
 }
 
 /** Where another try was worth it, nothing else can stop it. */

@@ -82,7 +82,12 @@ export type EarlierDecline = { readonly outcome: Extract<Outcome, { readonly kin
  */
 export function recordAuthorization(
   payment: Payment,
-  answer: { readonly attemptId: string; readonly outcome: Outcome; readonly earlier?: EarlierDecline | undefined },
+  answer: {
+    readonly attemptId: string;
+    readonly outcome: Outcome;
+    readonly earlier?: EarlierDecline | undefined;
+    readonly told?: ToldOfCascade;
+  },
   context: { readonly nowMs: number; readonly origin: Origin; readonly authorizationLifetimeMs: number },
 ): Recording {
   const operation = findOpen(payment, answer.attemptId);
@@ -113,13 +118,13 @@ export function recordAuthorization(
     case "declined": {
       const decline = declineOf(outcome.reason);
       const facts: Facts = { ...done, hold: "declined", decline, processorResponse: responseOf(operation.connector, outcome.words) };
-      const details = { ...wordsOf(outcome.words), reason: outcome.reason };
+      const details = { ...wordsOf(outcome.words), reason: outcome.reason, ...answer.told };
       return append(advance(payment, facts, { ...step, type: "authorization_declined", details, refusal: declineRefusal(decline) }));
     }
     case "not_sent": {
       if (operation.isUnknown) return ignore("an unknown attempt is not made unsent by a later fault");
       const { refusal, ...told } = answer.earlier === undefined ? notSentAnswer(outcome.cause) : earlierAnswer(answer.earlier);
-      const details = { cause: outcome.cause };
+      const details = { cause: outcome.cause, ...answer.told };
       return append(
         advance(payment, { ...done, hold: "declined", ...told }, { ...step, type: "authorization_not_sent", details, refusal }),
       );
@@ -132,6 +137,9 @@ export function recordAuthorization(
   }
 }
 
+/** Why nobody else was asked, and who was passed over; empty mostly. */
+export type ToldOfCascade = Readonly<Record<string, string>>;
+
 /** Why an attempt has ended without the money; only after such an outcome another processor may be asked. */
 export type EndedOutcome = Extract<Outcome, { readonly kind: "declined" | "not_sent" }>;
 
@@ -141,6 +149,7 @@ export type Rerouting = {
   readonly outcome: EndedOutcome;
   /** The attempt that begins, with a reference of its own. */
   readonly next: { readonly attemptId: string; readonly connector: string };
+  readonly told?: ToldOfCascade;
 };
 
 /** Not once its outcome was unknown to somebody: whoever was told so waits for that attempt, and nothing follows an unknown outcome. */
@@ -152,7 +161,7 @@ export function mayReroute(payment: Payment, attemptId: string): boolean {
  * One attempt has ended with a no that another processor might not give: the next one begins, with the same card and the same risk.
  * Only where `mayReroute` holds.
  */
-export function rerouteAuthorization(payment: Payment, { attemptId, outcome, next }: Rerouting, context: AttemptContext): Transition {
+export function rerouteAuthorization(payment: Payment, { attemptId, outcome, next, told }: Rerouting, context: AttemptContext): Transition {
   const ended = findOpen(payment, attemptId);
   assert(ended !== undefined && mayReroute(payment, attemptId), "only an attempt that is under way is followed by another");
   const done = closed(payment, attemptId);
@@ -175,7 +184,7 @@ export function rerouteAuthorization(payment: Payment, { attemptId, outcome, nex
     origin: context.origin,
     operationId: next.attemptId,
     amount: payment.amount,
-    details: { after: attemptId, after_connector: ended.connector, ...endOf(outcome), connector: next.connector },
+    details: { after: attemptId, after_connector: ended.connector, ...endOf(outcome), connector: next.connector, ...told },
   });
 }
 

@@ -50,17 +50,23 @@ test("only a soft decline and a payment that was not sent go on, twice at most",
 });
 
 test("an answer goes to the next candidate that was not tried and is up", () => {
-  expect(ask({})).toEqual({ kind: "next", processor: "b" });
-  expect(ask({ outcome: notSent, attempt: 2, tried: new Set(["a", "b"]) })).toEqual({ kind: "next", processor: "c" });
-  expect(ask({ isUp: (one) => one === "d" })).toEqual({ kind: "next", processor: "d" });
-  expect(ask({ ranked: ["a"] })).toEqual({ kind: "stop", reason: "no_candidate" });
+  expect(ask({})).toEqual({ kind: "next", processor: "b", passedOver: [] });
+  expect(ask({ outcome: notSent, attempt: 2, tried: new Set(["a", "b"]) })).toEqual({ kind: "next", processor: "c", passedOver: [] });
+  expect(ask({ isUp: (one) => one === "d" })).toEqual({ kind: "next", processor: "d", passedOver: ["b", "c"] });
+  expect(ask({ ranked: ["a"] })).toEqual({ kind: "stop", reason: "no_candidate", passedOver: [] });
+  expect(ask({ isUp: () => false })).toEqual({ kind: "stop", reason: "no_candidate", passedOver: ["b", "c", "d"] });
 });
 
 test("the guardian speaks before anything is sent", () => {
-  expect(ask({ cardHistory: { ...clean, declinedInDay: 10 } })).toEqual({ kind: "stop", reason: "network_declines_per_day" });
+  expect(ask({ cardHistory: { ...clean, declinedInDay: 10 } })).toEqual({
+    kind: "stop",
+    reason: "network_declines_per_day",
+    passedOver: [],
+  });
   expect(ask({ outcome: notSent, cardHistory: { ...clean, hasCategoryOne: true } })).toEqual({
     kind: "stop",
     reason: "network_category_1",
+    passedOver: [],
   });
 });
 
@@ -100,7 +106,7 @@ test("whatever processors answer: at most three attempts, none twice at one proc
       fc.subarray(["a", "b", "c", "d"], { minLength: 1 }),
       (answers, ranked) => {
         const sent: string[] = [];
-        let step: ReturnType<typeof nextStep> = { kind: "next", processor: ranked[0] as string };
+        let step: ReturnType<typeof nextStep> = { kind: "next", processor: ranked[0] as string, passedOver: [] };
         while (step.kind === "next") {
           sent.push(step.processor);
           step = ask({ ranked, outcome: answers[sent.length - 1] as Outcome, attempt: sent.length as AttemptNumber, tried: new Set(sent) });

@@ -27,7 +27,10 @@ export type StopReason =
   | "no_candidate"
   | GuardReason;
 
-export type CascadeStep = { readonly kind: "next"; readonly processor: string } | { readonly kind: "stop"; readonly reason: StopReason };
+/** `passedOver`: ranked before it, or all that were left, and down since the decision. */
+export type CascadeStep =
+  | { readonly kind: "next"; readonly processor: string; readonly passedOver: readonly string[] }
+  | { readonly kind: "stop"; readonly reason: StopReason; readonly passedOver: readonly string[] };
 
 type Verdict = "next" | StopReason;
 
@@ -108,9 +111,12 @@ export type CascadeQuestion = {
 /** What to do after an attempt. The guardian is asked before anything is sent, also after a `not_sent`: the card may have come with a past. */
 export function nextStep(question: CascadeQuestion): CascadeStep {
   const verdict = cascadeTable[classOf(question.outcome)][question.attempt];
-  if (verdict !== "next") return { kind: "stop", reason: verdict };
+  if (verdict !== "next") return { kind: "stop", reason: verdict, passedOver: [] };
   const guarded = guardRetry(question.cardHistory);
-  if (guarded.kind === "refused") return { kind: "stop", reason: guarded.reason };
-  const processor = question.ranked.find((one) => !question.tried.has(one) && question.isUp(one));
-  return processor === undefined ? { kind: "stop", reason: "no_candidate" } : { kind: "next", processor };
+  if (guarded.kind === "refused") return { kind: "stop", reason: guarded.reason, passedOver: [] };
+  const untried = question.ranked.filter((one) => !question.tried.has(one));
+  const at = untried.findIndex(question.isUp);
+  const processor = untried[at];
+  if (processor === undefined) return { kind: "stop", reason: "no_candidate", passedOver: untried };
+  return { kind: "next", processor, passedOver: untried.slice(0, at) };
 }

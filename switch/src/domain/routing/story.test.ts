@@ -23,6 +23,7 @@ const rerouted = rerouteAuthorization(
   { attemptId: "att_1", outcome: sampleOutcomes.notSent, next: { attemptId: "att_2", connector: "other" } },
   context,
 );
+const nothingMore = { stopped: "", passedOver: [] };
 const answer = (row: Transition, attemptId: string, outcome: Parameters<typeof recordAuthorization>[1]["outcome"]): Transition =>
   appended(recordAuthorization(row.payment, { attemptId, outcome }, context));
 
@@ -34,10 +35,22 @@ test("a payment that went on tells its decision once, and every attempt with its
       decidedAtMs: sampleNowMs,
       decision,
       attempts: [
-        { attemptId: "att_1", processor: "simpay", end: "not_sent", reason: "connection_refused" },
-        { attemptId: "att_2", processor: "other", end: "approved", reason: "" },
+        { attemptId: "att_1", processor: "simpay", end: "not_sent", reason: "connection_refused", ...nothingMore },
+        { attemptId: "att_2", processor: "other", end: "approved", reason: "", ...nothingMore },
       ],
     },
+  ]);
+});
+
+test("who was passed over, and why nobody else was asked, is told with the attempt after which it was so", () => {
+  const outcome = sampleOutcomes.declined as Extract<typeof sampleOutcomes.declined, { kind: "declined" }>;
+  const next = { attemptId: "att_2", connector: "third" };
+  const on = rerouteAuthorization(intent.payment, { attemptId: "att_1", outcome, next, told: { passed_over: "other,fourth" } }, context);
+  const told = { stopped: "no_candidate", passed_over: "other" };
+  const declined = appended(recordAuthorization(on.payment, { attemptId: "att_2", outcome, told }, context));
+  expect(routingStories([intent, on, declined])[0]?.attempts).toMatchObject([
+    { attemptId: "att_1", end: "declined", reason: "insufficient_funds", stopped: "", passedOver: ["other", "fourth"] },
+    { attemptId: "att_2", end: "declined", reason: "insufficient_funds", stopped: "no_candidate", passedOver: ["other"] },
   ]);
 });
 
@@ -47,8 +60,8 @@ test("what is under way or unknown is pending, a decline has its reason, and a s
   const unknown = answer(again, "att_3", sampleOutcomes.unknown);
   const ambiguous = appended(giveUpQuerying(unknown.payment, "att_3", context));
   expect(routingStories([intent, declined, again, unknown, ambiguous]).map(({ attempts }) => attempts)).toEqual([
-    [{ attemptId: "att_1", processor: "simpay", end: "declined", reason: "insufficient_funds" }],
-    [{ attemptId: "att_3", processor: "simpay", end: "pending", reason: "" }],
+    [{ attemptId: "att_1", processor: "simpay", end: "declined", reason: "insufficient_funds", ...nothingMore }],
+    [{ attemptId: "att_3", processor: "simpay", end: "pending", reason: "", ...nothingMore }],
   ]);
 });
 
@@ -68,7 +81,7 @@ test("the attempts of a decision that cannot be read are left out with it, and t
   );
   const stories = routingStories([intent, declined, strange, strangeOn, declinedOn, again]);
   expect(stories.map(({ attempts }) => attempts)).toEqual([
-    [{ attemptId: "att_1", processor: "simpay", end: "declined", reason: "insufficient_funds" }],
-    [{ attemptId: "att_5", processor: "simpay", end: "pending", reason: "" }],
+    [{ attemptId: "att_1", processor: "simpay", end: "declined", reason: "insufficient_funds", ...nothingMore }],
+    [{ attemptId: "att_5", processor: "simpay", end: "pending", reason: "", ...nothingMore }],
   ]);
 });

@@ -12,7 +12,14 @@ export type AttemptStory = {
   readonly end: AttemptEnd;
   /** Decline reason or cause; empty when there is none. */
   readonly reason: string;
+  /** Why nobody else was asked after it, where another might have been; empty otherwise. */
+  readonly stopped: string;
+  /** Ranked processors that were passed over after it, because they were down by then. */
+  readonly passedOver: readonly string[];
 };
+
+type End = Omit<AttemptStory, "attemptId" | "processor">;
+const pending: End = { end: "pending", reason: "", stopped: "", passedOver: [] };
 
 export type RoutingStory = {
   /** Sequence of the event that it was stored with. */
@@ -37,7 +44,7 @@ export function routingStories(rows: readonly Transition[]): readonly RoutingSto
   const stories: OpenStory[] = [];
   /** Whose attempts come now; undefined when its decision cannot be read. */
   let current: OpenStory | undefined;
-  const end = (attemptId: string, how: Pick<AttemptStory, "end" | "reason">): void => {
+  const end = (attemptId: string, how: End): void => {
     const attempts = current?.attempts ?? [];
     const at = attempts.findIndex((attempt) => attempt.attemptId === attemptId);
     const attempt = attempts[at];
@@ -45,7 +52,7 @@ export function routingStories(rows: readonly Transition[]): readonly RoutingSto
   };
   for (const { event } of rows) {
     const { type, details, operationId } = event;
-    const begun: AttemptStory = { attemptId: operationId, processor: details["connector"] ?? "", end: "pending", reason: "" };
+    const begun: AttemptStory = { attemptId: operationId, processor: details["connector"] ?? "", ...pending };
     if (type === "authorization_requested") {
       const decision = readDecision(details["routing"] ?? "");
       current = decision && { sequence: event.sequence, decidedAtMs: event.occurredAtMs, decision, attempts: [begun] };
@@ -55,13 +62,14 @@ export function routingStories(rows: readonly Transition[]): readonly RoutingSto
       current?.attempts.push(begun);
     } else {
       const how = ends[type];
-      if (how !== undefined) end(operationId, { end: how, reason: endOf(details).reason });
+      if (how !== undefined) end(operationId, { ...endOf(details), end: how });
     }
   }
   return stories;
 }
 
-function endOf(details: Readonly<Record<string, string>>): Pick<AttemptStory, "end" | "reason"> {
-  const { reason, cause } = details;
-  return { end: reason === undefined ? "not_sent" : "declined", reason: reason ?? cause ?? "" };
+function endOf(details: Readonly<Record<string, string>>): End {
+  const { reason, cause, stopped = "", passed_over: passedOver = "" } = details;
+  const toldOf = { stopped, passedOver: passedOver === "" ? [] : passedOver.split(",") };
+  return { end: reason === undefined ? "not_sent" : "declined", reason: reason ?? cause ?? "", ...toldOf };
 }
