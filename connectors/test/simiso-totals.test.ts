@@ -118,6 +118,18 @@ test("what the host booked and nobody heard of is explained, not different", asy
   });
 });
 
+test("what the host booked before it broke down, and its reversal, are explained", async () => {
+  const atMs = nextWindow();
+  const reference = referenceAt("attempt", atMs);
+  await simulator.call("POST", "/admin/rules", { fault: "malfunction_after_charge", match: { reference_prefix: reference }, times: 1 });
+  expect((await purchase(connector, atMs, { amount: 800n, reference }).outcome)?.kind).toBe("declined");
+  expect(await resultAt(atMs)).toMatchObject({
+    kind: "explained",
+    totals: { approved: { debit: { count: 0 }, debit_reversal: { count: 1, amount: 800n } }, open: { debit: { count: 1, amount: 800n } } },
+    theirs: { debit: { count: 1, amount: 800n }, debit_reversal: { count: 1, amount: 800n } },
+  });
+});
+
 test("what the host booked under our terminal and we never sent is a difference", async () => {
   const atMs = nextWindow();
   expect((await purchase(connector, atMs, { amount: 100n }).outcome)?.kind).toBe("approved");

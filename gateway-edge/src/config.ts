@@ -209,6 +209,7 @@ export const edgeConfig = defineConfig("edge", {
 /** What the front door is told. */
 export function frontDoorSettings(config: EdgeConfig) {
   return {
+    placesMax: Math.max(1, config.commandsInFlightMax - 1),
     inFlightMin: Math.min(config.inFlightMin, config.inFlightMax),
     inFlightMax: config.inFlightMax,
     ownTimeTargetMs: config.ownTimeTargetMs,

@@ -158,7 +158,7 @@ async function startEdge(o: EdgeOptions & { databaseUrl: string; address: string
   });
   const otherwise = o.rate ?? { burst: 100_000, perSecond: 100_000 };
   const limits = followLimits({ ask: toSwitch.limits, otherwise, metrics, logger, timing: systemTiming });
-  const doorSettings = doorWithLimits(doorOf(o.door), limits.calls);
+  const doorSettings = doorWithLimits({ ...doorOf(o.door), placesMax: 65_536 }, limits.calls);
   const door = createFrontDoor({ settings: doorSettings, metrics, now });
   const asking = createAsking({ tracer, door });
   const mutationTimeoutMs = o.mutationTimeoutMs ?? 5_000;

@@ -122,6 +122,7 @@ runProcess({
       router: createRouter({
         settings: settings.current,
         health: (processor) => circuits.health(processor, "authorize"),
+        passedBy: circuits.passedBy,
         rates: createAuthorizationRates(),
         now,
       }),

@@ -133,6 +133,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
       router: createRouter({
         settings,
         health: (name) => circuits.health(name, "authorize"),
+        passedBy: circuits.passedBy,
         rates: createAuthorizationRates(),
         now,
       }),

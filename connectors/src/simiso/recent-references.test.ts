@@ -12,4 +12,6 @@ test("a reference is known from its second time on, with its age, until others h
   nowMs += 20;
   expect([references.use("rev_2"), references.use("rev_3")]).toEqual([20, 20]);
   expect(references.use("rev_1")).toBeUndefined();
+  references.forget("rev_1");
+  expect(references.use("rev_1")).toBeUndefined();
 });

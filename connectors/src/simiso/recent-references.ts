@@ -12,6 +12,10 @@ export class RecentReferences {
     this.#monotonicMs = monotonicMs;
   }
 
+  forget(reference: string): void {
+    this.#firstMs.delete(reference);
+  }
+
   /** How long it has been there, ms; undefined: it is new. Remembers it. */
   use(reference: string): number | undefined {
     const firstMs = this.#firstMs.get(reference);

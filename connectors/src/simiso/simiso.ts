@@ -15,7 +15,7 @@ import { wipeMessage } from "../iso8583/codec/message.ts";
 import type { LaneAddress } from "../iso8583/link/lane.ts";
 import { noLease, takeGrant } from "../iso8583/link/lease.ts";
 import { createProcessorLinks, type LinkNotice, type ProcessorLinks } from "../iso8583/link/processor-links.ts";
-import { afterReversal, isBreakdown, reversalOfAnswered } from "../iso8583/payment/breakdown.ts";
+import { afterReversal, type Declined, isBreakdown, reversalOfAnswered } from "../iso8583/payment/breakdown.ts";
 import { type Asked, readReply } from "../iso8583/payment/read-reply.ts";
 import { authorizeMessage, captureMessage, refundMessage, reversalMessage, voidMessage } from "../iso8583/payment/requests.ts";
 import { countedOf, TotalsBook } from "../iso8583/payment/totals.ts";
@@ -90,6 +90,12 @@ export function createSimiso(options: SimisoOptions): Connector {
     const message = reversalMessage(paymentProfile, command, { originalMti: originalTypeOf(command), isRepeat });
     return counting(message, asked ?? { kind: "reversal", askedForMs: askedForMs ?? 0 }, call);
   };
+  const undone = async (decline: Declined, reversal: ReverseCommand, call: ConnectorCall): Promise<Outcome> => {
+    const outcome = afterReversal(decline, await reverse(reversal, call, reversalOfAnswered));
+    // Nobody asks for it again; a host with many breakdowns must not push out those that are asked for.
+    if (outcome.kind === "declined") reversals.forget(reversal.reference);
+    return outcome;
+  };
   return {
     name: "simiso",
     capabilities: {
@@ -110,7 +116,7 @@ export function createSimiso(options: SimisoOptions): Connector {
       // The message has its own copy; the number is the card's, and is wiped with the message.
       card.securityCode?.wipe();
       const outcome = await counting(message, { kind: "authorization" }, call);
-      return isBreakdown(outcome) ? afterReversal(outcome, await reverse(reversalOf(command), call, reversalOfAnswered)) : outcome;
+      return isBreakdown(outcome) ? undone(outcome, reversalOf(command), call) : outcome;
     },
     capture: (command, call) => move(captureMessage(paymentProfile, command), call),
     void: (command, call) => move(voidMessage(paymentProfile, command), call),
@@ -162,7 +168,8 @@ function originalTypeOf({ originalReference, isPurchase }: ReverseCommand): stri
 
 /** What stands in the processor's books of it. */
 function carriedOut(outcome: Outcome): "approved" | "refused" | "unknown" {
-  if (outcome.kind === "unknown") return "unknown";
+  // A host that broke down may have booked it before.
+  if (outcome.kind === "unknown" || isBreakdown(outcome)) return "unknown";
   if (outcome.kind !== "approved") return "refused";
   // A reversal of what the processor does not know succeeds, and changes nothing there.
   return meaningOf("1987", outcome.words.responseCode).kind === "approved" ? "approved" : "refused";

@@ -12,7 +12,7 @@ const started: FrontDoorSettings = {
   retryAfterMs: 1_000,
   retryAfterMsMax: 30_000,
 };
-const doorWith = (named: CallLimits) => doorWithLimits(started, () => named)();
+const doorWith = (named: CallLimits, placesMax = 4_095) => doorWithLimits({ ...started, placesMax }, () => named)();
 
 test("what nobody names is as the process was started with", () => expect(doorWith({})).toEqual(started));
 
@@ -35,9 +35,14 @@ test("one bound that is named and crosses the other moves it", () => {
   expect(doorWith({ retryAfterMs: 60_000 })).toMatchObject({ retryAfterMs: 60_000, retryAfterMsMax: 60_000 });
 });
 
+test("there are never more places than the link to the switch has, less one for asking after limits", () => {
+  expect(doorWith({ inFlightMax: 20_000, inFlightMin: 5_000 })).toMatchObject({ inFlightMin: 4_095, inFlightMax: 4_095 });
+  expect(doorWith({}, 500)).toMatchObject({ inFlightMin: 100, inFlightMax: 500 });
+});
+
 test("the door is the same object until other limits come", () => {
   let named: CallLimits = {};
-  const door = doorWithLimits(started, () => named);
+  const door = doorWithLimits({ ...started, placesMax: 4_095 }, () => named);
   const before = door();
   expect(door()).toBe(before);
   named = { inFlightMax: 7 };

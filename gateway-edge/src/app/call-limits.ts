@@ -18,22 +18,32 @@ export type CallLimits = {
   readonly retryAfterMsMax?: number | undefined;
 };
 
-/** The same object until the limits are another one. */
-export function doorWithLimits(started: FrontDoorSettings, limits: () => CallLimits): () => FrontDoorSettings {
+/**
+ * The same object until the limits are another one. `placesMax`: one less than the calls that the link to the switch takes. Beyond it the link would
+ * decide who comes in, which knows no order and no fairness, and the edge could not even ask for other limits.
+ */
+export function doorWithLimits(
+  { placesMax, ...started }: FrontDoorSettings & { readonly placesMax: number },
+  limits: () => CallLimits,
+): () => FrontDoorSettings {
+  const doorOf = (named: CallLimits): FrontDoorSettings => {
+    const wanted = named.inFlightMax ?? started.inFlightMax;
+    return withLimits(started, { ...named, inFlightMax: Math.min(wanted, placesMax) });
+  };
   let named = limits();
-  let door = withLimits(started, named);
+  let door = doorOf(named);
   return () => {
     const now = limits();
     if (now !== named) {
       named = now;
-      door = withLimits(started, named);
+      door = doorOf(named);
     }
     return door;
   };
 }
 
 /** Bounds that cross, because one is named and the other is not: the upper one of places and the lower one of waits hold. */
-export function withLimits(started: FrontDoorSettings, named: CallLimits): FrontDoorSettings {
+function withLimits(started: FrontDoorSettings, named: CallLimits): FrontDoorSettings {
   const { ceilings, bulkheads } = started;
   const inFlightMax = named.inFlightMax ?? started.inFlightMax;
   const retryAfterMs = named.retryAfterMs ?? started.retryAfterMs;

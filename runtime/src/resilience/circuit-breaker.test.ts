@@ -206,6 +206,11 @@ describe("where calls are few", () => {
     expect(rest).toBeLessThanOrEqual(160);
   });
 
+  test("a party that is slow and well is never left alone", () => {
+    const stage = open({ volumeMin: 20, ...few });
+    expect(oneByOne(stage, 300, 1_000, { lastsMs: 2_000, as: "success" })).toBe(300);
+  });
+
   test("calls that were under way while this process stood still are no row when they fail together", () => {
     const { breaker, clock, admit } = open(few);
     const tickets = Array.from({ length: 100 }, admit);
@@ -269,21 +274,35 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const steps = fc.array(step, { minLength: 1, maxLength: 300 });
 const small: CircuitSettings = { ...settings, volumeMin: 4, slowAfterMs: 700, probesMax: 2 };
 
+type LedgerCall = { readonly atSlice: number; readonly round: number };
+const rare: CircuitSettings = { ...small, failuresInRow: 3, refusalsMin: 2, openMsMax: 1_600 };
+
 /** The same rules with a list of every call and result, counted anew at every step. Waits are looked at in steps below the slow mark. */
 class Ledger {
+  readonly rules: CircuitSettings;
   nowMs = 0;
   state: CircuitState = "closed";
   openUntilMs = 0;
-  calls: { readonly atSlice: number }[] = [];
+  /** Counts changes of state. */
+  round = 0;
+  refusals = 0;
+  row = { failures: 0, sinceMs: 0 };
+  calls: LedgerCall[] = [];
   results: { readonly atSlice: number; readonly isFailure: boolean }[] = [];
   passed = 0;
+
+  constructor(rules: CircuitSettings) {
+    this.rules = rules;
+  }
 
   get slice(): number {
     return Math.floor(this.nowMs / 200);
   }
 
   look(): void {
-    if (this.state === "open" && this.nowMs >= this.openUntilMs) this.become("half_open");
+    const { openMs, openMsMax = openMs, refusalsMin = 0 } = this.rules;
+    const isLongest = this.nowMs >= this.openUntilMs + openMsMax - openMs;
+    if (this.state === "open" && this.nowMs >= this.openUntilMs && (isLongest || this.refusals >= refusalsMin)) this.become("half_open");
     const slow = this.calls.filter(({ atSlice }) => this.slice - atSlice > 4);
     this.calls = this.calls.filter((one) => !slow.includes(one));
     if (slow.length > 0) this.count(slow.map(() => true));
@@ -294,35 +313,54 @@ class Ledger {
     this.calls = [];
     this.results = [];
     this.passed = 0;
-    if (state === "open") this.openUntilMs = this.nowMs + small.openMs;
+    this.refusals = 0;
+    this.round += 1;
+    this.row = { failures: 0, sinceMs: 0 };
+    if (state === "open") this.openUntilMs = this.nowMs + this.rules.openMs;
   }
 
   count(failures: readonly boolean[]): void {
     if (this.state === "half_open") {
       this.passed += failures.filter((isFailure) => !isFailure).length;
       if (failures.includes(true)) this.become("open");
-      else if (this.passed >= small.probesMax) this.become("closed");
+      else if (this.passed >= this.rules.probesMax) this.become("closed");
       return;
     }
     this.results.push(...failures.map((isFailure) => ({ atSlice: this.slice, isFailure })));
     const counted = this.results.filter(({ atSlice }) => this.slice - atSlice < 10);
     const failed = counted.filter(({ isFailure }) => isFailure).length;
-    if (failures.includes(true) && counted.length >= small.volumeMin && failed >= counted.length / 2) this.become("open");
+    if (failures.includes(false)) this.row.failures = 0;
+    if (!failures.includes(true)) return;
+    if (this.row.failures === 0) this.row.sinceMs = this.nowMs;
+    this.row.failures += failures.length;
+    const { failuresInRow = Number.POSITIVE_INFINITY, volumeMin, windowMs } = this.rules;
+    const isRow = this.row.failures >= failuresInRow && this.nowMs - this.row.sinceMs >= windowMs;
+    if (isRow || (counted.length >= volumeMin && failed >= counted.length / 2)) this.become("open");
+  }
+
+  end(call: LedgerCall, result: CallResult): void {
+    if (this.calls.includes(call)) {
+      this.calls = this.calls.filter((other) => other !== call);
+      if (result !== "ignored") this.count([result === "failure"]);
+    } else if (call.round === this.round && result === "success") this.row.failures = 0;
   }
 
   get admits(): boolean {
-    if (this.state === "half_open") return this.calls.length + this.passed < small.probesMax;
+    if (this.state === "half_open") return this.calls.length + this.passed < this.rules.probesMax;
     return this.state === "closed";
   }
 }
 
 describe("for any order of calls, answers and waits", () => {
-  test("it does what counting every call anew would do", () => {
+  test.each([
+    ["", small],
+    [", where calls are few too", rare],
+  ])("it does what counting every call anew would do%s", (_where, rules) => {
     fc.assert(
       fc.property(steps, (taken) => {
-        const ledger = new Ledger();
-        const breaker = createCircuitBreaker({ settings: small, now: () => ledger.nowMs });
-        const underWay: { readonly ticket: Ticket; readonly call: { readonly atSlice: number } }[] = [];
+        const ledger = new Ledger(rules);
+        const breaker = createCircuitBreaker({ settings: rules, now: () => ledger.nowMs });
+        const underWay: { readonly ticket: Ticket; readonly call: LedgerCall }[] = [];
         const agree = (): void => {
           ledger.look();
           expect([breaker.state, breaker.isAdmitting]).toEqual([ledger.state, ledger.admits]);
@@ -333,17 +371,18 @@ describe("for any order of calls, answers and waits", () => {
           if (one.kind === "call") {
             const ticket = breaker.admit();
             expect(ticket !== undefined).toBe(ledger.admits);
-            if (ticket === undefined) continue;
-            const call = { atSlice: ledger.slice };
+            if (ticket === undefined) {
+              ledger.refusals += 1;
+              continue;
+            }
+            const call = { atSlice: ledger.slice, round: ledger.round };
             ledger.calls.push(call);
             underWay.push({ ticket, call });
           } else if (one.kind === "end" && underWay.length > 0) {
             const [ended] = underWay.splice(one.which % underWay.length, 1);
             const { ticket, call } = required(ended, "a call under way");
             breaker.settle(ticket, one.result);
-            if (!ledger.calls.includes(call)) continue;
-            ledger.calls = ledger.calls.filter((other) => other !== call);
-            if (one.result !== "ignored") ledger.count([one.result === "failure"]);
+            ledger.end(call, one.result);
           }
           agree();
         }

@@ -3,7 +3,7 @@
  *
  * closed → open: at least `volumeMin` results in the sliding window and at least `failureShare` of them failures. A call without an answer
  * is a failure as soon as it is slow, not when it ends: a party that takes 5 s is noticed after `slowAfterMs`. Where calls are too few for
- * the window: `failuresInRow` failures without a success between them, the first of them a window ago.
+ * the window: `failuresInRow` failures without a success between them, the first of them a window ago; a slow success is one there.
  * open → half-open: `openMs` later, once `refusalsMin` calls have gone elsewhere or `openMsMax` have passed: so where calls are few, a probe is a
  * small share of them too. `probesMax` calls are let through; all succeed: closed, with an empty window; one fails: open again.
  *
@@ -136,7 +136,11 @@ class Breaker implements CircuitBreaker {
       this.#settleForgotten(ticket, result);
       return;
     }
-    if (ticket.slice < this.#slice - this.#slowSlices) return;
+    if (ticket.slice < this.#slice - this.#slowSlices) {
+      // Slow, and counted as such; but a party that answers, however late, fails not in a row.
+      if (result === "success") this.#failuresInRow = 0;
+      return;
+    }
     add(this.#underWay, ticket.slice, -1);
     if (result !== "ignored") this.#count(result === "failure" ? 1 : 0, 1);
     else if (this.#state === "half_open") this.#probesTaken -= 1;

@@ -49,7 +49,17 @@ const generous = { raisedFrom: 1_000_000, blockedFrom: 1_000_000 };
 const limits: VelocityLimits = { cardPerHour: generous, cardPerDay: generous, ipPerHour: generous, merchantPerMinute: generous };
 /** So little traffic, and so many faults, that a circuit opens at the third failure of three. */
 const retrySettings = { share: 0.1, savedMax: 256, perSecondMin: 10 };
-const circuitSettings = { failureShare: 0.5, volumeMin: 3, windowMs: 20_000, slowAfterMs: 5_000, openMs: 2_000, probesMax: 1 };
+const circuitSettings = {
+  failureShare: 0.5,
+  volumeMin: 3,
+  windowMs: 20_000,
+  slowAfterMs: 5_000,
+  openMs: 2_000,
+  openMsMax: 10_000,
+  refusalsMin: 2,
+  failuresInRow: 3,
+  probesMax: 1,
+};
 const noBlocks = makeBlockList([]);
 
 export function startReplica(house: House, name: string): SwitchReplica {
@@ -118,6 +128,7 @@ function startOnce(house: House, replica: SwitchReplica): Running {
     router: createRouter({
       settings,
       health: (processor) => circuits.health(processor, "authorize"),
+      passedBy: circuits.passedBy,
       rates: createAuthorizationRates(),
       now,
     }),

@@ -122,3 +122,19 @@ test("other settings begin with circuits that know nothing, and hold from the ne
   expect(await send(approved)).toEqual(refused);
   expect(sent()).toBe(12);
 });
+
+test("failures in a row, and waiting until calls went elsewhere, are for authorizations: other operations can go nowhere else", async () => {
+  const rare = { ...settings, failuresInRow: 2, refusalsMin: 2, openMsMax: 60_000 };
+  const { clock, circuits, send } = open(() => rare);
+  for (const operation of ["authorize", "refund"] as const)
+    for (clock.ms = 0; clock.ms < 6_000; clock.ms += 2_000) await send(timeout, "a", operation);
+  expect([circuits.health("a", "authorize"), circuits.health("a", "refund")]).toEqual(["down", "up"]);
+  clock.ms = 20_000;
+  expect([circuits.health("a", "authorize"), circuits.health("a", "authorize")]).toEqual(["down", "down"]);
+  circuits.passedBy("a");
+  circuits.passedBy("a");
+  expect(circuits.health("a", "authorize")).toBe("probing");
+  for (let call = 0; call < 10; call += 1) await send(timeout, "a", "refund");
+  clock.ms += settings.openMs;
+  expect(circuits.health("a", "refund")).toBe("probing");
+});

@@ -24,8 +24,10 @@ export type Guarded = {
 export interface ProcessorCircuits {
   /** Sends, or answers `not_sent` with the cause `circuit_open` without having sent anything. */
   guard(sent: Guarded, send: () => Promise<Outcome>): Promise<Outcome>;
-  /** What a call would meet now. For whoever chooses a processor, and takes another when it is down; takes nothing. "probing": a few calls find out whether it is well again. */
+  /** What a call would meet now. For whoever chooses a processor; takes nothing. "probing": a few calls find out whether it is well again. */
   health(connector: string, operation: GuardedOperation): Health;
+  /** An authorization could have gone there, and went elsewhere because it is down. */
+  passedBy(connector: string): void;
 }
 
 export type Health = "up" | "probing" | "down";
@@ -55,7 +57,7 @@ export function createProcessorCircuits(o: {
     const known = circuits.get(name);
     if (known !== undefined || circuits.size >= circuitsMax) return known;
     const onChange = (state: CircuitBreaker["state"]) => metrics.count("switch_circuit_changes_total", { connector, operation, state });
-    const made = createCircuitBreaker({ settings, now, onChange });
+    const made = createCircuitBreaker({ settings: operation === "authorize" ? settings : withoutElsewhere(settings), now, onChange });
     circuits.set(name, made);
     return made;
   };
@@ -76,11 +78,23 @@ export function createProcessorCircuits(o: {
     health(connector, operation) {
       const circuit = circuitOf(connector, operation);
       if (circuit === undefined || circuit.state === "closed") return "up";
-      if (circuit.isAdmitting) return "probing";
-      circuit.passedBy();
-      return "down";
+      return circuit.isAdmitting ? "probing" : "down";
     },
+    passedBy: (connector) => circuitOf(connector, "authorize")?.passedBy(),
   };
+}
+
+/**
+ * Captures, voids and refunds can go nowhere else: there is nothing to win by leaving a processor alone for longer, and one operation that is
+ * repeated and never understood would be a row by itself.
+ */
+function withoutElsewhere({
+  failuresInRow: _row,
+  refusalsMin: _refusals,
+  openMsMax: _longest,
+  ...settings
+}: CircuitSettings): CircuitSettings {
+  return settings;
 }
 
 /** Nothing came in time. Where the time was shorter than what is called slow, that says something about the caller alone. */

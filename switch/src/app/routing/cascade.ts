@@ -57,6 +57,7 @@ export function startCascade(
     if (!isTimeLeft(parts, o)) return stopped("no_time");
     try {
       const step = nextStep({ outcome, attempt, ranked, tried, isUp: parts.router.isUp, cardHistory: await o.guard.past() });
+      parts.router.passedOver(step.passedOver);
       const word = wordOf(step);
       parts.metrics.count("switch_cascade_steps_total", { step: word });
       if (word !== "next") return stopped(word, step.passedOver);

@@ -24,6 +24,8 @@ export interface Router {
   decide(payment: RoutedPayment): RoutingDecision;
   /** Whether an authorization would be sent to it now: the house still has it, and it is not down. */
   isUp(processor: string): boolean;
+  /** Payments went elsewhere although these are ranked, because they are down by now. */
+  passedOver(processors: readonly string[]): void;
   /** Counts what an issuer said by way of a processor; other outcomes say nothing about approval. */
   learn(payment: RoutedPayment, processor: string, outcome: Outcome): void;
 }
@@ -35,6 +37,8 @@ export function createRouter(o: {
   readonly settings: () => HouseSettings;
   /** Of authorizations. */
   readonly health: (processor: string) => Health;
+  /** A payment that it could take goes elsewhere, because it is down. */
+  readonly passedBy: (processor: string) => void;
   readonly rates: AuthorizationRates;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -44,8 +48,12 @@ export function createRouter(o: {
       const house = o.settings();
       const { processors } = house;
       const { rules, strategy } = house.merchant(payment.merchantId);
-      return route({ request: requestOf(payment, house), processors, rules, strategy, health: o.health, rates: o.rates, nowMs: o.now() });
+      const request = requestOf(payment, house);
+      const decision = route({ request, processors, rules, strategy, health: o.health, rates: o.rates, nowMs: o.now() });
+      for (const { processor, reasons } of decision.candidates) if (isOnlyDown(reasons)) o.passedBy(processor);
+      return decision;
     },
+    passedOver: (processors) => processors.forEach(o.passedBy),
     isUp: (processor) => o.settings().processors.some(({ name }) => name === processor) && o.health(processor) !== "down",
     learn(payment, processor, outcome) {
       const answer = classOf(outcome);
@@ -55,6 +63,10 @@ export function createRouter(o: {
       o.rates.record({ processor, segment, isApproved: answer === "approved" }, o.now());
     },
   };
+}
+
+function isOnlyDown(reasons: RoutingDecision["candidates"][number]["reasons"]): boolean {
+  return reasons.length === 1 && reasons[0] === "breaker_open";
 }
 
 /** The vault knows brand and kind of a card; where it was issued the house's table knows, and its kind where the vault does not. */
