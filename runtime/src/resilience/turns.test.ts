@@ -26,6 +26,14 @@ test("whoever is sent away out of a calm waits the least", () => {
   expect(turns.sentAway()).toBe(1_000);
 });
 
+test("a calm before it is not taken for the pace of the house", () => {
+  const { clock, turns } = door();
+  turns.admitted();
+  clock.ms = 28_000;
+  turns.admitted();
+  expect([turns.sentAway(), turns.sentAway(), turns.sentAway()]).toEqual([1_000, 1_000, 1_000]);
+});
+
 test("a crowd comes back one after the other, no faster than work is taken in", () => {
   const { second } = door();
   second(1_000, 0);

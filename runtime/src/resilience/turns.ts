@@ -34,7 +34,8 @@ export function createTurns(settings: TurnSettings, now: () => number): Turns {
     const nowMs = now();
     const passedMs = nowMs - windowStartedMs;
     if (passedMs >= windowMs) {
-      admittedPerMs = admittedInWindow / passedMs;
+      // Longer, and nobody came meanwhile: a calm says nothing about how fast work can be taken in.
+      admittedPerMs = passedMs < 2 * windowMs ? admittedInWindow / passedMs : 0;
       admittedInWindow = 0;
       windowStartedMs = nowMs;
     }
