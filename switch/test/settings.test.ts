@@ -9,7 +9,7 @@ import { untilTrue } from "@florin/runtime/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sampleInterchange } from "../src/domain/routing/samples.ts";
 import { outcomes } from "./processor-double.ts";
-import { createRequest, within } from "./rpc-stage.ts";
+import { createRequest, newWireCaller, within } from "./rpc-stage.ts";
 import { logger, openStage, type Stage } from "./stage.ts";
 import { type SwitchProcess, startSwitch } from "./switch-process.ts";
 
@@ -307,6 +307,32 @@ describe("where a card is from, and what a merchant needs", () => {
       ],
     });
     const { result } = await second().settings.rollBackSettings({ version: before, ...alice }, within);
+    await appliedEverywhere(result.case === "made" ? result.value.version : 0);
+  });
+});
+
+describe("a merchant of its own", () => {
+  test("goes by its strategy, rules and needs on every replica, and all others by the default", async () => {
+    const before = (await newest(first().settings)).version;
+    const [cheap, ruled] = [newWireCaller(), newWireCaller()];
+    const blended = (rateBps: number) => ({ rateBps, fixedMinor: { EUR: 0 }, interchange: "blended" });
+    const version = await made(second().settings, (document) => {
+      document.processors = [
+        { name: "simpay", fees: blended(200) },
+        { name: "other", fees: blended(50) },
+        { name: "third", fees: blended(100) },
+      ];
+      document.merchants["default"] = { strategy: { kind: "listed" } };
+      document.merchants[cheap.merchantId] = { strategy: { kind: "cost" } };
+      document.merchants[ruled.merchantId] = { strategy: { kind: "cost" }, rules: { priority: ["third"], others: "never" } };
+    });
+    await appliedEverywhere(version);
+    for (const { payments } of replicas) {
+      const tookOf = async (caller: typeof cheap) =>
+        (await payments.createPayment({ ...createRequest(), caller }, within)).result?.payment?.processorResponse?.connector;
+      expect([await tookOf(newWireCaller()), await tookOf(cheap), await tookOf(ruled)]).toEqual(["simpay", "other", "third"]);
+    }
+    const { result } = await first().settings.rollBackSettings({ version: before, ...alice }, within);
     await appliedEverywhere(result.case === "made" ? result.value.version : 0);
   });
 });
