@@ -49,6 +49,19 @@ function pidOf(name: string): number {
   ).pid;
 }
 
+/** How often the newest rules have happened. */
+async function latestHappened(count: number): Promise<readonly number[]> {
+  const { rules } = (await (await fetch(`${stack.simulatorUrl}/admin/rules`)).json()) as { rules: { happened: number }[] };
+  return rules.slice(-count).map(({ happened }) => happened);
+}
+
+async function isReversedOnce(paymentId: unknown): Promise<void> {
+  const books = await booksOf(paymentId);
+  expect(books).toMatchObject({ amount_authorized: 0, amount_captured: 0 });
+  const of = (operation: string) => books.operations.filter((one) => one.operation === operation).map(({ status }) => status);
+  expect([of("authorization"), of("reversal")]).toEqual([["reversed"], ["approved"]]);
+}
+
 test("authorize, capture a part, refund, void the rest: the host's books say the same", async () => {
   const authorized = await call(stack, "POST", "/v1/payments/authorize", authorizeBody());
   expect(authorized.body).toMatchObject({ status: "authorized", processor_response: { code: "00" } });
@@ -95,12 +108,30 @@ test.each([
   expect(await typesOf(id)).not.toContain("payment_declined");
   process.kill(pidOf(name), "SIGKILL");
   await untilTrue(async () => (await typesOf(id)).includes("authorization_reversed"), decisionMsMax);
-  const { rules } = (await (await fetch(`${stack.simulatorUrl}/admin/rules`)).json()) as { rules: { happened: number }[] };
-  expect(rules.slice(-2).map(({ happened }) => happened)).toEqual([1, 1]);
-  const books = await booksOf(id);
-  expect(books).toMatchObject({ amount_authorized: 0, amount_captured: 0 });
-  const of = (operation: string) => books.operations.filter((one) => one.operation === operation).map(({ status }) => status);
-  expect([of("authorization"), of("reversal")]).toEqual([["reversed"], ["approved"]]);
+  expect(await latestHappened(2)).toEqual([1, 1]);
+  await isReversedOnce(id);
+});
+
+test("the no of a host that books and breaks down is one when it has been reversed", async () => {
+  const amount = 4_323;
+  await fail({ fault: "malfunction_after_charge", match: { operation: "authorization", amount } });
+  const asked = await call(stack, "POST", "/v1/payments/authorize", authorizeBody({ amount }));
+  const { payment } = asked.body["error"] as { payment: Readonly<Record<string, unknown>> };
+  expect([asked.status, payment]).toMatchObject([402, { status: "declined", decline: { reason: "processing_error" } }]);
+  await isReversedOnce(payment["id"]);
+});
+
+test("killed between that no and the answer to the reversal, the connectors leave nothing behind", async () => {
+  const amount = 4_324;
+  await fail({ fault: "malfunction_after_charge", match: { operation: "authorization", amount } });
+  await fail({ fault: "timeout_before_charge", match: { operation: "reversal", amount } });
+  const asking = call(stack, "POST", "/v1/payments/authorize", authorizeBody({ amount }));
+  await untilTrue(async () => (await latestHappened(1))[0] === 1, patienceMs);
+  process.kill(pidOf("connectors"), "SIGKILL");
+  const { status, body } = await asking;
+  expect(status).toBe(202);
+  await untilTrue(async () => (await typesOf(body["id"])).includes("authorization_reversed"), decisionMsMax);
+  await isReversedOnce(body["id"]);
 });
 
 test("after kill -9 of the switch that grants the links, payments go on", async () => {
