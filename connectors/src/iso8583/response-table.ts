@@ -8,9 +8,11 @@
  *
  * Temporary are declines that say nothing about the operation: the host, the issuer or the way to it could not look at it just now. They end what is
  * asked once, an authorization. What is repeated until it is answered (captures, voids, refunds, reversals) stays unknown: an earlier copy may have
- * been carried out, and a later one may be. A host that broke down itself (06, 96, 909) may have done so after its booking: its no is one when the
- * authorization has been reversed (payment/breakdown.ts). Of an issuer that it did not reach (91) it undoes itself what it had sent on. The same holds for what is refused at the door: the host did not like the request's form, its
+ * been carried out, and a later one may be. The same holds for what is refused at the door: the host did not like the request's form, its
  * authentication code or who sends it, and looked at nothing else (http1/turned-away.ts is the same rule for HTTP).
+ *
+ * A host that broke down itself (06, 96, 909) may have done so after its booking: its no is one when the authorization has been reversed
+ * (payment/breakdown.ts). What it had sent on to an issuer that did not answer (91) it reverses itself: that is the networks' rule.
  */
 import type { DeclineReason } from "@florin/kernel";
 import type { UnknownCause } from "../contract/outcome.ts";

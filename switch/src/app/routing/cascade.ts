@@ -3,18 +3,18 @@
  *
  * A decline is counted before it is recorded, so that no later payment of the card can overlook it.
  */
-import { AppError, assert, makeId } from "@florin/kernel";
+import { AppError, makeId } from "@florin/kernel";
 import type { CallBudget } from "@florin/runtime/resilience";
 import { findOpen, type Outcome, type Transition } from "../../domain/payment/index.ts";
 import {
   type AttemptNumber,
-  type CascadeStep,
   type GuardReason,
   isGuardReason,
   isWorthAnotherTry,
   nextStep,
+  type StopReason,
 } from "../../domain/routing/index.ts";
-import type { GoneOn, NextTry } from "../operation.ts";
+import type { GoneOn } from "../operation.ts";
 import type { Parts } from "../parts.ts";
 import type { NetworkGuard } from "./network-guard.ts";
 
@@ -58,10 +58,14 @@ export function startCascade(
     try {
       const step = nextStep({ outcome, attempt, ranked, tried, isUp: parts.router.isUp, cardHistory: await o.guard.past() });
       parts.router.passedOver(step.passedOver);
-      const word = wordOf(step);
-      parts.metrics.count("switch_cascade_steps_total", { step: word });
-      if (word !== "next") return stopped(word, step.passedOver);
-      return { next: nextTry(parts, step), details: { ...toldOf(step.passedOver) } };
+      if (step.kind === "stop") {
+        const stop = stopOf(step.reason);
+        parts.metrics.count("switch_cascade_steps_total", { step: stop });
+        return stopped(stop, step.passedOver);
+      }
+      parts.metrics.count("switch_cascade_steps_total", { step: "next" });
+      const next = { attemptId: makeId("attempt", parts.now(), parts.random(10)), connector: step.processor };
+      return { next, details: { ...toldOf(step.passedOver) } };
     } catch (thrown) {
       if (!(thrown instanceof AppError)) throw thrown;
       // The database is away. The outcome that is known is worth more than another try.
@@ -69,11 +73,6 @@ export function startCascade(
       return stopped("past_unknown");
     }
   };
-}
-
-function nextTry(parts: Parts, step: CascadeStep): NextTry {
-  assert(step.kind === "next", "a step goes on");
-  return { attemptId: makeId("attempt", parts.now(), parts.random(10)), connector: step.processor };
 }
 
 /** False: the database stays away. The card's past lacks this decline from now on, which is counted, and no next try is sent on a past that is not known. */
@@ -97,8 +96,6 @@ function isTimeLeft(parts: Parts, { startedAtMs, budget }: Times): boolean {
 }
 
 /** Where another try was worth it, nothing else can stop it. */
-function wordOf(step: CascadeStep) {
-  if (step.kind === "next") return "next";
-  const { reason } = step;
+function stopOf(reason: StopReason) {
   return reason === "no_candidate" || isGuardReason(reason) ? reason : "attempts_used";
 }

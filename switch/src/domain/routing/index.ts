@@ -1,5 +1,5 @@
 export { type AuthorizationRates, createAuthorizationRates } from "./authorization-rates.ts";
-export { type AttemptNumber, attemptsMax, type CascadeStep, classOf, countsTowardsRate, isWorthAnotherTry, nextStep } from "./cascade.ts";
+export { type AttemptNumber, attemptsMax, classOf, countsTowardsRate, isWorthAnotherTry, nextStep, type StopReason } from "./cascade.ts";
 export { type Candidate, type RoutingDecision, rankedProcessors, storeDecision, strategyKinds } from "./decision.ts";
 export { exactFee, exactPerMinor } from "./fees.ts";
 export type { HouseLimits, HouseSettings, MerchantRouting } from "./house-settings.ts";
