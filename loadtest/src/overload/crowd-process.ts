@@ -231,6 +231,8 @@ function send(message: FromCrowd): void {
   process.send?.(message);
 }
 
+// A crowd that leads a session of its own hears no Ctrl-C: it ends with the drill.
+process.once("disconnect", () => process.exit());
 process.once("message", async (plan: CrowdPlan) => {
   const result: FromCrowd = { kind: "result", result: await new Crowd(plan).run() };
   // A long message leaves in pieces: the channel stays open until the last.

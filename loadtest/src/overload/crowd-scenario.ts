@@ -1,6 +1,9 @@
 /**
  * A crowd of twice and four times what this machine can do: the ruler in the same run, then 80 % of it for the reference, then the crowds, each
  * with a look at how soon all is normal again when it has left, and at the end all books.
+ *
+ * How much comes is of the best of some short steps. What a crowd's goodput is held against is the ruler right before and right after it, the higher
+ * of the two: a machine that others use moves by a fifth within minutes, in ten seconds more than in thirty.
  */
 import { portDistances } from "../../../scripts/up/ports.ts";
 import { authorizePath } from "../bench/measure.ts";
@@ -10,11 +13,11 @@ import { type OwnStack, startOwnStack } from "../stack/own-stack.ts";
 import type { Answers, Told } from "../verify/answers.ts";
 import { verifyRun } from "../verify/verify.ts";
 import { type Cores, settleStack, splitCores } from "./cores.ts";
-import { type Crowded, crowd } from "./crowd.ts";
-import { atMost, type Held, judgeOverload, type Overloaded, type Reference } from "./judge.ts";
+import { type Crowded, crowd, type Place } from "./crowd.ts";
+import { atMost, type Held, judgeOverload, type Overloaded } from "./judge.ts";
 import type { OverloadOptions } from "./options.ts";
 import type { CrowdPlan, CrowdResult } from "./plan.ts";
-import { cpuShares, type Reading, readStack } from "./readings.ts";
+import { cpuShares, idleShare, type Reading, readStack } from "./readings.ts";
 import { printPhase } from "./report.ts";
 
 const simulatorLatency = "20";
@@ -28,9 +31,14 @@ const retriesMax = 3;
 /** After the reference has told how long things take, and before a crowd comes, caches are warm and queues empty. */
 const warmUpSeconds = 3;
 const calmSeconds = 8;
+/** Clients beside a crowd, per second: few enough to be no crowd, enough for a p99. */
+const witnessPerSecond = 200;
+const witnessPace = { kind: "rate", perSecond: witnessPerSecond } as const;
 const clockSlackMs = 5_000;
-/** Of the cores of crowd and door; what the kernel does for them comes on top. */
-const fullShare = 0.9;
+/** A door with less to spare is not what is measured any more. */
+const idleShareMin = 0.1;
+/** Below the words of a phase. */
+const indent = " ".repeat(31);
 
 export type ScenarioContext = {
   readonly stack: OwnStack;
@@ -76,7 +84,10 @@ export function phaseMaker({ stack: { up }, port, cores }: ScenarioContext, runI
   const { hostname, port: edgePort } = new URL(up.edgeUrl);
   let phases = 0;
   /** `onMark` is called when the measured time begins and when it ends. */
-  return async (o: Pick<CrowdPlan, "pace" | "seconds"> & Partial<CrowdPlan>, onMark = () => {}): Promise<Crowded<Reading>> => {
+  return async (
+    { manners = "crowd", ...o }: Pick<CrowdPlan, "pace" | "seconds"> & Partial<CrowdPlan> & Partial<Pick<Place, "manners">>,
+    onMark = () => {},
+  ): Promise<Crowded<Reading>> => {
     phases += 1;
     const target = { host: hostname, port: Number(edgePort), path: authorizePath, secretKey: up.secretKey, tokens };
     const plan: CrowdPlan = { ...target, runId: `${runId}-${phases}`, warmUpSeconds, retriesMax, ...o };
@@ -85,7 +96,7 @@ export function phaseMaker({ stack: { up }, port, cores }: ScenarioContext, runI
       onMark();
       return readStack(up, { edge: at("edgeAdmin"), switch: at("switchAdmin"), connectors: at("connectorsAdmin") });
     };
-    return crowd(plan, read, cores?.door);
+    return crowd(plan, read, cores && { cores: cores.door, manners });
   };
 }
 
@@ -93,66 +104,104 @@ export async function runCrowdScenario(options: OverloadOptions): Promise<readon
   return withOverloadStack(options, { isSplit: true }, async (context) => {
     const startedAtMs = Date.now() - clockSlackMs;
     const runId = `ov${startedAtMs.toString(36)}`;
-    const phase = phaseMaker(context, runId);
     const told = new Map<string, Told>();
-    const note = (name: string, crowded: Crowded<Reading>): CrowdResult => {
-      addTold(told, crowded.result);
-      const shares = cpuShares(crowded.before, crowded.after);
-      printPhase(name, crowded.result, shares);
-      if (context.cores !== undefined && isDoorFull(context.cores, crowded.result.cpuShare + (shares.get("edge") ?? 0)))
-        console.log("the crowd and the door filled their cores: what this phase tells is too small a machine");
-      return crowded.result;
-    };
-    const reference = await measureReference(context, phase, note);
+    const steps: Steps = { phase: phaseMaker(context, runId), note: noteMaker(context, told) };
+    const { peak, calm } = await measureReference(context, steps);
     const held: Held[] = [];
+    let before = await measureRuler(context, steps, peak);
     for (const factor of factors) {
-      const perSecond = Math.round(factor * reference.peakPerSecond);
-      const crowded = await phase({ pace: { kind: "rate", perSecond }, seconds: context.seconds, warmUpSeconds: 0 });
-      const after = await phase({
-        pace: { kind: "rate", perSecond: Math.round(calmShare * reference.peakPerSecond) },
-        seconds: calmSeconds,
-        warmUpSeconds: 0,
-      });
-      note(`${factor}x, ${perSecond}/s`, crowded);
-      note("and after it", after);
-      held.push(...judgeOverload(reference, overloadedOf(factor, crowded, after.result)));
+      const overloaded = await overload(context, steps, { factor, peakPerSecond: peak.perSecond });
+      const after = await measureRuler(context, steps, peak);
+      held.push(...judgeOverload({ peakPerSecond: Math.max(before, after), calm }, overloaded));
+      before = after;
     }
     held.push(...(await judgeBooks(context, { runId, startedAtMs, told })));
     return held;
   });
 }
 
-function isDoorFull({ doorCount }: Cores, share: number): boolean {
-  return share > fullShare * doorCount;
+type Steps = { readonly phase: ReturnType<typeof phaseMaker>; readonly note: ReturnType<typeof noteMaker> };
+
+/** Prints a phase, and remembers what its clients were told. */
+function noteMaker({ cores }: ScenarioContext, told: Map<string, Told>) {
+  return (name: string, { result, before, after }: Crowded<Reading>): CrowdResult => {
+    addTold(told, result);
+    const shares = cpuShares(before, after);
+    printPhase(name, result, shares);
+    if (cores !== undefined) {
+      const door = idleShare(before, after, 0, cores.doorCount);
+      console.log(`${indent}idle: before the door ${door.toFixed(2)}, behind it ${idleShare(before, after, cores.doorCount).toFixed(2)}`);
+      if (door < idleShareMin) console.log("the crowd and the door filled their cores: what this phase tells is too small a machine");
+    }
+    return result;
+  };
 }
 
-type Phase = ReturnType<typeof phaseMaker>;
-type Note = (name: string, crowded: Crowded<Reading>) => CrowdResult;
+/** So many clients at once were accepted most often. */
+type Peak = { readonly clients: number; readonly perSecond: number };
 
-async function measureReference({ seconds }: ScenarioContext, phase: Phase, note: Note): Promise<Reference> {
-  const rulerSeconds = Math.max(5, Math.round(seconds / 6));
+async function measureReference(
+  { seconds }: ScenarioContext,
+  { phase, note }: Steps,
+): Promise<{ readonly peak: Peak; readonly calm: CrowdResult }> {
+  const stepSeconds = Math.max(5, Math.round(seconds / 6));
   // The first seconds of a process are its slowest; they are nobody's peak.
-  note("first steps", await phase({ pace: { kind: "saturate", clients: 64 }, seconds: rulerSeconds }));
-  let peak: CrowdResult | undefined;
+  note("first steps", await phase({ pace: { kind: "saturate", clients: 64 }, seconds: stepSeconds }));
+  let peak: Peak = { clients: 0, perSecond: 0 };
   for (const clients of rulerClients) {
-    const result = note(`ruler, ${clients} at once`, await phase({ pace: { kind: "saturate", clients }, seconds: rulerSeconds }));
-    if (peak === undefined || result.accepted / result.seconds > peak.accepted / peak.seconds) peak = result;
+    const result = note(`${clients} at once`, await phase({ pace: { kind: "saturate", clients }, seconds: stepSeconds }));
+    const perSecond = result.accepted / result.seconds;
+    if (perSecond > peak.perSecond) peak = { clients, perSecond };
   }
-  if (peak === undefined || peak.accepted === 0) throw new Error("the stack accepted nothing");
-  const peakPerSecond = peak.accepted / peak.seconds;
-  const perSecond = Math.round(referenceShare * peakPerSecond);
-  const calm = note(`reference, 80 %, ${perSecond}/s`, await phase({ pace: { kind: "rate", perSecond }, seconds }));
-  return { peakPerSecond, calm };
+  if (peak.perSecond === 0) throw new Error("the stack accepted nothing");
+  const perSecond = Math.round(referenceShare * peak.perSecond);
+  const [beside, calm] = await Promise.all([
+    phase({ pace: { kind: "rate", perSecond: perSecond - witnessPerSecond }, seconds }),
+    phase({ pace: witnessPace, seconds, manners: "witness" }),
+  ]);
+  note(`reference, 80 %, ${perSecond}/s`, beside);
+  return { peak, calm: note("a witness in it", calm) };
 }
 
-function overloadedOf(factor: number, { result, before, after: ended }: Crowded<Reading>, after: CrowdResult): Overloaded {
-  const growth = [...ended.residentBytes].map(([name, bytes]) => bytes - (before.residentBytes.get(name) ?? bytes));
+/** Accepted per second by as many clients as the peak had, half as long as a crowd. */
+async function measureRuler({ seconds }: ScenarioContext, { phase, note }: Steps, { clients }: Peak): Promise<number> {
+  const pace = { kind: "saturate", clients } as const;
+  const result = note(`ruler, ${clients} at once`, await phase({ pace, seconds: Math.max(5, Math.round(seconds / 2)) }));
+  return result.accepted / result.seconds;
+}
+
+async function overload(
+  { seconds }: ScenarioContext,
+  { phase, note }: Steps,
+  { factor, peakPerSecond }: { readonly factor: number; readonly peakPerSecond: number },
+): Promise<Overloaded> {
+  const perSecond = Math.round(factor * peakPerSecond);
+  const [crowded, witness] = await Promise.all([
+    phase({ pace: { kind: "rate", perSecond }, seconds, warmUpSeconds: 0 }),
+    phase({ pace: witnessPace, seconds, warmUpSeconds: 0, manners: "witness" }),
+  ]);
+  const pace = { kind: "rate", perSecond: Math.round(calmShare * peakPerSecond) } as const;
+  const after = await phase({ pace, seconds: calmSeconds, warmUpSeconds: 0, manners: "clients" });
+  const { accepted, seconds: measuredSeconds } = note(`${factor}x, ${perSecond}/s`, crowded);
+  console.log(`${indent}of the best step at the beginning: ${(accepted / measuredSeconds / peakPerSecond).toFixed(2)}`);
+  note("a witness beside it", witness);
+  note("and after it", after);
+  return overloadedOf({ factor, perSecond }, { crowded, witness: witness.result, after: after.result });
+}
+
+function overloadedOf(
+  asked: Pick<Overloaded, "factor" | "perSecond">,
+  o: { readonly crowded: Crowded<Reading>; readonly witness: CrowdResult; readonly after: CrowdResult },
+): Overloaded {
+  const { result, before, after } = o.crowded;
+  const growth = [...after.residentBytes].map(([name, bytes]) => bytes - (before.residentBytes.get(name) ?? bytes));
   return {
-    factor,
+    ...asked,
     crowd: result,
-    after,
-    switchOperations: ended.switchOperations - before.switchOperations,
-    refusedInTimeShare: (ended.refusalsInTime - before.refusalsInTime) / Math.max(1, ended.refusals - before.refusals),
+    witness: o.witness,
+    after: o.after,
+    switchOperations: after.switchOperations - before.switchOperations,
+    refusedInTimeShare: (after.refusalsInTime - before.refusalsInTime) / Math.max(1, after.refusals - before.refusals),
     residentGrowthBytes: Math.max(0, ...growth),
   };
 }

@@ -30,9 +30,12 @@ function result(changes: Partial<CrowdResult> = {}): CrowdResult {
 
 const second = (changes: Partial<Second> = {}): Second => ({ accepted: 500, notAccepted: 0, acceptedMsWorst: 90, ...changes });
 const reference: Reference = { peakPerSecond: 1_000, calm: result() };
+const witness = (changes: Partial<CrowdResult> = {}) => result({ accepted: 0, sentAway: 1_000, ...changes });
 const crowded = (changes: Partial<CrowdResult> = {}) => ({
   factor: 4,
+  perSecond: 1_000,
   crowd: result({ sentAway: 1_000, ...changes }),
+  witness: witness(),
   after: result({ bySecond: [second()] }),
   switchOperations: 10_000,
   refusedInTimeShare: 0.995,
@@ -48,9 +51,8 @@ test("a stack that goes on as before holds every figure", () => {
 });
 
 test.each([
+  ["clients that came, of those who should", { clients: 9_700 }],
   ["goodput, of the peak", { accepted: 8_900 }],
-  ["p99 of what was accepted", { acceptedMs: latency(201) }],
-  ["503 at the client, p99", { sentAwayMs: latency(6) }],
   ["answers that are neither 201 nor 503", { others: { 500: 1 } }],
 ] as const)("is missed: %s", (name, changes) => {
   const overloaded = crowded(changes);
@@ -61,9 +63,20 @@ test.each([
   ["503s that left the edge within 5 ms", { refusedInTimeShare: 0.98 }],
   ["operations of the switch per call sent away", { switchOperations: 10_021 }],
   ["growth of resident memory, largest process", { residentGrowthBytes: 65 * 1_048_576 }],
+  ["p99 of what was accepted", { witness: witness({ acceptedMs: latency(201) }) }],
+  ["503 at the client, p99", { witness: witness({ sentAwayMs: latency(6) }) }],
+  ["answers that are neither 201 nor 503", { witness: witness({ others: { 500: 1 } }), switchOperations: 10_001 }],
   ["normal again after", { after: result({ bySecond: Array.from({ length: 5 }, () => second({ notAccepted: 1 })) }) }],
 ] as const)("is missed: %s", (name, changes) => {
   expect(failures({ ...crowded(), ...changes })).toEqual([name]);
+});
+
+test("how late a crowd hears its answers tells of its own computer", () => {
+  expect(failures(crowded({ sentAwayMs: latency(200), acceptedMs: latency(1_000) }))).toEqual([]);
+});
+
+test("whom the witness stands for is accepted, too", () => {
+  expect(failures({ ...crowded({ accepted: 8_900 }), witness: witness({ accepted: 100 }), switchOperations: 9_000 })).toEqual([]);
 });
 
 test("what the crowd's process takes of the machine makes the stack's share no better", () => {
@@ -88,7 +101,7 @@ test("a noisy merchant must be refused, and the others must not notice", () => {
 });
 
 test("in a short run times are shown, and everything else is judged", () => {
-  const held = judgeOverload(reference, { ...crowded({ acceptedMs: latency(500), others: { 500: 2 } }) });
+  const held = judgeOverload(reference, { ...crowded({ others: { 500: 2 } }), witness: witness({ acceptedMs: latency(500) }) });
   const lines = renderHeld(held, { isShort: true }).split("\n");
   expect(lines.find((line) => line.includes("p99 of what was accepted"))).toMatch(/^shown /);
   expect(lines.find((line) => line.includes("neither 201 nor 503"))).toMatch(/^FAILED /);
