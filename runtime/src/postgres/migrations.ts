@@ -4,8 +4,6 @@
  * Files are plain SQL with `-- Up Migration` and `-- Down Migration`, named `0001_what-it-does.sql`. They run while the previous release
  * is serving. An advisory lock makes concurrent starts wait for each other instead of failing.
  */
-import { runner } from "node-pg-migrate";
-
 const migrationsTable = "schema_migrations";
 /** A start waits at most this long for another start to finish its migrations. */
 const lockWaitMsMax = 120_000;
@@ -17,6 +15,8 @@ export async function runMigrations(options: { ownerUrl: string; directory: stri
   const keep = (message: string): void => {
     if (messages.push(message) > 50) messages.shift();
   };
+  // Only where something is migrated: serving processes come through this room too, and would keep the 4 MB of the runner and its driver.
+  const { runner } = await import("node-pg-migrate");
   try {
     await runner({
       databaseUrl: {
