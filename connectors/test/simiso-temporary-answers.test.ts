@@ -127,11 +127,11 @@ describe.each([true, false])("a host that books and then breaks down (purchase: 
     expect(await effects(reference)).toBe(1);
   });
 
-  test("has nothing to reverse when it booked nothing, and says so", async () => {
+  test("leaves nobody knowing where it has nothing to reverse yet: it may still book behind the front that gave up", async () => {
     const reference = newId("attempt");
     await fail(reference, "malfunction");
     await fail(derivedId("reversal", reference), "no_original");
-    expect((await authorize(capture, reference)).outcome).toMatchObject({ kind: "declined", reason: "processing_error" });
+    expect((await authorize(capture, reference)).outcome).toMatchObject({ kind: "unknown", cause: "processor_fault" });
   });
 });
 

@@ -176,6 +176,20 @@ describe("operations", () => {
     expect(codeOf(await client.ask("0200", about(reference, newReference(), bought)))).toBe("00");
   });
 
+  test("a refund is decided at once, whatever the delay over HTTP: nobody could ask for its end", async () => {
+    const client = await signedOn();
+    const [paid, paidToo] = [newReference(), newReference()];
+    const refund = { 3: "200000", 4: "000000000150", 90: `0200${"0".repeat(38)}` };
+    await client.ask("0200", authorization(paid));
+    await client.ask("0200", authorization(paidToo, { 2: "4000000000005126" }));
+    const [kept, refused] = [about(paid, newReference(), refund), about(paidToo, newReference(), refund)];
+    for (let times = 0; times < 2; times++)
+      expect([codeOf(await client.ask("0200", kept)), codeOf(await client.ask("0200", refused))]).toEqual(["00", "46"]);
+    const refundedOf = async (reference: string) => (await simulator.call("GET", `/admin/books/payments/pay-${reference}`)).body;
+    expect(await refundedOf(paid)).toMatchObject({ amount_refunded: 150, amount_refund_pending: 0 });
+    expect(await refundedOf(paidToo)).toMatchObject({ amount_refunded: 0, amount_refund_pending: 0 });
+  });
+
   test("what has no authorization is code 25, and what cannot be understood is code 30", async () => {
     const client = await signedOn();
     expect(codeOf(await client.ask("0400", about(newReference(), newReference())))).toBe("25");

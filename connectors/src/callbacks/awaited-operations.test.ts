@@ -67,6 +67,18 @@ describe("whoever is first decides", () => {
     expect(await outcome).toEqual(approved);
   });
 
+  test("a callback that comes while such a question fails", async () => {
+    const world = openWorld();
+    const reference = newReference(Date.now() - 60_000);
+    const outcome = perform(world, {
+      reference,
+      send: () => Promise.reject(new Error("sent twice")),
+      answer: found(unknown("not_reached")),
+    });
+    expect(world.orders.hear(reference, () => approved)).toBe(true);
+    expect(await outcome).toEqual(approved);
+  });
+
   test("a bug in sending it is told to its caller, and nobody waits for the order any more", async () => {
     const world = openWorld();
     const reference = newReference();

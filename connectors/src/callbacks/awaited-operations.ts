@@ -110,8 +110,8 @@ class Awaited<Expected> implements AwaitedOperations<Expected> {
     const { reference, deadlineAtMs } = operation;
     if (idTimeMs(reference) < this.#knownSinceMs) {
       const found = await asked(operation, deadlineAtMs);
-      // A callback may have come while we asked.
-      const outcome = found ?? (await waiting.within(0));
+      // A callback that came while we asked has been taken for this call, and does not come again.
+      const outcome = (await waiting.within(0)) ?? found;
       if (outcome !== undefined) return outcome;
     }
     void operation.send().then((sending) => {

@@ -426,6 +426,13 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
       });
 
     describe("capture, void and refund", () => {
+      test("a refund that will be refused is never called final", async () => {
+        const link = await authorized({ capture: true }, world.card("refund_fails"));
+        const refund = { ...link, reference: world.newReference("refund"), amount: 300n, currency: "EUR", reason: "", isPurchase: true };
+        const outcome = await world.connector.refund(refund, call());
+        expect(outcome.kind === "approved" && outcome.isFinal).toBe(false);
+      });
+
       if (declared.multipleCaptures)
         test("captures in parts up to the hold, by the processor's id or by our reference", async () => {
           const link = await authorized();

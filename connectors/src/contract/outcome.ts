@@ -18,6 +18,14 @@ export type ProcessorWords = {
   readonly cvv: string;
 };
 
+/** What goes into an address, a header or a field of any processor again when something is done about the operation. */
+const processorReferencePattern = /^[\x21-\x7e]{0,64}$/;
+
+/** Whether it can be used again: up to 64 printable characters of ASCII without blanks, or empty. */
+export function isUsableReference(processorReference: string): boolean {
+  return processorReferencePattern.test(processorReference);
+}
+
 /** Why nothing left our house. Stable words: they are stored with the payment. */
 export const notSentCauses = {
   token_not_found: "the vault has no such card for this merchant",

@@ -10,7 +10,7 @@ import {
 } from "@florin/gen/connectors/v1/connectors";
 import type { GrantAnswer } from "../app/link-grants.ts";
 import type { Connector } from "../contract/connector.ts";
-import type { Outcome, QueryAnswer } from "../contract/outcome.ts";
+import { isUsableReference, type Outcome, type ProcessorWords, type QueryAnswer } from "../contract/outcome.ts";
 
 const kinds: Record<Outcome["kind"], OutcomeKind> = {
   approved: OutcomeKind.APPROVED,
@@ -23,14 +23,19 @@ export function outcomeToWire(outcome: Outcome): MessageInitShape<typeof Outcome
   const kind = kinds[outcome.kind];
   switch (outcome.kind) {
     case "approved":
-      return { kind, ...outcome.words, isFinal: outcome.isFinal };
+      return { kind, ...wordsToWire(outcome.words), isFinal: outcome.isFinal };
     case "declined":
-      return { kind, ...outcome.words, declineReason: outcome.reason };
+      return { kind, ...wordsToWire(outcome.words), declineReason: outcome.reason };
     case "not_sent":
       return { kind, cause: outcome.cause };
     case "unknown":
-      return { kind, ...outcome.words, cause: outcome.cause };
+      return { kind, ...(outcome.words && wordsToWire(outcome.words)), cause: outcome.cause };
   }
+}
+
+/** An id that no command could bring back is left out: captures and refunds then name the authorization by our own reference. */
+function wordsToWire(words: ProcessorWords): ProcessorWords {
+  return isUsableReference(words.processorReference) ? words : { ...words, processorReference: "" };
 }
 
 /** `found` false means: the processor surely has no such operation. One that could not be asked is found, with an unknown outcome. */

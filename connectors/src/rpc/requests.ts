@@ -18,10 +18,10 @@ import type {
   ReverseCommand,
   VoidCommand,
 } from "../contract/connector.ts";
+import { isUsableReference } from "../contract/outcome.ts";
 import { operationKindOf, type Question } from "../contract/question.ts";
 
 const tokenPattern = /^tok_[a-z0-9_]{1,64}$/;
-const processorReferencePattern = /^[\x21-\x7e]{0,64}$/;
 const merchantReferenceLengthMax = 255;
 const reasonLengthMax = 1_000;
 const grantMsMax = 60_000;
@@ -117,7 +117,7 @@ function checkReference(reference: string, param = "reference"): void {
 function toLink(request: { authorizationReference: string; processorReference: string; merchantId: string }): AuthorizationLink {
   checkId("attempt", request.authorizationReference, "authorization_reference");
   checkId("merchant", request.merchantId, "merchant_id");
-  if (!processorReferencePattern.test(request.processorReference))
+  if (!isUsableReference(request.processorReference))
     throw invalid("parameter_invalid", "processor_reference is at most 64 printable characters", "processor_reference");
   const { authorizationReference, processorReference, merchantId } = request;
   return { authorizationReference, processorReference, merchantId };

@@ -15,7 +15,7 @@ import { wipeMessage } from "../iso8583/codec/message.ts";
 import type { LaneAddress } from "../iso8583/link/lane.ts";
 import { noLease, takeGrant } from "../iso8583/link/lease.ts";
 import { createProcessorLinks, type LinkNotice, type ProcessorLinks } from "../iso8583/link/processor-links.ts";
-import { afterReversal, type Declined, isBreakdown, reversalOfAnswered } from "../iso8583/payment/breakdown.ts";
+import { afterReversal, type Declined, isBreakdown } from "../iso8583/payment/breakdown.ts";
 import { type Asked, readReply } from "../iso8583/payment/read-reply.ts";
 import { authorizeMessage, captureMessage, refundMessage, reversalMessage, voidMessage } from "../iso8583/payment/requests.ts";
 import { countedOf, TotalsBook } from "../iso8583/payment/totals.ts";
@@ -44,7 +44,8 @@ const waitingMax = 4_096;
 const rememberedMs = 180_000;
 const rememberedMax = 100_000;
 const backlogBytesMax = 1_048_576;
-const reversalsRememberedMax = 10_000;
+/** Reversals that have not ended. More than the switch follows up (50,000 unknown authorizations and as many other operations). */
+const reversalsOpenMax = 200_000;
 const totalsOperationsMax = 200_000;
 const totalsLooksPerWindow = 10;
 const totalsTimeoutMs = 10_000;
@@ -70,7 +71,7 @@ export function createSimiso(options: SimisoOptions): Connector {
     ...{ timing: systemTiming, wallMs: Date.now, random: Math.random },
     ...(onNotice === undefined ? {} : { onNotice }),
   });
-  const reversals = new RecentReferences(reversalsRememberedMax, systemTiming.monotonicMs);
+  const reversals = new RecentReferences(reversalsOpenMax, systemTiming.monotonicMs);
   const stopTotals = startTotals({
     ...{ book, links, onTotals, acquirerId: paymentProfile.acquirerId, timing: systemTiming, wallMs: Date.now },
     periodMs: options.totals.windowMs / totalsLooksPerWindow,
@@ -84,18 +85,17 @@ export function createSimiso(options: SimisoOptions): Connector {
     return outcome;
   };
   const move = (message: IsoMessage, call: ConnectorCall) => counting(message, { kind: "movement" }, call);
-  const reverse = (command: ReverseCommand, call: ConnectorCall, asked?: Asked) => {
+  const reverse = async (command: ReverseCommand, call: ConnectorCall): Promise<Outcome> => {
     const askedForMs = reversals.use(command.reference);
     const isRepeat = askedForMs !== undefined;
     const message = reversalMessage(paymentProfile, command, { originalMti: originalTypeOf(command), isRepeat });
-    return counting(message, asked ?? { kind: "reversal", askedForMs: askedForMs ?? 0 }, call);
-  };
-  const undone = async (decline: Declined, reversal: ReverseCommand, call: ConnectorCall): Promise<Outcome> => {
-    const outcome = afterReversal(decline, await reverse(reversal, call, reversalOfAnswered));
-    // Nobody asks for it again; a host with many breakdowns must not push out those that are asked for.
-    if (outcome.kind === "declined") reversals.forget(reversal.reference);
+    const outcome = await counting(message, { kind: "reversal", askedForMs: askedForMs ?? 0 }, call);
+    // What has ended must not push out what is still asked for, whose age decides.
+    if (outcome.kind === "approved" || outcome.kind === "declined") reversals.forget(command.reference);
     return outcome;
   };
+  const undone = async (decline: Declined, reversal: ReverseCommand, call: ConnectorCall): Promise<Outcome> =>
+    afterReversal(decline, await reverse(reversal, call));
   return {
     name: "simiso",
     capabilities: {

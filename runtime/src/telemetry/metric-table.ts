@@ -237,8 +237,11 @@ export const metricTable = {
   connectors_link_notices_total: {
     kind: "counter",
     unit: "{message}",
-    help: "Messages on live links to processors that were nobody's answer. unmade: one of ours that was not sent, for want of a code or because it did not fit.",
-    labels: { connector: { valuesMax: 40 }, notice: ["late", "duplicate", "stray", "garbled", "mac_wrong", "unasked", "unmade"] },
+    help: "Messages on live links to processors that were nobody's answer. unmade: one of ours that was not sent, for want of a code or because it did not fit; unheard: an answer to a processor that asks and does not read.",
+    labels: {
+      connector: { valuesMax: 40 },
+      notice: ["late", "duplicate", "stray", "garbled", "mac_wrong", "unasked", "unmade", "unheard"],
+    },
   },
   connectors_totals_total: {
     kind: "counter",

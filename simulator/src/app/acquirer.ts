@@ -139,7 +139,9 @@ async function authorize(
 async function move(sql: Sql, batcher: Batcher<NewMovement, Operation | undefined>, request: NewMovement): Promise<AcquirerAnswer> {
   const operation = await batcher.submit(request);
   if (operation === undefined) return { kind: "authorization_not_found" };
-  if (operation.requestCount === 1) return { kind: "answered", isRepeat: false, view: viewOf(operation) };
+  const isRepeat = operation.requestCount > 1;
+  const isDecided = operation.status !== "pending" || request.isDecidedAtOnce !== true;
+  if (!isRepeat && isDecided) return { kind: "answered", isRepeat, view: viewOf(operation) };
   const isSame =
     operation.operation === request.operation &&
     operation.merchantId === request.merchantId &&
@@ -147,7 +149,7 @@ async function move(sql: Sql, batcher: Batcher<NewMovement, Operation | undefine
   if (!isSame) return { kind: "key_reuse" };
   // A refund may have settled since.
   const current = required(await readOperation(sql, request.reference), "a booked operation");
-  return { kind: "answered", isRepeat: true, view: viewOf(current) };
+  return { kind: "answered", isRepeat, view: viewOf(current) };
 }
 
 async function reverse(sql: Sql, request: NewReversal): Promise<AcquirerAnswer> {

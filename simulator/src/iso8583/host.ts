@@ -183,7 +183,8 @@ async function carryOut(acquirer: Acquirer, asked: HostRequest): Promise<Acquire
   const { reference, mti } = asked.original;
   const booked = await acquirer.query(reference);
   if (booked.kind === "found" && isOfOtherType(booked, mti)) return { kind: "authorization_not_found" };
-  return asked.kind === "movement" ? acquirer.move(asked.request) : acquirer.reverse(asked.request);
+  // Over a live link nobody asks or calls back later: what is answered is the end of it.
+  return asked.kind === "movement" ? acquirer.move({ ...asked.request, isDecidedAtOnce: true }) : acquirer.reverse(asked.request);
 }
 
 /** One that was reversed before it came has no type of its own. */

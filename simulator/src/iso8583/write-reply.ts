@@ -50,7 +50,7 @@ export function replyWith(request: HostMessage, answered: AcquirerAnswer): HostM
   return replyTo(request, responseCodeOf(view), more);
 }
 
-/** The status counts: what was approved and then reversed is no approval any more. A refund that settles later is accepted. */
+/** The status counts: what was approved and then reversed is no approval any more. */
 function responseCodeOf({ status, response_code: code }: OperationView): string {
   return status === "reversed" ? codes.reversed : code;
 }

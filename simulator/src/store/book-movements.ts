@@ -13,6 +13,8 @@ export type NewMovement = {
   /** Minor units; 0 for a void, which releases all that is left. */
   readonly amount: bigint;
   readonly currency: string;
+  /** True: a refund is decided while the caller waits. False or undefined: it is accepted, and ends after the acquirer's delay. */
+  readonly isDecidedAtOnce?: boolean;
 };
 
 /** The row of each member, new or found under its key; undefined when this merchant has no such authorization. */
@@ -30,10 +32,11 @@ export async function bookMovements(
         ${column((member) => member.reference)}::text[], ${column((member) => member.operation)}::text[],
         ${column((member) => member.authorizationId ?? null)}::bigint[], ${column((member) => member.authorizationReference)}::text[],
         ${column((member) => member.amount)}::bigint[], ${column((member) => member.currency)}::text[],
-        ${column((member) => member.merchantId)}::text[]
-      ) WITH ORDINALITY AS m (reference, operation, by_id, by_reference, amount, currency, merchant_id, ordinal)
+        ${column((member) => member.merchantId)}::text[],
+        ${column(({ isDecidedAtOnce }) => String(isDecidedAtOnce === true ? 0 : refundDelayMs))}::bigint[]
+      ) WITH ORDINALITY AS m (reference, operation, by_id, by_reference, amount, currency, merchant_id, refund_delay_ms, ordinal)
       LEFT JOIN LATERAL book_movement(
-        m.reference, m.operation, m.by_id, m.by_reference, m.amount, m.currency, m.merchant_id, ${String(refundDelayMs)}::bigint
+        m.reference, m.operation, m.by_id, m.by_reference, m.amount, m.currency, m.merchant_id, m.refund_delay_ms
       ) AS b ON true
       ORDER BY m.ordinal`;
     const answers: (Operation | undefined)[] = members.map(() => undefined);

@@ -1,6 +1,7 @@
 /** Live links against a host that does what each test says, over real sockets. */
+import { once } from "node:events";
 import type { Socket } from "node:net";
-import { Secret } from "@florin/kernel";
+import { required, Secret } from "@florin/kernel";
 import { afterEach, describe, expect, test } from "vitest";
 import { encodeMessage } from "../codec/encode.ts";
 import type { FieldValue, IsoMessage } from "../codec/message.ts";
@@ -414,3 +415,27 @@ test("a message type knows its reply", () => {
   ]);
   expect(["0100", "0110", "0130", "0420"].map((mti) => isReply({ mti, fields: new Map() }))).toEqual([false, true, true, false]);
 });
+
+test("a host that asks and does not read is owed no memory: its replies are left out, and counted", async () => {
+  const host = await startHost(approve);
+  const started = await startLinks([host.port]);
+  await isUp(started);
+  const socket = required([...host.sockets][0], "the link's socket");
+  socket.pause();
+  const ask: IsoMessage = {
+    mti: "0800",
+    fields: new Map([
+      [11, "000777"],
+      [70, "301"],
+    ]),
+  };
+  let asked = 0;
+  for (; asked < 1_000_000 && !started.notices.includes("unheard"); asked++) {
+    host.send(socket, ask);
+    if (socket.writableNeedDrain) await once(socket, "drain");
+  }
+  expect(started.notices).toContain("unheard");
+  // The link stays: when it reads again, all goes on.
+  socket.resume();
+  await expect.poll(async () => (await started.links.exchange(request(), soon())).kind, { timeout: 20_000 }).toBe("answered");
+}, 60_000);

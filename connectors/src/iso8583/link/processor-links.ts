@@ -29,8 +29,8 @@ export type LinkProfile = WireProfile & {
   readonly echoed: readonly number[];
 };
 
-/** What happens beside answers; counted by whoever wants to. "unmade": a message of ours, for which there was no code, or an answer that does not fit. */
-export type LinkNotice = "late" | "duplicate" | "stray" | "garbled" | "mac_wrong" | "unasked" | "unmade";
+/** What happens beside answers; counted by whoever wants to. "unmade": a message of ours, for which there was no code, or an answer that does not fit. "unheard": an answer to who does not read. */
+export type LinkNotice = "late" | "duplicate" | "stray" | "garbled" | "mac_wrong" | "unasked" | "unmade" | "unheard";
 
 export type ProcessorLinksOptions = {
   readonly profile: LinkProfile;
@@ -375,6 +375,8 @@ class Links implements ProcessorLinks {
 
   /** What cannot be made is left out and counted: whatever a processor asks for, it does not end this process. */
   async #reply(lane: Lane, message: IsoMessage): Promise<void> {
+    // Who asks and does not listen is owed no memory. Its requests need no code, so it may be anybody on the wire.
+    if (lane.backlogBytes > this.#options.backlogBytesMax) return this.#notice("unheard");
     const frame = await this.#frameOf(message).catch(() => undefined);
     if (frame === undefined) this.#notice("unmade");
     else if (!lane.write(frame.bytes, frame.release)) frame.release();

@@ -1,15 +1,12 @@
 /**
  * A host that breaks down over an authorization (06, 96) says no, and may have booked it before. So the no is one when the authorization has been
  * reversed: another way may then be tried without a second hold. Where the reversal has no answer either, nobody knows, and the switch goes on reversing.
+ * So it does where the host has nothing to reverse: what broke down in front may still be booked behind.
  */
 import type { Outcome } from "../../contract/outcome.ts";
 import { meaningOf } from "../response-table.ts";
-import type { Asked } from "./read-reply.ts";
 
 export type Declined = Extract<Outcome, { readonly kind: "declined" }>;
-
-/** The original was answered, so it is not on its way any more: that there is none is believed at once. */
-export const reversalOfAnswered: Asked = { kind: "reversal", askedForMs: Number.POSITIVE_INFINITY };
 
 export function isBreakdown(outcome: Outcome): outcome is Declined {
   if (outcome.kind !== "declined") return false;
