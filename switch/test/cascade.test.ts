@@ -66,6 +66,12 @@ test("a processor that the house has taken out meanwhile is passed over", async 
   expect(sentTo).toEqual(["simpay", "third"]);
 });
 
+test("the full queue of one processor says nothing about the next", async () => {
+  answers({ simpay: { kind: outcomes.notSent.kind, cause: "queue_full" } });
+  expect(paymentOf(await createOrAuthorize(await fresh(), createCommand())).status).toBe("authorized");
+  expect(sentTo).toEqual(["simpay", "other"]);
+});
+
 test("what issuers say by way of each processor is learned", async () => {
   answers({ simpay: outcomes.softDeclined });
   const parts = await fresh();

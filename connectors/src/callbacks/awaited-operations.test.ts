@@ -187,7 +187,7 @@ describe("an order is sent once", () => {
 test("what waits is bounded, and nothing is taken while closing", async () => {
   const world = openWorld({ awaitedMax: 1 });
   const first = perform(world, { timeoutMs: 30 });
-  expect(await perform(world)).toEqual(notSent("overloaded"));
+  expect(await perform(world)).toEqual(notSent("queue_full"));
   await world.orders.close();
   expect(await first).toEqual(unknown("timeout"));
   expect(await perform(world)).toEqual(notSent("closing"));

@@ -75,7 +75,7 @@ class Awaited<Expected> implements AwaitedOperations<Expected> {
     const under = this.#waiting.get(reference);
     if (under !== undefined) return this.#join(under, operation);
     if (this.#sent.has(reference)) return (await asked(operation, deadlineAtMs)) ?? unknown("not_repeated");
-    if (this.#waiting.size >= this.#options.awaitedMax) return notSent("overloaded");
+    if (this.#waiting.size >= this.#options.awaitedMax) return notSent("queue_full");
     const waiting = new Waiting(operation.expected);
     this.#waiting.set(reference, waiting);
     let outcome: Outcome;

@@ -34,7 +34,7 @@ export const notSentCauses = {
   token_deleted: "the token was deleted",
   vault_unavailable: "the vault could not be asked",
   not_connected: "no connection to the processor could be made",
-  overloaded: "too much is in flight to this processor",
+  queue_full: "too much is in flight to this processor",
   deadline_exceeded: "the time was over before anything was sent",
   closing: "this process is stopping",
 } as const;

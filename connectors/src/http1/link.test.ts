@@ -173,7 +173,7 @@ describe("not_sent and unknown", () => {
     const first = http.exchange(request, soon(), read);
     const second = http.exchange(request, soon(), read);
     const late = http.exchange(request, soon(50), read);
-    expect(await http.exchange(request, soon(), read)).toEqual({ kind: "not_sent", cause: "overloaded" });
+    expect(await http.exchange(request, soon(), read)).toEqual({ kind: "not_sent", cause: "queue_full" });
     expect(await late).toEqual({ kind: "not_sent", cause: "deadline_exceeded" });
     held[0]?.write(answer("1"));
     expect(await first).toMatchObject({ value: { text: "1" } });

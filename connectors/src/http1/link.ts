@@ -22,14 +22,14 @@ export type ReadAnswer<T extends object> = (status: number, body: Buffer) => T |
 
 export type LinkAnswer<T extends object> =
   | { readonly kind: "answered"; readonly value: T }
-  | { readonly kind: "not_sent"; readonly cause: "not_connected" | "overloaded" | "deadline_exceeded" | "closing" }
+  | { readonly kind: "not_sent"; readonly cause: "not_connected" | "queue_full" | "deadline_exceeded" | "closing" }
   | { readonly kind: "unknown"; readonly cause: "timeout" | "connection_lost" | Refused };
 
 export type HttpLinkOptions = {
   /** http: or https:, host and port. */
   readonly url: URL;
   readonly connectionsMax: number;
-  /** Requests that wait for a connection. One more is answered `overloaded`. */
+  /** Requests that wait for a connection. One more is answered `queue_full`. */
   readonly waitingMax: number;
   readonly connectTimeoutMs: number;
   /** A connection idle for longer is not used again: its peer may be closing it. */
@@ -117,7 +117,7 @@ class Link implements HttpLink {
     if (idle !== undefined) idle.start(exchange);
     else if (this.#all.size < this.options.connectionsMax) this.#open(exchange);
     else if (this.#waiting.length - this.#waitingFrom >= this.options.waitingMax)
-      this.finish(exchange, { kind: "not_sent", cause: "overloaded" });
+      this.finish(exchange, { kind: "not_sent", cause: "queue_full" });
     else this.#waiting.push(exchange);
   }
 

@@ -9,7 +9,8 @@
  * Temporary are declines that say nothing about the operation: the host, the issuer or the way to it could not look at it just now. They end what is
  * asked once, an authorization. What is repeated until it is answered (captures, voids, refunds, reversals) stays unknown: an earlier copy may have
  * been carried out, and a later one may be. The same holds for what is refused at the door: the host did not like the request's form, its
- * authentication code or who sends it, and looked at nothing else (http1/turned-away.ts is the same rule for HTTP).
+ * authentication code or who sends it, and looked at nothing else (http1/turned-away.ts is the same rule for HTTP). No issuer spoke, so its reason is
+ * never one of those after which the networks forbid to try the card again (switch/src/domain/routing/cascade.ts).
  *
  * A host that broke down itself (06, 96, 909) may have done so after its booking: its no is one when the authorization has been reversed
  * (payment/breakdown.ts). What it had sent on to an issuer that did not answer (91) it reverses itself: that is the networks' rule.
@@ -40,7 +41,7 @@ export const responseCodes1987 = {
   "00": approved,
   "01": declined("do_not_honor"),
   "02": declined("do_not_honor"),
-  "03": turnedAway("transaction_not_allowed"),
+  "03": turnedAway("processing_error"),
   "04": declined("pickup_card"),
   "05": declined("do_not_honor"),
   "06": brokeDown,
@@ -52,7 +53,7 @@ export const responseCodes1987 = {
   "12": declined("transaction_not_allowed"),
   "13": declined("invalid_amount"),
   "14": declined("incorrect_number"),
-  "15": declined("incorrect_number"),
+  "15": declined("invalid_account"),
   "16": approved,
   "17": declined("generic_decline"),
   "18": declined("generic_decline"),
@@ -77,7 +78,7 @@ export const responseCodes1987 = {
   "37": declined("pickup_card"),
   "38": declined("pickup_card"),
   "39": declined("invalid_account"),
-  "40": turnedAway("transaction_not_allowed"),
+  "40": turnedAway("processing_error"),
   "41": declined("lost_card"),
   "42": declined("invalid_account"),
   "43": declined("stolen_card"),
@@ -89,8 +90,8 @@ export const responseCodes1987 = {
   "54": declined("expired_card"),
   "55": declined("incorrect_pin"),
   "56": declined("incorrect_number"),
-  "57": declined("card_not_supported"),
-  "58": turnedAway("transaction_not_allowed"),
+  "57": declined("transaction_not_allowed"),
+  "58": turnedAway("processing_error"),
   "59": declined("fraudulent"),
   "60": declined("do_not_honor"),
   "61": declined("card_velocity_exceeded"),
@@ -136,18 +137,18 @@ export const actionCodes1993 = {
   "106": declined("incorrect_pin"),
   "107": declined("do_not_honor"),
   "108": declined("do_not_honor"),
-  "109": turnedAway("transaction_not_allowed"),
+  "109": turnedAway("processing_error"),
   "110": declined("invalid_amount"),
   "111": declined("incorrect_number"),
   "112": declined("authentication_required"),
   "113": declined("transaction_not_allowed"),
   "114": declined("invalid_account"),
-  "115": turnedAway("transaction_not_allowed"),
+  "115": turnedAway("processing_error"),
   "116": declined("insufficient_funds"),
   "117": declined("incorrect_pin"),
   "118": declined("incorrect_number"),
-  "119": declined("card_not_supported"),
-  "120": turnedAway("transaction_not_allowed"),
+  "119": declined("transaction_not_allowed"),
+  "120": turnedAway("processing_error"),
   "121": declined("card_velocity_exceeded"),
   "122": declined("do_not_honor"),
   "123": declined("card_velocity_exceeded"),
@@ -173,7 +174,7 @@ export const actionCodes1993 = {
   "902": declined("transaction_not_allowed"),
   "903": temporary("try_again_later"),
   "904": turnedAway("processing_error"),
-  "905": declined("transaction_not_allowed"),
+  "905": turnedAway("processing_error"),
   "906": temporary("try_again_later"),
   "907": temporary("issuer_unavailable"),
   "908": temporary("issuer_unavailable"),

@@ -38,7 +38,7 @@ export const operationMeanings = {
   "declined 46": declined("invalid_account"),
   "declined 51": declined("insufficient_funds"),
   "declined 54": declined("expired_card"),
-  "declined 57": declined("card_not_supported"),
+  "declined 57": declined("transaction_not_allowed"),
   "declined 59": declined("fraudulent"),
   "declined 62": declined("card_not_supported"),
   "declined 65": declined("card_velocity_exceeded"),

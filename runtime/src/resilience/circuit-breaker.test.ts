@@ -267,7 +267,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("end" as const),
       which: fc.nat(30),
-      result: fc.constantFrom<CallResult>("success", "failure", "failure", "ignored"),
+      result: fc.constantFrom<CallResult>("success", "failure", "failure", "ignored", "not_taken"),
     }),
   },
 );
@@ -341,7 +341,8 @@ class Ledger {
   end(call: LedgerCall, result: CallResult): void {
     if (this.calls.includes(call)) {
       this.calls = this.calls.filter((other) => other !== call);
-      if (result !== "ignored") this.count([result === "failure"]);
+      const isProbeLost = result === "not_taken" && this.state === "half_open";
+      if (result === "success" || result === "failure" || isProbeLost) this.count([result !== "success"]);
     } else if (call.round === this.round && result === "success") this.row.failures = 0;
   }
 

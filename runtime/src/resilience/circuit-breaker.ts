@@ -18,8 +18,11 @@ import { assert } from "@florin/kernel";
 
 export type CircuitState = "closed" | "open" | "half_open";
 
-/** `ignored`: says nothing about the party (our own overload, a caller that gave up). */
-export type CallResult = "success" | "failure" | "ignored";
+/**
+ * `ignored`: says nothing about the party (our own overload, a caller that gave up). `not_taken`: what is bound for it is bounded, and the bound is
+ * reached. That makes a party that is well none that fails, but a probe has shown that this one is not yet.
+ */
+export type CallResult = "success" | "failure" | "ignored" | "not_taken";
 
 export type CircuitSettings = {
   /** Share of failures from which the circuit opens, above 0, at most 1. */
@@ -142,7 +145,8 @@ class Breaker implements CircuitBreaker {
       return;
     }
     add(this.#underWay, ticket.slice, -1);
-    if (result !== "ignored") this.#count(result === "failure" ? 1 : 0, 1);
+    if (result === "success" || result === "failure") this.#count(result === "failure" ? 1 : 0, 1);
+    else if (this.#state === "half_open" && result === "not_taken") this.#count(1, 1);
     else if (this.#state === "half_open") this.#probesTaken -= 1;
   }
 
@@ -189,7 +193,7 @@ class Breaker implements CircuitBreaker {
   /** One of another state says nothing about this one; one that was only forgotten counts in the row. */
   #settleForgotten({ round, slice }: Ticket, result: CallResult): void {
     const from = this.#forgotten.get(round);
-    if (from === undefined || slice < from || result === "ignored") return;
+    if (from === undefined || slice < from || result === "ignored" || result === "not_taken") return;
     this.#countInRow(result === "failure" ? 1 : 0, 1);
     if (this.#isRowLong()) this.#change("open");
   }

@@ -62,9 +62,9 @@ async function query(parts: Parts, { payment, open, intent }: Question, canRever
 }
 
 async function reverse(parts: Parts, { payment, open }: Question): Promise<Verdict> {
-  const { kind } = await undo(parts, payment, open);
-  if (kind === "approved") return { kind: "without_effect", cause: "reversed" };
-  return nobodyKnows("not_reversed");
+  const outcome = await undo(parts, payment, open);
+  if (outcome.kind === "approved") return { kind: "without_effect", cause: "reversed" };
+  return nobodyKnows(outcome.kind === "not_sent" && outcome.cause === "retry_budget" ? outcome.cause : "not_reversed");
 }
 
 async function repeat(parts: Parts, { payment, open, intent }: Question): Promise<Verdict> {

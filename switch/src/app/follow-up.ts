@@ -20,15 +20,23 @@ const triesUntilAmbiguous = 5;
 /** Longer than any promise of `resolvesByMs`: from then on the settlement file has the word. */
 const followedForMsMax = 72 * 60 * 60 * 1000;
 const operationsMax = 50_000;
-const atOnceMax = 256;
+/** Questions under way, and those of one processor: one that hangs leaves the others their places. */
+const atOnceMax = 512;
+const perProcessorMax = 128;
+/** A round waits no longer for its answers; they are heard all the same. */
+const roundMsMax = 1_000;
 
 type Followed = FoundOperation & {
+  /** Questions that were asked. */
   tries: number;
   /** This and the next by the clock that never jumps: a wall clock that is set back would put the question off for as long. */
   dueAtMs: number;
   readonly sinceMs: number;
   /** Known once it was asked about. */
   stake: Stake | undefined;
+  isUnderWay: boolean;
+  /** Known once it was looked at. */
+  processor: string | undefined;
 };
 
 /** What hangs on an open operation. */
@@ -45,8 +53,13 @@ export interface FollowUps {
   add(operation: FoundOperation): boolean;
   /** There is news of this operation: it is due now. False: it is not followed here. */
   hurry(operationUuid: string): boolean;
-  /** Asks about what is due, at most so many at once; resolves when all of them have been answered. */
+  /**
+   * Asks about what is due and is not being asked about, as far as there are places. Resolves when what it asked has been answered, or after a second
+   * without: the rest is heard while others are asked. Rejects with the fault of a question, of an earlier round perhaps.
+   */
   askDue(): Promise<void>;
+  /** When nothing is being asked any more. */
+  quiet(): Promise<void>;
   /** The earliest position whose operation is still open here; undefined when there is none. */
   lowestPosition(): bigint | undefined;
   /** Of the operations that were asked about at least once and are open. */
@@ -56,12 +69,40 @@ export interface FollowUps {
 /** `untilUnknown`: lets go of an operation once its outcome is recorded as unknown, because another set follows those. */
 export function createFollowUps(parts: Parts, o: { readonly untilUnknown: boolean }): FollowUps {
   const followed = new Map<string, Followed>();
+  const underWay = new Set<Promise<void>>();
+  const places = createPlaces();
+  let fault: { readonly thrown: unknown } | undefined;
+  const throwFault = (): void => {
+    if (fault === undefined) return;
+    const { thrown } = fault;
+    fault = undefined;
+    throw thrown;
+  };
+  const ask = async (one: Followed): Promise<void> => {
+    one.isUnderWay = true;
+    let hasPlace = one.processor !== undefined && places.take(one.processor);
+    const mayAsk = ({ connector }: OpenOperation): boolean => {
+      one.processor = connector;
+      hasPlace ||= places.take(connector);
+      return hasPlace;
+    };
+    try {
+      if (await isSettled(parts, one, o.untilUnknown, mayAsk)) followed.delete(one.operationUuid);
+      else one.dueAtMs = parts.timing.monotonicMs() + Math.min(pauseMsMin * 2 ** one.tries, pauseMsMax);
+    } catch (thrown) {
+      fault ??= { thrown };
+    } finally {
+      one.isUnderWay = false;
+      if (hasPlace && one.processor !== undefined) places.giveBack(one.processor);
+    }
+  };
   return {
     add(operation) {
       if (followed.has(operation.operationUuid)) return true;
       if (followed.size >= operationsMax) return false;
       const nowMs = parts.timing.monotonicMs();
-      followed.set(operation.operationUuid, { ...operation, tries: 0, dueAtMs: nowMs + pauseMsMin, sinceMs: nowMs, stake: undefined });
+      const unasked = { tries: 0, stake: undefined, isUnderWay: false, processor: undefined };
+      followed.set(operation.operationUuid, { ...operation, ...unasked, dueAtMs: nowMs + pauseMsMin, sinceMs: nowMs });
       return true;
     },
     hurry(operationUuid) {
@@ -70,15 +111,24 @@ export function createFollowUps(parts: Parts, o: { readonly untilUnknown: boolea
       return one !== undefined;
     },
     async askDue() {
+      throwFault();
       const nowMs = parts.timing.monotonicMs();
-      const due: Followed[] = [];
-      for (const one of followed.values()) if (one.dueAtMs <= nowMs && due.length < atOnceMax) due.push(one);
-      await Promise.all(
-        due.map(async (one) => {
-          if (await isSettled(parts, one, o.untilUnknown)) followed.delete(one.operationUuid);
-          else putOff(one, parts.timing.monotonicMs());
-        }),
-      );
+      const begun: Promise<void>[] = [];
+      for (const one of followed.values()) {
+        if (underWay.size >= atOnceMax) break;
+        if (one.dueAtMs > nowMs || one.isUnderWay || places.isFull(one.processor)) continue;
+        const asking = ask(one).finally(() => underWay.delete(asking));
+        underWay.add(asking);
+        begun.push(asking);
+      }
+      if (begun.length === 0) return;
+      const isOver = new AbortController();
+      await Promise.race([Promise.all(begun), parts.timing.sleep(roundMsMax, isOver.signal)]);
+      isOver.abort();
+      throwFault();
+    },
+    async quiet() {
+      await Promise.all(underWay);
     },
     lowestPosition() {
       let lowest: bigint | undefined;
@@ -89,21 +139,36 @@ export function createFollowUps(parts: Parts, o: { readonly untilUnknown: boolea
   };
 }
 
-function putOff(one: Followed, nowMs: number): void {
-  one.tries += 1;
-  one.dueAtMs = nowMs + Math.min(pauseMsMin * 2 ** one.tries, pauseMsMax);
+/** Questions under way by processor. */
+function createPlaces() {
+  const taken = new Map<string, number>();
+  const isFull = (processor: string | undefined) => processor !== undefined && (taken.get(processor) ?? 0) >= perProcessorMax;
+  return {
+    isFull,
+    take(processor: string): boolean {
+      if (isFull(processor)) return false;
+      taken.set(processor, (taken.get(processor) ?? 0) + 1);
+      return true;
+    },
+    giveBack(processor: string): void {
+      const left = (taken.get(processor) ?? 0) - 1;
+      if (left > 0) taken.set(processor, left);
+      else taken.delete(processor);
+    },
+  };
 }
 
 /** Asks once. True: the operation is decided, or is no longer ours to ask about. */
-async function isSettled(parts: Parts, one: Followed, untilUnknown: boolean): Promise<boolean> {
-  const resolved = await resolveOperation(parts, one.which, ({ id }) => idToHex(id) === one.operationUuid);
-  const { open, answer, currency } = resolved;
+async function isSettled(parts: Parts, one: Followed, untilUnknown: boolean, mayAsk: (open: OpenOperation) => boolean): Promise<boolean> {
+  const resolved = await resolveOperation(parts, one.which, ({ id }) => idToHex(id) === one.operationUuid, mayAsk);
+  const { open, answer, currency, wasAsked } = resolved;
   if (open === undefined || (untilUnknown && open.isUnknown)) return true;
   one.stake = { startedAtMs: open.startedAtMs, amount: open.amount, currency };
   if (answer !== undefined && !isStillOpen(answer, open)) {
     countResolution(parts, open, outcomeOf(answer));
     return true;
   }
+  if (wasAsked) one.tries += 1;
   if (isTimeToSay(one, resolved) && open.kind === "authorize") await callAmbiguous(parts, one, open);
   return parts.timing.monotonicMs() - one.sinceMs > followedForMsMax && (await isForTheFile(parts, open));
 }
@@ -117,8 +182,8 @@ async function isForTheFile(parts: Parts, { kind, connector }: OpenOperation): P
 }
 
 /** When the merchant is told that nobody knows: after the last quick question, or at once where none can be asked. */
-function isTimeToSay(one: Followed, { awaitsFile }: Resolved): boolean {
-  return awaitsFile || one.tries + 1 === triesUntilAmbiguous;
+function isTimeToSay(one: Followed, { awaitsFile, wasAsked }: Resolved): boolean {
+  return awaitsFile || (wasAsked && one.tries === triesUntilAmbiguous);
 }
 
 /** An accepted refund has an answer for its caller and goes on at the processor. */

@@ -31,16 +31,25 @@ export type Resolved = {
   readonly answer: Transition | undefined;
   /** Asking again is of no use. */
   readonly awaitsFile: boolean;
+  /** False: nobody was asked, for want of a place or within the retry budget. */
+  readonly wasAsked: boolean;
 };
 
-const decided: Resolved = { open: undefined, currency: "", answer: undefined, awaitsFile: false };
+const decided: Resolved = { open: undefined, currency: "", answer: undefined, awaitsFile: false, wasAsked: false };
 
-export async function resolveOperation(parts: Parts, which: Which, isMeant: (open: OpenOperation) => boolean): Promise<Resolved> {
+/** `mayAsk`: whether the processor of this operation may be asked now; called at most once, right before it is. */
+export async function resolveOperation(
+  parts: Parts,
+  which: Which,
+  isMeant: (open: OpenOperation) => boolean,
+  mayAsk: (open: OpenOperation) => boolean = () => true,
+): Promise<Resolved> {
   const payment = await parts.reader.newest(which);
   const open = payment?.openOperations.find(isMeant);
   if (payment === undefined || open === undefined) return decided;
   const asked = parts.questions.get(open.id);
   if (asked !== undefined) return asked;
+  if (!mayAsk(open)) return { ...decided, open, currency: payment.currency };
   const question = askAndRecord(parts, payment, open).finally(() => parts.questions.delete(open.id));
   parts.questions.set(open.id, question);
   return question;
@@ -49,7 +58,7 @@ export async function resolveOperation(parts: Parts, which: Which, isMeant: (ope
 async function askAndRecord(parts: Parts, payment: Payment, open: OpenOperation): Promise<Resolved> {
   const { id, merchantId, currency } = payment;
   const intent = await parts.reader.at({ id, merchantId }, open.intentSequence);
-  const found: Resolved = { open, currency, answer: undefined, awaitsFile: false };
+  const found: Resolved = { open, currency, answer: undefined, awaitsFile: false, wasAsked: true };
   if (intent === undefined) return found;
   if (open.kind === "reversal") return { ...found, answer: await settleReversal(parts, { payment, event: intent.event }) };
   const verdict = await askProcessor(parts, { payment, open, intent });
@@ -60,7 +69,8 @@ async function askAndRecord(parts: Parts, payment: Payment, open: OpenOperation)
   const { answer } = await recordAnswer(parts, { payment, event: intent.event }, { outcome, connector: open.connector }, (current) =>
     recordVerdict(parts, current, open, verdict),
   );
-  return { ...found, answer, awaitsFile: verdict.kind === "awaits_file" };
+  const wasAsked = !(outcome.kind === "unknown" && outcome.cause === "retry_budget");
+  return { ...found, answer, awaitsFile: verdict.kind === "awaits_file", wasAsked };
 }
 
 type Decisive = Exclude<Verdict, { kind: "undecided" }>;

@@ -42,6 +42,7 @@ test.each([
   [{ kind: "not_sent", cause: "deadline_exceeded" }, "ignored"],
   [{ kind: "unknown", cause: "a word of a newer release" }, "failure"],
   [{ kind: "not_sent", cause: "overloaded" }, "ignored"],
+  [{ kind: "not_sent", cause: "queue_full" }, "not_taken"],
   [{ kind: "not_sent", cause: "token_expired" }, "ignored"],
   [{ kind: "not_sent", cause: "unavailable" }, "ignored"],
   [{ kind: "unknown", cause: "peer_lost" }, "ignored"],
@@ -75,7 +76,21 @@ test("a day of declines, and our own overload, close nobody's till", async () =>
   const { send, times } = open();
   await times(100, declined);
   await times(100, { kind: "not_sent", cause: "overloaded" });
+  await times(100, { kind: "not_sent", cause: "queue_full" });
   expect(await send(approved)).toEqual(approved);
+});
+
+test("a full queue makes no probe succeed: the circuit opens again, and only a few were let through", async () => {
+  const { clock, circuits, send, times, sent } = open();
+  await times(10, timeout);
+  const before = sent();
+  for (let tenth = 0; tenth < 100; tenth += 1) {
+    clock.ms += 100;
+    await send({ kind: "not_sent", cause: "queue_full" });
+  }
+  // One a second, by the rule for open circuits.
+  expect(sent() - before).toBeLessThanOrEqual(10);
+  expect(circuits.health("a", "authorize")).not.toBe("up");
 });
 
 test("callers that wait for less than what is called slow cannot close a processor's till", async () => {

@@ -9,7 +9,7 @@
  */
 import { type CallResult, type CircuitBreaker, type CircuitSettings, createCircuitBreaker } from "@florin/runtime/resilience";
 import type { Metrics } from "@florin/runtime/telemetry";
-import { isAboutProcessor, type Outcome } from "../domain/payment/index.ts";
+import { isAboutProcessor, isQueueFull, type Outcome } from "../domain/payment/index.ts";
 
 export const guardedOperations = ["authorize", "capture", "void", "refund"] as const;
 export type GuardedOperation = (typeof guardedOperations)[number];
@@ -105,5 +105,6 @@ function isTimeout(outcome: Outcome): boolean {
 /** What an outcome says about the processor. */
 export function resultOf(outcome: Outcome): CallResult {
   if (outcome.kind === "approved" || outcome.kind === "declined") return "success";
+  if (isQueueFull(outcome)) return "not_taken";
   return isAboutProcessor(outcome) ? "failure" : "ignored";
 }

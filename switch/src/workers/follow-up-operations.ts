@@ -45,11 +45,11 @@ export async function followUpOperations(o: FollowUpParts, signal: AbortSignal):
 }
 
 export interface Rounds {
-  /** Reads what is new in the log and asks about what is due. */
+  /** Reads what is new in the log and asks about what is due. Does not wait for a processor that hangs. */
   next(): Promise<void>;
   /** Writes the checkpoints and shows what is open. */
   keep(): Promise<void>;
-  /** For the last time: another replica shows from now on. */
+  /** For the last time, once nothing is being asked: another replica shows from now on. */
   end(): Promise<void>;
 }
 
@@ -91,6 +91,7 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
     look([...sets.unsettled.stakes(), ...sets.abandoned.stakes()], parts.now());
   };
   const end = async (): Promise<void> => {
+    await Promise.all([sets.unsettled.quiet(), sets.abandoned.quiet()]);
     await keep();
     look([], parts.now());
   };

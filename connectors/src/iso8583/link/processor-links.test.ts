@@ -171,9 +171,9 @@ describe("a request", () => {
     await isUp(started);
     const first = started.links.exchange(request({ stan: "000001" }), soon(300));
     const card = new Secret(Buffer.from("9".repeat(16)));
-    expect(await started.links.exchange(request({ card }), soon())).toEqual({ kind: "not_sent", cause: "overloaded" });
+    expect(await started.links.exchange(request({ card }), soon())).toEqual({ kind: "not_sent", cause: "queue_full" });
     expect(card.expose().every((byte) => byte === 0)).toBe(true);
-    expect(await started.links.exchange(request({ stan: "000001" }), soon())).toEqual({ kind: "not_sent", cause: "overloaded" });
+    expect(await started.links.exchange(request({ stan: "000001" }), soon())).toEqual({ kind: "not_sent", cause: "queue_full" });
     expect(await first).toEqual({ kind: "unknown", cause: "timeout" });
   });
 

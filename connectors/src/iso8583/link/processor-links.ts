@@ -59,7 +59,7 @@ export type ProcessorLinksOptions = {
 export type LinkAnswer =
   /** Whoever gets the message wipes it. */
   | { readonly kind: "answered"; readonly message: IsoMessage }
-  | { readonly kind: "not_sent"; readonly cause: "not_connected" | "overloaded" | "deadline_exceeded" | "closing" }
+  | { readonly kind: "not_sent"; readonly cause: "not_connected" | "queue_full" | "deadline_exceeded" | "closing" }
   | { readonly kind: "unknown"; readonly cause: "timeout" | "connection_lost" | "garbage" | "mac_mismatch" };
 
 export type ProcessorLinks = {
@@ -213,7 +213,7 @@ class Links implements ProcessorLinks {
   #place(waiting: Waiting): void {
     const lane = this.#laneForNext();
     if (lane === undefined) this.#refuse(waiting, "not_connected");
-    else if (lane.backlogBytes > this.#options.backlogBytesMax) this.#refuse(waiting, "overloaded");
+    else if (lane.backlogBytes > this.#options.backlogBytesMax) this.#refuse(waiting, "queue_full");
     else this.#admit(lane, waiting);
   }
 
@@ -223,10 +223,10 @@ class Links implements ProcessorLinks {
     if (added === "added") {
       request.lane = lane;
       this.#send(lane, message, request);
-    } else if (added !== "clash" || !this.#waiting.add(waiting)) this.#refuse(waiting, "overloaded");
+    } else if (added !== "clash" || !this.#waiting.add(waiting)) this.#refuse(waiting, "queue_full");
   }
 
-  #refuse({ message, request }: Waiting, cause: "not_connected" | "overloaded" | "deadline_exceeded"): void {
+  #refuse({ message, request }: Waiting, cause: "not_connected" | "queue_full" | "deadline_exceeded"): void {
     wipeMessage(message);
     this.#end(request, { kind: "not_sent", cause });
   }
@@ -311,7 +311,7 @@ class Links implements ProcessorLinks {
     const request: Request = { trace, settle, fail, network, lane, isSent: false, isSettled: false };
     // No room for an echo: whatever is under way shows that the link lives, or runs into its own deadline.
     if (this.#requests.add(trace, request, deadlineMs) !== "added") {
-      this.#end(request, { kind: "not_sent", cause: "overloaded" });
+      this.#end(request, { kind: "not_sent", cause: "queue_full" });
       return;
     }
     this.#ownNumbers.add(stan);

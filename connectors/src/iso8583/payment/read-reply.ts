@@ -61,7 +61,9 @@ function toOutcome(meaning: Meaning, words: ProcessorWords, asked: Asked): Outco
     case "unknown":
       return { kind: "unknown", cause: meaning.cause, words };
     case "no_original":
-      if (asked.kind !== "reversal") return { kind: "declined", words, reason: "transaction_not_allowed" };
+      // An authorization is about no other operation: the host misread it, and no issuer spoke.
+      if (asked.kind === "authorization") return { kind: "declined", words, reason: "processing_error" };
+      if (asked.kind === "movement") return { kind: "declined", words, reason: "transaction_not_allowed" };
       return asked.askedForMs >= noOriginalBelievedAfterMs
         ? { kind: "approved", words, isFinal: true }
         : { kind: "unknown", cause: "in_progress", words };

@@ -155,7 +155,7 @@ describe("a round", () => {
 
   test("waits for a link, and for room on it", async () => {
     let isUp = false;
-    let answer: LinkAnswer | undefined = { kind: "not_sent", cause: "overloaded" };
+    let answer: LinkAnswer | undefined = { kind: "not_sent", cause: "queue_full" };
     const { asked, results, clock, round } = start((request) => answer ?? reply(request), { isUp: () => isUp });
     clock.nowMs = whenDue;
     await round();

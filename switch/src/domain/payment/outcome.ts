@@ -33,6 +33,11 @@ const causesOfOurs: ReadonlySet<string> = new Set([
   "sender_late",
 ]);
 
+/** Too much is under way to this processor already; to another one there may be room. */
+export function isQueueFull({ kind, cause }: Extract<Outcome, { readonly cause: string }>): boolean {
+  return kind === "not_sent" && cause === "queue_full";
+}
+
 /** Whether a `not_sent` or `unknown` says something of the processor. Before anything was sent an ended time is that of our own queue. */
 export function isAboutProcessor({ kind, cause }: Extract<Outcome, { readonly cause: string }>): boolean {
   return !causesOfOurs.has(cause) && !(kind === "not_sent" && cause === "deadline_exceeded");

@@ -14,7 +14,7 @@ export type AttemptNumber = 1 | 2 | 3;
 
 /**
  * "network_stop": a decline of category 1; the networks forbid to try this card again. "our_fault": not sent for a cause in this house (a card
- * that is not opened, a queue that is full), which every other way would meet as well.
+ * that is not opened, a process that is full), which every other way would meet as well.
  */
 export type OutcomeClass = "approved" | "soft_decline" | "hard_decline" | "network_stop" | "not_sent" | "our_fault" | "unknown";
 export type StopReason =
