@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { limits } from "../src/domain/limits.ts";
 import { authorizedPayment } from "../src/rest/payment-samples.ts";
-import { authorizeBody, call, type Edge, openStage, type Stage } from "./stage.ts";
+import { authorizeBody, call, done, type Edge, openStage, type Stage } from "./stage.ts";
 
 let stage: Stage;
 let edge: Edge;
@@ -368,5 +368,53 @@ describe("what is hardly HTTP", () => {
     expect(await refusals("5xx")).toBe(0);
     expect((await post(good)).status).toBe(201);
     expect(stage.script.received.map(({ request }) => request["idempotencyKey"])).not.toContain("gone");
+  });
+});
+
+describe("what is not HTTP, behind a payment that is being made", () => {
+  const slowMs = 1_200;
+  let hasty: Edge;
+  beforeAll(async () => {
+    hasty = await stage.startEdge({ patience: { requestTimeoutMs: 600, headersTimeoutMs: 500, checkEveryMs: 100 } });
+  });
+
+  /** All that comes until the connection ends. */
+  const answersTo = (text: string) =>
+    new Promise<string>((resolve) => {
+      let heard = "";
+      const socket = connect(hasty.port, "127.0.0.1");
+      socket.on("data", (chunk) => {
+        heard += chunk.toString("latin1");
+      });
+      socket.on("error", () => {});
+      socket.on("close", () => resolve(heard));
+      socket.write(text, "latin1");
+      setTimeout(() => socket.destroy(), 8_000).unref();
+    });
+  const payment = (key: string) =>
+    `POST ${path} HTTP/1.1\r\nhost: edge\r\nauthorization: Bearer ${secretKey}\r\nidempotency-key: ${key}\r\n` +
+    `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(good)}\r\n\r\n${good}`;
+  const statusesIn = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
+
+  test.each([
+    ["a NUL", ["201"], (key: string) => `${payment(key)}\0`],
+    ["a brace too many", ["201"], (key: string) => `${payment(key)}}`],
+    ["half of a head that never ends", ["201"], (key: string) => `${payment(key)}GET /v1/payments HTTP/1.1\r\nhost: edge\r\n`],
+    ["a NUL behind two of them", ["201", "201"], (key: string) => `${payment(key)}${payment(`${key}-2`)}\0`],
+  ])(
+    "%s: the payment has its own answer, and then the connection ends",
+    async (name, statuses, make) => {
+      stage.script.operation = async () => {
+        await new Promise((resolve) => setTimeout(resolve, slowMs));
+        return done();
+      };
+      expect(statusesIn(await answersTo(make(`behind-${name.length}`)))).toEqual(statuses);
+      expect(stage.script.received.length).toBe(statuses.length);
+    },
+    20_000,
+  );
+
+  test("alone on its connection it is answered at once", async () => {
+    expect(statusesIn(await answersTo("\0"))).toEqual(["400"]);
   });
 });

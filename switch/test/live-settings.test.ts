@@ -3,6 +3,7 @@ import { connectPostgres, type Sql } from "@florin/runtime/postgres";
 import { untilTrue } from "@florin/runtime/testing";
 import { systemTiming } from "@florin/runtime/timing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createSettingsDesk } from "../src/app/settings-desk.ts";
 import type { SecretTeller } from "../src/clients/secret-teller.ts";
 import { builtInDocument, type ConnectorRegistry } from "../src/domain/settings/index.ts";
 import { sampleBuiltIn } from "../src/domain/settings/samples.ts";
@@ -29,14 +30,19 @@ afterAll(async () => {
 });
 
 /** Makes a version as an operator would, who is connected elsewhere. */
-async function nextVersion(): Promise<number> {
+async function nextVersion(change: object = {}): Promise<number> {
   const versions = createSettingsVersions(sql);
   const version = ((await versions.newest(-1))?.version ?? 0) + 1;
-  const document = JSON.stringify({ ...builtInDocument(sampleBuiltIn), bins: [] });
+  const document = JSON.stringify({ ...builtInDocument(sampleBuiltIn), bins: [], ...change });
   expect(await versions.append({ version, document, madeBy: "alice", note: "a test", rolledBackTo: undefined })).toBe(true);
   return version;
 }
 
+const ableToReverse = {
+  currencies: new Set(["EUR"]) as ReadonlySet<string> | "any",
+  networks: "any",
+  capabilities: new Set(["reversal"] as const),
+} as const;
 const deaf: SecretTeller = { tell: async () => {}, onConnected: () => () => {} };
 
 /** A replica in this process, over the stage's own database. */
@@ -117,19 +123,102 @@ describe("a replica that starts where it cannot read the newest version", () => 
   });
 });
 
+/** Whoever listens is told when the test says so. */
+function comingBack() {
+  const listeners = new Set<() => void>();
+  const onConnected: SecretTeller["onConnected"] = (listener) => {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  };
+  return { onConnected, comeBack: () => listeners.forEach((listener) => void listener()), listeners };
+}
+
+test("connectors that come back are asked at once what they can do by now", async () => {
+  const { comeBack, onConnected, listeners } = comingBack();
+  const registry = new Map([["simpay", ableToReverse]]);
+  await nextVersion();
+  const live = await follow({ everyMs: 3_600_000, secrets: { ...deaf, onConnected }, connectors: async () => new Map(registry) });
+  const currencies = () => live.current().processors.find(({ name }) => name === "simpay")?.currencies;
+  try {
+    await untilTrue(() => currencies() !== "any", patienceMs);
+    registry.set("simpay", { ...ableToReverse, currencies: new Set(["SEK"]) });
+    // Sooner than its turn, which is every ten seconds.
+    await untilTrue(() => {
+      comeBack();
+      return currencies() !== "any" && (currencies() as ReadonlySet<string>).has("SEK");
+    }, 5_000);
+  } finally {
+    await live.stop();
+  }
+  expect(listeners.size).toBe(0);
+});
+
+test("a version with a connector that was deployed a moment ago takes payments as soon as it is in force", async () => {
+  const registry = new Map([["simpay", ableToReverse]]);
+  await nextVersion();
+  const live = await follow({ everyMs: 3_600_000, connectors: async () => new Map(registry) });
+  try {
+    await untilTrue(() => live.current().processors.some(({ currencies }) => currencies !== "any"), patienceMs);
+    registry.set("newpay", ableToReverse);
+    const version = await nextVersion({ processors: [{ name: "newpay" }, { name: "simpay", enabled: false }] });
+    await untilTrue(() => live.current().version === version, patienceMs);
+    expect(live.current().processors.map(({ name }) => name)).toEqual(["newpay"]);
+  } finally {
+    await live.stop();
+  }
+});
+
+test("a version does not wait for connectors that do not answer", async () => {
+  let answer = (_registry: ConnectorRegistry): void => {};
+  const held = new Promise<ConnectorRegistry>((resolve) => {
+    answer = resolve;
+  });
+  const live = await follow({ everyMs: 3_600_000, connectors: () => held });
+  try {
+    const version = await nextVersion();
+    await untilTrue(() => live.current().version === version, 5_000);
+  } finally {
+    answer(new Map());
+    await live.stop();
+  }
+});
+
+test("the history of large changes comes in pages that fit into a message", async () => {
+  const owner = connectPostgres({ url: stage.ownerUrl, name: "test-owner", connectionsMax: 1 });
+  try {
+    await owner`DELETE FROM settings_versions`;
+    await owner`
+      INSERT INTO settings_versions (version, document, made_by, note)
+      SELECT version, (SELECT jsonb_object_agg('key' || key, repeat(version::text, 900)) FROM generate_series(1, 200) AS key), 'alice', ''
+      FROM generate_series(1, 9) AS version`;
+    const ask = (before: number) =>
+      createSettingsDesk({
+        ...{ versions: createSettingsVersions(sql), replicas: createSettingsReplicas(sql) },
+        ...{ connectors: async () => new Map(), builtIn: sampleBuiltIn },
+      }).list({ before, limit: 100 });
+    const seen: number[] = [];
+    for (let page = await ask(1_000); page.length > 0; page = await ask(page.at(-1)?.version ?? 0)) {
+      expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(4_000_000);
+      expect(page.length).toBeLessThan(9);
+      seen.push(...page.map(({ version }) => version));
+    }
+    expect(seen).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1]);
+  } finally {
+    await owner`DELETE FROM settings_versions`;
+    await owner.end({ timeout: 1 });
+  }
+});
+
 test("connectors that come back are told at once, and those that could not be told are told again", async () => {
   const told: number[] = [];
   let isAway = true;
-  let comeBack = (): void => {};
+  const { comeBack, onConnected } = comingBack();
   const secrets: SecretTeller = {
     async tell(version) {
       told.push(version);
       if (isAway) throw new Error("away");
     },
-    onConnected(listener) {
-      comeBack = listener;
-      return () => {};
-    },
+    onConnected,
   };
   const live = await follow({ everyMs: 3_600_000, secrets });
   try {
@@ -178,11 +267,10 @@ describe("of the two ways to learn of a version", () => {
   });
 
   test("a replica learns while it runs what its connectors can do, also when they could not be asked at first", async () => {
-    const able = { currencies: new Set(["EUR"]), networks: "any", capabilities: new Set(["reversal"] as const) } as const;
     let isAway = true;
     const connectors = async (): Promise<ConnectorRegistry> => {
       if (isAway) throw new Error("away");
-      return new Map([["simpay", able]]);
+      return new Map([["simpay", ableToReverse]]);
     };
     const live = await follow({ everyMs: 200, connectors });
     try {

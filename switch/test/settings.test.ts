@@ -389,6 +389,8 @@ describe("what does not hold together", () => {
 
   test.each([
     ["a note with a card number", { note: `like ${testCards.visa.number}` }, "note"],
+    ["a note with a NUL", { note: "a\0b" }, "note"],
+    ["a note that a terminal would obey", { note: "\u001b[2J" }, "note"],
     ["a note without an end", { note: "x".repeat(501) }, "note"],
     ["nobody", { madeBy: "" }, "made_by"],
     ["a card number for a person", { madeBy: testCards.visa.number }, "made_by"],

@@ -8,7 +8,6 @@
  * answer.ts), because they are hot and have to be exact.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
 import { type AppError, type ErrorCode, errorCatalogue, invalid } from "@florin/kernel";
 import type { Logger, Metrics } from "@florin/runtime/telemetry";
 import Fastify, { type FastifyInstance, type FastifyPluginCallback, type FastifyReply, type FastifyRequest } from "fastify";
@@ -24,6 +23,7 @@ import { limits } from "../domain/limits.ts";
 import { problemOfIdempotencyKey } from "../domain/payment-rules.ts";
 import { type Answering, createAnswering, unknownRoute } from "./answer.ts";
 import { api, type Operation, type OperationId, operationIds } from "./api.ts";
+import { answerBrokenRequest } from "./broken-request.ts";
 import { compileCheck } from "./check-input.ts";
 import { createDoorman } from "./doorman.ts";
 import { faultAnswer } from "./error-answer.ts";
@@ -287,20 +287,4 @@ function answerExpectation(_request: IncomingMessage, response: ServerResponse):
     connection: "close",
   });
   response.end(body);
-}
-
-/** A request that Node could not read. There is no request object: the answer is written to the socket. */
-function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const requestId = nextRequestId();
-  const fault: AppError = toEdgeFault(error.code === undefined ? { code: "HPE_INTERNAL" } : error);
-  const { status, body } = faultAnswer(fault, requestId);
-  const reason = status === 431 ? "Request Header Fields Too Large" : status === 400 ? "Bad Request" : "Internal Server Error";
-  socket.end(
-    `HTTP/1.1 ${status} ${reason}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
-      `request-id: ${requestId}\r\nconnection: close\r\n\r\n${body}`,
-  );
 }

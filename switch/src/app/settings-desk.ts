@@ -46,6 +46,7 @@ export interface SettingsDesk {
   put(o: Author & { readonly document: string; readonly baseVersion: number; readonly isDryRun: boolean }): Promise<SettingsAnswer>;
   /** Makes a next version with the document of an earlier one, also while the connectors cannot be asked: it held before. */
   rollBack(o: Author & { readonly version: number }): Promise<SettingsAnswer>;
+  /** The newest first, with what each changed. A page ends early where changes are long: whoever wants more asks from its last version on. */
   list(o: {
     readonly before: number;
     readonly limit: number;
@@ -56,6 +57,8 @@ export interface SettingsDesk {
 
 /** A replica tells of itself every 5 s. */
 const heardWithinMs = 15_000;
+/** Characters of changes in a page of the history, of which one version has up to 400,000: with three bytes each it fits into a message of 4 MB. */
+const pageLengthMax = 700_000;
 /** Going back is for the middle of the night: it does not fail because somebody put something at the same moment. */
 const rollbackTriesMax = 3;
 
@@ -110,16 +113,23 @@ export function createSettingsDesk(o: SettingsDeskParts): SettingsDesk {
       const found: (SettingsVersion & { readonly changes: SettingsChanges })[] = [];
       let [next] = await versions.list({ before, limit: 1 });
       // One by one: a page of documents would be more than this process should hold beside its payments.
-      while (next !== undefined && found.length < limit) {
+      let length = 0;
+      while (next !== undefined && found.length < limit && length < pageLengthMax) {
         const { document, ...one } = next;
         [next] = await versions.list({ before: one.version, limit: 1 });
-        found.push({ ...one, changes: changed(next ?? builtIn, document) });
+        const changes = changed(next ?? builtIn, document);
+        length += lengthOf(changes);
+        found.push({ ...one, changes });
       }
       return found;
     },
     diff: async (from, to) => changed(await get(from), (await get(to)).document),
     applied: async () => ({ newestVersion: await newestVersion(), replicas: await o.replicas.list(heardWithinMs) }),
   };
+}
+
+function lengthOf({ shown }: SettingsChanges): number {
+  return shown.reduce((length, { path, before = "", after = "" }) => length + path.length + before.length + after.length, 0);
 }
 
 function changed(before: StoredSettings, after: string): SettingsChanges {

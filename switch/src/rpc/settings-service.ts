@@ -59,10 +59,14 @@ function checkVersion(version: number, param: string): number {
 
 const person = new RegExp(`^[\\p{L}\\p{N}][\\p{L}\\p{N} ._@-]{0,${personLengthMax - 1}}$`, "u");
 
+/** But line breaks and tabs. A terminal obeys the others, and the database refuses NUL. */
+const controlCharacter = /[^\P{Cc}\n\r\t]/u;
+
 /** What is recorded is the certificate, which is proven, and the person, which is said. */
 function authorOf({ madeBy, note }: { readonly madeBy: string; readonly note: string }, peer: string): Author {
   if (!person.test(madeBy)) throw invalid("parameter_invalid", "made_by names the person who does this", "made_by");
   if (note.length > noteLengthMax) throw invalid("parameter_invalid", `a note has at most ${noteLengthMax} characters`, "note");
+  if (controlCharacter.test(note)) throw invalid("parameter_invalid", "a note is text, without control characters", "note");
   for (const [param, text] of Object.entries({ made_by: madeBy, note }))
     if (looksSecret(text)) throw invalid("parameter_invalid", "looks like a secret or a card number, which must not stand here", param);
   return { madeBy: `${peer}:${madeBy}`, note };

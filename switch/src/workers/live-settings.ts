@@ -31,6 +31,8 @@ export type LiveSettingsParts = SettingsFollowerParts & {
 export const lookEveryMs = 1_000;
 const tellEveryMs = 5_000;
 const askConnectorsEveryMs = 10_000;
+/** How long a new version waits to hear what the connectors can do by now. */
+const meetConnectorsMsMax = 500;
 /** Told again, the connectors read files again: a key that was exchanged in its place, or was not there yet, is taken within this. */
 const tellSecretsEveryMs = 10_000;
 
@@ -69,23 +71,38 @@ export async function startLiveSettings(o: LiveSettingsParts, everyMs: number = 
     faultsQuiet: 5,
     complaint: "the connectors could not be asked what they can do; what is known of them stays",
   });
+  const forgetAsker = o.secrets.onConnected(asker.hurry);
   o.versions.listen(follower.hurry).catch((err: unknown) => o.logger.warn({ err }, "settings are not told of; they are looked for"));
   return {
     current: inForce.current,
     async stop() {
       forgetConnectors();
+      forgetAsker();
       await Promise.all([follower.stop(), asker.stop(), secretTeller.stop()]);
       await o.replicas.forget(o.replica).catch((err: unknown) => o.logger.warn({ err }, "this replica could not be taken off the list"));
     },
   };
 }
 
-async function look({ versions }: LiveSettingsParts, inForce: SettingsInForce): Promise<void> {
+async function look(o: LiveSettingsParts, inForce: SettingsInForce): Promise<void> {
+  const { versions } = o;
   const newest = await versions.newest(inForce.lookedAt);
   if (newest === undefined) inForce.takeBuiltIn();
-  else if (newest.document !== undefined && !inForce.take(newest.version, newest.document)) {
-    if (inForce.isEmpty) await takeOlder(versions, inForce, newest.version);
-  }
+  if (newest?.document === undefined) return;
+  await meetConnectors(o, inForce);
+  if (!inForce.take(newest.version, newest.document) && inForce.isEmpty) await takeOlder(versions, inForce, newest.version);
+}
+
+/**
+ * A version is checked against what the connectors can do at that moment, so it is applied with that, too: with what was heard ten seconds ago
+ * one that names a connector deployed since would refuse its payments. A version does not wait for connectors that cannot be asked.
+ */
+async function meetConnectors({ connectors, timing }: LiveSettingsParts, inForce: SettingsInForce): Promise<void> {
+  const isOver = new AbortController();
+  // What is wrong with them the asker says.
+  const met = connectors().then(inForce.connect, () => {});
+  await Promise.race([met, timing.sleep(meetConnectorsMsMax, isOver.signal)]);
+  isOver.abort();
 }
 
 /** So many versions back a replica of an older release finds one that it can read, or the first of all, or does not start. */

@@ -453,7 +453,7 @@ export const SettingsChangeSchema: GenMessage<SettingsChange> = /*@__PURE__*/
  */
 export type ListSettingsVersionsRequest = Message<"florin.settings.v1.ListSettingsVersionsRequest"> & {
   /**
-   * 0: 20; at most 100.
+   * 0: 20; at most 100. Fewer come where their changes are long: go on with before_version.
    *
    * @generated from field: uint32 limit = 1;
    */
