@@ -67,6 +67,10 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
       const processorReference = outcome.kind === "approved" ? outcome.words.processorReference : "";
       return { authorizationReference: asked.reference, processorReference, merchantId: asked.merchantId };
     };
+    const refundOf = (link: Awaited<ReturnType<typeof authorized>>, amount: bigint) => ({
+      ...{ ...link, reference: world.newReference("refund") },
+      ...{ amount, currency: "EUR", reason: "returned", isPurchase: true },
+    });
     /** What a query says, where there is one: the books have been looked at in any case. */
     const expectQueried = async (reference: string, expected: "not_found" | Partial<Outcome>, amount?: bigint): Promise<void> => {
       if (!declared.query) return;
@@ -300,14 +304,7 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
 
         test("a refund is accepted first and final later", async () => {
           const link = await authorized({ capture: true });
-          const refund = {
-            ...link,
-            reference: world.newReference("refund"),
-            amount: 300n,
-            currency: "EUR",
-            reason: "returned",
-            isPurchase: true,
-          };
+          const refund = refundOf(link, 300n);
           expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "approved", isFinal: false });
           await new Promise((resolve) => setTimeout(resolve, world.refundDelayMs + 50));
           expect(await queried(refund.reference, 300n)).toMatchObject({ kind: "approved", isFinal: true });
@@ -317,14 +314,7 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
 
         test("a refund that fails later is a decline when it is asked about", async () => {
           const link = await authorized({ capture: true }, world.card("refund_fails"));
-          const refund = {
-            ...link,
-            reference: world.newReference("refund"),
-            amount: 1_000n,
-            currency: "EUR",
-            reason: "returned",
-            isPurchase: true,
-          };
+          const refund = refundOf(link, 1_000n);
           expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "approved", isFinal: false });
           await new Promise((resolve) => setTimeout(resolve, world.refundDelayMs + 50));
           expect(await queried(refund.reference)).toMatchObject({ kind: "declined" });
@@ -362,14 +352,7 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
           expect(await world.effects(asked.reference)).toBe(0);
           await expectQueried(asked.reference, { kind: "declined" });
           const link = { authorizationReference: asked.reference, processorReference: "", merchantId: world.merchantId };
-          const refund = {
-            ...link,
-            reference: world.newReference("refund"),
-            amount: 1n,
-            currency: "EUR",
-            reason: "returned",
-            isPurchase: true,
-          };
+          const refund = refundOf(link, 1n);
           expect(await world.connector.refund(refund, call())).toMatchObject({ kind: "declined" });
         });
 
@@ -428,7 +411,7 @@ export function connectorConformance(name: string, traits: ConformanceTraits, st
     describe("capture, void and refund", () => {
       test("a refund that will be refused is never called final", async () => {
         const link = await authorized({ capture: true }, world.card("refund_fails"));
-        const refund = { ...link, reference: world.newReference("refund"), amount: 300n, currency: "EUR", reason: "", isPurchase: true };
+        const refund = refundOf(link, 300n);
         const outcome = await world.connector.refund(refund, call());
         expect(outcome.kind === "approved" && outcome.isFinal).toBe(false);
       });

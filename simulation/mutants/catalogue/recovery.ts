@@ -66,8 +66,8 @@ export const recoveryMutants: readonly Mutant[] = [
     name: "silent-reversal-is-done",
     about: "a reversal that got no answer counts as carried out",
     file: ask,
-    find: `if (kind === "approved") return { kind: "without_effect", cause: "reversed" };`,
-    replace: `if (kind !== "declined") return { kind: "without_effect", cause: "reversed" };`,
+    find: `if (outcome.kind === "approved") return { kind: "without_effect", cause: "reversed" };`,
+    replace: `if (outcome.kind !== "declined") return { kind: "without_effect", cause: "reversed" };`,
   },
   {
     name: "repeated-with-a-new-reference",
