@@ -168,6 +168,31 @@ test("a version with a connector that was deployed a moment ago takes payments a
   }
 });
 
+test("a number that stands for another document, after the database was set back, is noticed", async () => {
+  let isAway = false;
+  const live = await follow({
+    everyMs: 20,
+    change: (versions) => ({
+      ...versions,
+      listen: () => Promise.reject(new Error("deaf")),
+      newest: (known) => (isAway ? Promise.reject(new Error("away")) : versions.newest(known)),
+    }),
+  });
+  const owner = connectPostgres({ url: stage.ownerUrl, name: "test-owner", connectionsMax: 1 });
+  try {
+    const version = await nextVersion({ limits: { cascadeWithinMs: 7_000 } });
+    await untilTrue(() => live.current().limits.cascadeWithinMs === 7_000, patienceMs);
+    isAway = true;
+    await owner`DELETE FROM settings_versions WHERE version = ${version}`;
+    expect(await nextVersion({ limits: { cascadeWithinMs: 1_234 } })).toBe(version);
+    isAway = false;
+    await untilTrue(() => live.current().limits.cascadeWithinMs === 1_234, patienceMs);
+  } finally {
+    await owner.end({ timeout: 1 });
+    await live.stop();
+  }
+});
+
 test("a version does not wait for connectors that do not answer", async () => {
   let answer = (_registry: ConnectorRegistry): void => {};
   const held = new Promise<ConnectorRegistry>((resolve) => {

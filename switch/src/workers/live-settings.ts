@@ -31,6 +31,8 @@ export type LiveSettingsParts = SettingsFollowerParts & {
 export const lookEveryMs = 1_000;
 const tellEveryMs = 5_000;
 const askConnectorsEveryMs = 10_000;
+/** Every so many looks the document is read whole: after the database was set back, the number in force may stand for another one. */
+const wholeEvery = 20;
 /** How long a new version waits to hear what the connectors can do by now. */
 const meetConnectorsMsMax = 500;
 /** Told again, the connectors read files again: a key that was exchanged in its place, or was not there yet, is taken within this. */
@@ -39,7 +41,8 @@ const tellSecretsEveryMs = 10_000;
 /** Resolves when the first look has succeeded: nothing is decided before. Rejects when the database cannot be read, as the process' start does. */
 export async function startLiveSettings(o: LiveSettingsParts, everyMs: number = lookEveryMs): Promise<LiveSettings> {
   const inForce = createSettingsInForce(o);
-  await look(o, inForce);
+  const look = createLook(o, inForce);
+  await look();
   o.metrics.gauge("switch_settings_version", () => inForce.version);
   o.metrics.gauge("switch_settings_unread_version", () => inForce.unreadVersion);
   const tell = createTeller(o, inForce);
@@ -54,7 +57,7 @@ export async function startLiveSettings(o: LiveSettingsParts, everyMs: number = 
   const follower = repeat(o, {
     work: async () => {
       const before = inForce.version;
-      await look(o, inForce);
+      await look();
       if (inForce.version !== before) secretTeller.hurry();
       await tell();
     },
@@ -84,13 +87,18 @@ export async function startLiveSettings(o: LiveSettingsParts, everyMs: number = 
   };
 }
 
-async function look(o: LiveSettingsParts, inForce: SettingsInForce): Promise<void> {
+function createLook(o: LiveSettingsParts, inForce: SettingsInForce): () => Promise<void> {
   const { versions } = o;
-  const newest = await versions.newest(inForce.lookedAt);
-  if (newest === undefined) inForce.takeBuiltIn();
-  if (newest?.document === undefined) return;
-  await meetConnectors(o, inForce);
-  if (!inForce.take(newest.version, newest.document) && inForce.isEmpty) await takeOlder(versions, inForce, newest.version);
+  let looks = 0;
+  let lookedAtDocument = "";
+  return async () => {
+    const newest = await versions.newest(++looks % wholeEvery === 0 ? -1 : inForce.lookedAt);
+    if (newest === undefined) inForce.takeBuiltIn();
+    if (newest?.document === undefined || (newest.version === inForce.lookedAt && newest.document === lookedAtDocument)) return;
+    await meetConnectors(o, inForce);
+    lookedAtDocument = newest.document;
+    if (!inForce.take(newest.version, newest.document) && inForce.isEmpty) await takeOlder(versions, inForce, newest.version);
+  };
 }
 
 /**
