@@ -95,12 +95,12 @@ test("a question that the retry budget refused was not asked: it brings nobody n
   const [payment] = await makeUnknown(parts, "third", 1);
   await rounds.next();
   for (let round = 0; round < 8; round++) {
-    stage.clock.aheadMs += 2_100;
+    stage.clock.aheadMs += 31_000;
     await rounds.next();
     expect(await statusOf(required(payment, "a payment"))).toBe("processing");
   }
   isRefused = false;
-  stage.clock.aheadMs += 2_100;
+  stage.clock.aheadMs += 31_000;
   // Those of the test before are in the log, too.
   for (let round = 0; round < 3; round++) await rounds.next();
   expect(await statusOf(required(payment, "a payment"))).toBe("authorized");

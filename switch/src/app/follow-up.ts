@@ -16,6 +16,8 @@ import { recoveryOrigin } from "./reversal.ts";
 /** Pauses between questions: 1, 2, 4, 8, 16 s. After these an authorization is called ambiguous, and the questions go on more slowly. */
 const pauseMsMin = 1_000;
 const pauseMsMax = 10 * 60 * 1000;
+/** The longest where nobody could be asked, for want of a place or within the retry budget: thousands of those must not read the log all the time. */
+const refusedPauseMsMax = 30_000;
 const triesUntilAmbiguous = 5;
 /** Longer than any promise of `resolvesByMs`: from then on the settlement file has the word. */
 const followedForMsMax = 72 * 60 * 60 * 1000;
@@ -29,6 +31,8 @@ const roundMsMax = 1_000;
 type Followed = FoundOperation & {
   /** Questions that were asked. */
   tries: number;
+  /** Turns since then at which nobody could be asked. */
+  refusals: number;
   /** This and the next by the clock that never jumps: a wall clock that is set back would put the question off for as long. */
   dueAtMs: number;
   readonly sinceMs: number;
@@ -88,7 +92,7 @@ export function createFollowUps(parts: Parts, o: { readonly untilUnknown: boolea
     };
     try {
       if (await isSettled(parts, one, o.untilUnknown, mayAsk)) followed.delete(one.operationUuid);
-      else one.dueAtMs = parts.timing.monotonicMs() + Math.min(pauseMsMin * 2 ** one.tries, pauseMsMax);
+      else one.dueAtMs = parts.timing.monotonicMs() + pauseMsAfter(one);
     } catch (thrown) {
       fault ??= { thrown };
     } finally {
@@ -101,7 +105,7 @@ export function createFollowUps(parts: Parts, o: { readonly untilUnknown: boolea
       if (followed.has(operation.operationUuid)) return true;
       if (followed.size >= operationsMax) return false;
       const nowMs = parts.timing.monotonicMs();
-      const unasked = { tries: 0, stake: undefined, isUnderWay: false, processor: undefined };
+      const unasked = { tries: 0, refusals: 0, stake: undefined, isUnderWay: false, processor: undefined };
       followed.set(operation.operationUuid, { ...operation, ...unasked, dueAtMs: nowMs + pauseMsMin, sinceMs: nowMs });
       return true;
     },
@@ -139,6 +143,11 @@ export function createFollowUps(parts: Parts, o: { readonly untilUnknown: boolea
   };
 }
 
+function pauseMsAfter({ tries, refusals }: Followed): number {
+  const longest = refusals === 0 ? pauseMsMax : refusedPauseMsMax;
+  return Math.min(pauseMsMin * 2 ** (tries + refusals), longest);
+}
+
 /** Questions under way by processor. */
 function createPlaces() {
   const taken = new Map<string, number>();
@@ -169,6 +178,7 @@ async function isSettled(parts: Parts, one: Followed, untilUnknown: boolean, may
     return true;
   }
   if (wasAsked) one.tries += 1;
+  one.refusals = wasAsked ? 0 : one.refusals + 1;
   if (isTimeToSay(one, resolved) && open.kind === "authorize") await callAmbiguous(parts, one, open);
   return parts.timing.monotonicMs() - one.sinceMs > followedForMsMax && (await isForTheFile(parts, open));
 }
