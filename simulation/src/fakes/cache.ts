@@ -5,7 +5,9 @@ import type { Life } from "../engine/life.ts";
 import type { World } from "../engine/world.ts";
 import type { Faults } from "../faults.ts";
 
-type Entry = { readonly value: string | number; readonly untilMs: number };
+/** Of a counter of ids: when each is forgotten. */
+type Counted = ReadonlyMap<string, number>;
+type Entry = { readonly value: string | number | Counted; readonly untilMs: number };
 
 /** Milliseconds. */
 const roundTripMs = { min: 0.1, max: 1 };
@@ -56,30 +58,42 @@ export class CacheServer {
     return undefined;
   }
 
-  get(key: string): string | number | undefined {
+  get(key: string): Entry["value"] | undefined {
     const entry = this.#entries.get(key);
     return entry !== undefined && entry.untilMs > this.#world.nowMs ? entry.value : undefined;
   }
 
-  set(key: string, value: string, lifetimeMs: number): void {
+  set(key: string, value: string | Counted, lifetimeMs: number): void {
     this.#entries.set(key, { value, untilMs: this.#world.nowMs + lifetimeMs });
   }
 
-  /** INCR, and PEXPIRE when it is the first or the window is negative. */
+  /** INCR, and PEXPIRE when it is the first. */
   increment(name: string, window: number): number {
     const count = Number(this.get(name) ?? 0) + 1;
-    const isRenewed = count === 1 || window < 0;
-    const untilMs = isRenewed ? this.#world.nowMs + Math.abs(window) : (this.#entries.get(name) as Entry).untilMs;
+    const untilMs = count === 1 ? this.#world.nowMs + window : (this.#entries.get(name) as Entry).untilMs;
     this.#entries.set(name, { value: count, untilMs });
     return count;
   }
 
-  /** DECR: what lives on keeps its time. */
-  decrement(name: string): number {
-    const count = Number(this.get(name) ?? 0) - 1;
-    const untilMs = this.#entries.get(name)?.untilMs ?? Number.POSITIVE_INFINITY;
-    this.#entries.set(name, { value: count, untilMs });
-    return count;
+  /** ZREMRANGEBYSCORE, ZADD, PEXPIRE and ZCARD. */
+  count(name: string, id: string, window: number): number {
+    const { nowMs } = this.#world;
+    const lasting = [...this.countedBy(name)].filter(([, untilMs]) => untilMs > nowMs);
+    const counted = new Map([...lasting, [id, nowMs + window]]);
+    this.set(name, counted, window);
+    return counted.size;
+  }
+
+  /** ZREM: what stays keeps its time. */
+  uncount(name: string, id: string): void {
+    const entry = this.#entries.get(name);
+    const counted = new Map([...this.countedBy(name)].filter(([other]) => other !== id));
+    if (entry !== undefined && counted.size > 0) this.#entries.set(name, { value: counted, untilMs: entry.untilMs });
+    else this.delete(name);
+  }
+
+  countedBy(name: string): Counted {
+    return (this.get(name) as Counted | undefined) ?? new Map();
   }
 
   delete(key: string): void {
@@ -114,12 +128,12 @@ export function createCacheAccess(o: { readonly life: Life; readonly server: Cac
         const parts = JSON.parse(words ?? "[]") as string[];
         for (let at = 0; at + 1 < parts.length; at += 2) {
           const [key, value] = [parts[at] as string, parts[at + 1] as string];
-          if (key !== "") server.set(key, value, Number(lifetime));
-          else if (server.decrement(value) <= 0) server.delete(value);
+          if (key.startsWith("-")) server.uncount(key.slice(1), value);
+          else server.set(key, value, Number(lifetime));
         }
         return parts.length;
       }),
-    read: (key) => run(() => server.get(key ?? "") ?? null),
+    read: (key) => run(() => server.countedBy(key ?? "").size),
     release: (key, value) =>
       run(() => {
         if (key !== undefined && server.get(key) === value) server.delete(key);
@@ -140,11 +154,13 @@ function claim(server: CacheServer, lifetimeMs: number, words: readonly (string 
     else if (counters === 0) answers.push(0);
     else {
       const counts: number[] = [];
-      for (let index = 0; index < counters; index++)
-        counts.push(server.increment(words[at + 2 * index] as string, words[at + 2 * index + 1] as number));
+      for (let index = 0; index < counters; index++) {
+        const [name, window, id] = words.slice(at + 3 * index) as [string, number, string];
+        counts.push(id === "" ? server.increment(name, window) : server.count(name, id, window));
+      }
       answers.push(counts);
     }
-    at += 2 * counters;
+    at += 3 * counters;
   }
   answers.push(server.setIfAbsent("florin:memory", memory, Number.POSITIVE_INFINITY) ?? memory);
   return JSON.stringify(answers);

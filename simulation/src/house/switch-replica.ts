@@ -160,7 +160,7 @@ function witnessed({ store, madeWithoutCache }: House, claims: Claims): Claims {
     remember: (use, answer) => claims.remember(use, answer),
     release: (claim) => claims.release(claim),
     countOf: (name) => claims.countOf(name),
-    uncount: (name) => claims.uncount(name),
+    uncount: (counter) => claims.uncount(counter),
     async claim(use, o) {
       const answer = await claims.claim(use, o);
       if (answer.kind === "degraded" && !store.payments.has(o.paymentId)) madeWithoutCache.add(o.paymentId);

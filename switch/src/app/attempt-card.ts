@@ -46,8 +46,8 @@ export async function attemptCard(parts: Parts, o: Attempt, described: TokenDesc
   const { card, fingerprint } = described;
   const nowMs = parts.now();
   const who: Screened = { merchantId, cardFingerprint: fingerprint, bin: card.bin, customerIp: attempt.customerIp };
-  const guard = startNetworkGuard(parts, { merchantId, mode: caller.mode, described });
   const attemptId = makeId("attempt", nowMs, parts.random(10));
+  const guard = startNetworkGuard(parts, { merchantId, mode: caller.mode, described, attemptId });
   let judged: Judged | undefined;
   const decide = async (stored: Payment | undefined, { counts }: DecideContext): Promise<Decision> => {
     const payment = stored ?? (o.draft as Payment);

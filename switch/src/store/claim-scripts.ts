@@ -9,9 +9,11 @@
  */
 
 /**
- * Arguments: time to live in ms; a JSON array with key, value, number of counters, and per counter its name and window in ms (negative: every count
- * begins it anew), for each member; a name for a memory that has none. Answers a JSON array: per member the earlier value, or its counts, 0 where it
- * has no counters; then the name of the memory.
+ * Arguments: time to live in ms; a JSON array with key, value, number of counters, and per counter its name, its window in ms and what it counts
+ * (empty: only how many), for each member; a name for a memory that has none. Answers a JSON array: per member the earlier value, or its counts, 0
+ * where it has no counters; then the name of the memory.
+ *
+ * What is counted by name is a sorted set, by the time at which each is forgotten: what a process that died has left goes, however busy the rest.
  *
  * One text each way: as words of their own, a batch's five hundred arguments cost both sides more than the work.
  */
@@ -20,6 +22,7 @@ local lifetime = ARGV[1]
 local words = cjson.decode(ARGV[2])
 local answers = {}
 local at, last = 1, #words
+local nowMs
 while at <= last do
   local earlier = redis.call('SET', words[at], words[at + 1], 'NX', 'GET', 'PX', lifetime)
   local counters = words[at + 2]
@@ -31,28 +34,39 @@ while at <= last do
   else
     local counts = {}
     for index = 1, counters do
-      local name, window = words[at + 2 * (index - 1)], words[at + 2 * index - 1]
-      local count = redis.call('INCR', name)
-      if count == 1 or window < 0 then redis.call('PEXPIRE', name, math.abs(window)) end
-      counts[index] = count
+      local first = at + 3 * (index - 1)
+      local name, window, counted = words[first], words[first + 1], words[first + 2]
+      if counted == '' then
+        counts[index] = redis.call('INCR', name)
+        if counts[index] == 1 then redis.call('PEXPIRE', name, window) end
+      else
+        if not nowMs then
+          local time = redis.call('TIME')
+          nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
+        end
+        redis.call('ZREMRANGEBYSCORE', name, '-inf', nowMs)
+        redis.call('ZADD', name, nowMs + window, counted)
+        redis.call('PEXPIRE', name, window)
+        counts[index] = redis.call('ZCARD', name)
+      end
     end
     answers[#answers + 1] = counts
   end
-  at = at + 2 * counters
+  at = at + 3 * counters
 end
 answers[#answers + 1] = redis.call('SET', 'florin:memory', ARGV[3], 'NX', 'GET') or ARGV[3]
 return cjson.encode(answers)`;
 
 /**
- * Arguments: time to live in ms; a JSON array with key and value of each member. The log has said so, therefore it overwrites. A member
- * without a key takes one off the counter that its value names: what was under way has ended.
+ * Arguments: time to live in ms; a JSON array with key and value of each member. The log has said so, therefore it overwrites. Where a
+ * counter stands behind '-', the value is no longer counted by it: what was under way has ended.
  */
 export const rememberScript = `
 local words = cjson.decode(ARGV[2])
 for at = 1, #words, 2 do
   local key, value = words[at], words[at + 1]
-  if key ~= '' then redis.call('SET', key, value, 'PX', ARGV[1])
-  elseif redis.call('DECR', value) <= 0 then redis.call('DEL', value) end
+  if string.byte(key) == 45 then redis.call('ZREM', string.sub(key, 2), value)
+  else redis.call('SET', key, value, 'PX', ARGV[1]) end
 end
 return #words`;
 

@@ -90,18 +90,41 @@ export function testClaims(name: string, open: () => Promise<Opened>): void {
       expect(await count(use())).toMatchObject({ counts: [2, 3] });
     });
 
-    test("a counter is forgotten with the window of its first count, one that is kept with that of its latest", async () => {
+    test("a counter is forgotten with the window of its first count, one of ids forgets each when its own is over", async () => {
       const window = { windowMs: 3_000 };
-      const counters = [
-        { name: `w-${randomUUID()}`, ...window },
-        { name: `k-${randomUUID()}`, ...window, isKept: true },
-      ];
-      const count = () => claims.claim(use(), { paymentId: newPayment(), counters });
-      await count();
+      const names = [`w-${randomUUID()}`, `u-${randomUUID()}`] as const;
+      const count = (counted: string) => {
+        const counters = [
+          { name: names[0], ...window },
+          { name: names[1], ...window, counted },
+        ];
+        return claims.claim(use(), { paymentId: newPayment(), counters });
+      };
+      await count("one");
       await pass(2_000);
-      expect(await count()).toMatchObject({ counts: [2, 2] });
+      expect(await count("two")).toMatchObject({ counts: [2, 2] });
       await pass(2_000);
-      expect(await count()).toMatchObject({ counts: [1, 3] });
+      expect(await count("three")).toMatchObject({ counts: [1, 2] });
+      expect(await claims.countOf(names[1])).toBe(2);
+      await pass(1_500);
+      expect(await count("four")).toMatchObject({ counts: [2, 2] });
+      await pass(4_000);
+      expect(await claims.countOf(names[1])).toBe(0);
+    });
+
+    test("what is counted by its id is uncounted once, whoever repeats it", async () => {
+      const name = `u-${randomUUID()}`;
+      // Years: simulated time runs on while the test looks again.
+      const counter = (counted: string) => ({ name, windowMs: 10 ** 11, counted });
+      const count = (counted: string) => claims.claim(use(), { paymentId: newPayment(), counters: [counter(counted)] });
+      await count("one");
+      expect(await count("two")).toMatchObject({ counts: [2] });
+      for (const counted of ["one", "one", "never"]) claims.uncount(counter(counted));
+      await expect.poll(() => claims.countOf(name)).toBe(1);
+      expect(await count("two")).toMatchObject({ counts: [1] });
+      claims.uncount(counter("two"));
+      await expect.poll(() => claims.countOf(name)).toBe(0);
+      expect(await count("three")).toMatchObject({ counts: [1] });
     });
   });
 }

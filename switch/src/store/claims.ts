@@ -19,9 +19,10 @@ import { claimScript, releaseScript, rememberScript } from "./claim-scripts.ts";
 
 export type Counter = {
   readonly name: string;
-  /** It is forgotten so long after the first count, ms; with `isKept` after the latest: what is under way is counted, and must not be forgotten before it ends. */
+  /** It is forgotten so long after the first count, ms; with `counted` each is, so long after it was counted. */
   readonly windowMs: number;
-  readonly isKept?: boolean;
+  /** The id of what is counted, for what can be uncounted again: what is under way. */
+  readonly counted?: string;
 };
 
 /** One use of an idempotency key. */
@@ -54,10 +55,10 @@ export interface Claims {
   remember(use: KeyUse, answer: { readonly paymentId: string; readonly sequence: number }): void;
   /** Gives a claim back. Only where surely nothing was sent. Best effort: a claim that stays is looked up in the log once it is stale. */
   release(claim: Claim): void;
-  /** What a counter stands at; undefined while Redis does not say. Never rejects. */
+  /** What a counter of ids stands at; undefined while Redis does not say. Never rejects. */
   countOf(counterName: string): Promise<number | undefined>;
-  /** Takes one off a counter that a claim has counted. Best effort: one that stays counted is forgotten with its window. */
-  uncount(counterName: string): void;
+  /** Takes away what a claim has counted by its id. Best effort: one that stays counted is forgotten with its window. Safe to repeat. */
+  uncount(counter: Counter): void;
   readonly isAvailable: boolean;
 }
 
@@ -95,7 +96,7 @@ export type ClaimCache = {
   readonly claim: Script;
   readonly remember: Script;
   readonly release: Script;
-  /** GET of one key; null where there is none. */
+  /** How many ids a counter holds; those that are to be forgotten stay until the next is counted. */
   readonly read: Script;
 };
 
@@ -162,10 +163,10 @@ export function createClaimsOver(o: ClaimsOptions & { readonly cache: ClaimCache
     async countOf(counterName) {
       if (!isUp()) return undefined;
       const count = await cache.read(counterName).catch(onLoss);
-      return count === undefined ? undefined : Number(count ?? 0);
+      return count === undefined ? undefined : Number(count);
     },
-    uncount(counterName) {
-      if (isUp()) remembered.submit({ redisKey: "", value: counterName }).catch(onLoss);
+    uncount({ name, counted = "" }) {
+      if (isUp()) remembered.submit({ redisKey: `-${name}`, value: counted }).catch(onLoss);
     },
     release({ redisKey, value }) {
       if (isUp()) cache.release(redisKey, value).catch(onLoss);
@@ -230,7 +231,7 @@ function cacheIn(redis: Redis): ClaimCache {
     claim: scriptOf("claim"),
     remember: scriptOf("remember"),
     release: scriptOf("release"),
-    read: (key = "") => redis.get(key),
+    read: (key = "") => redis.zcard(key),
   };
 }
 
@@ -238,7 +239,7 @@ function wordsOf(members: readonly Member[]): (string | number)[] {
   const words: (string | number)[] = [];
   for (const { claim, counters } of members) {
     words.push(claim.redisKey, claim.value, counters.length);
-    for (const { name, windowMs, isKept } of counters) words.push(name, isKept === true ? -windowMs : windowMs);
+    for (const { name, windowMs, counted = "" } of counters) words.push(name, windowMs, counted);
   }
   return words;
 }

@@ -29,15 +29,15 @@ export interface NetworkGuard {
   end(): void;
 }
 
-/** Longer than a call may be under way: what a process that died had counted is forgotten then. */
+/** Longer than a call may be under way: what a process that died had counted is forgotten so long after it was. */
 const underWayMsMax = 60_000;
 
-type Who = { readonly merchantId: string; readonly mode: Mode; readonly described: TokenDescription };
+type Try = { readonly merchantId: string; readonly mode: Mode; readonly described: TokenDescription; readonly attemptId: string };
 
-export function startNetworkGuard(parts: Parts, { merchantId, mode, described }: Who): NetworkGuard {
+export function startNetworkGuard(parts: Parts, { merchantId, mode, described, attemptId: tryId }: Try): NetworkGuard {
   if (described.createdAtMs === 0) return unguarded;
   const card: CardKey = { merchantId, cardFingerprint: described.fingerprint };
-  const counter: Counter = { name: `n:${merchantId}:${described.fingerprint}`, windowMs: underWayMsMax, isKept: true };
+  const counter: Counter = { name: `u:${merchantId}:${described.fingerprint}`, windowMs: underWayMsMax, counted: tryId };
   const counters = mode === "live" ? [counter] : [];
   /** Tries under way, this one included, when it was counted; undefined: it was not. */
   let underWayAtClaim: number | undefined;
@@ -63,7 +63,7 @@ export function startNetworkGuard(parts: Parts, { merchantId, mode, described }:
     },
     past: async () => pastBeside(underWayAtClaim !== undefined ? await parts.claims.countOf(counter.name) : undefined),
     end() {
-      if (underWayAtClaim !== undefined) parts.claims.uncount(counter.name);
+      if (underWayAtClaim !== undefined) parts.claims.uncount(counter);
     },
   };
 }
@@ -97,7 +97,7 @@ export async function noteFound(parts: Parts, { merchantId, mode, token }: Payme
   if (outcome.kind !== "declined") return;
   try {
     const described = await parts.vault.describe({ merchantId, mode, token, traceparent: "" });
-    if (described?.kind === "usable") await startNetworkGuard(parts, { merchantId, mode, described }).note(outcome, attemptId);
+    if (described?.kind === "usable") await startNetworkGuard(parts, { merchantId, mode, described, attemptId }).note(outcome, attemptId);
   } catch (thrown) {
     if (!(thrown instanceof AppError)) throw thrown;
     parts.metrics.count("switch_declines_uncounted_total");
