@@ -147,7 +147,8 @@ describe("a switch killed at", () => {
     await followUp();
     const settled = await createOrAuthorize(stage.parts, command);
     expect([settled.kind, paymentOf(settled).status, paymentOf(settled).openOperations]).toEqual(["replayed", "declined", []]);
-    expect(await eventTypes(merchantId)).toEqual(["authorization_requested", "authorization_rerouted", "authorization_reversed"]);
+    const types = ["authorization_requested", "authorization_rerouted", "authorization_unknown", "authorization_reversed"];
+    expect(await eventTypes(merchantId)).toEqual(types);
     expect([stage.processor.calls.authorize, [...stage.processor.reversed]]).toEqual([1, [paymentOf(settled).authorizationId]]);
     const replay = await callOver(survivor, command);
     expect([replay.disposition, replay.operationId]).toEqual([Disposition.REPLAYED, paymentOf(settled).authorizationId]);

@@ -136,6 +136,12 @@ export const metricTable = {
     help: "Open operations that recovery brought to an end.",
     labels: { outcome: ["succeeded", "failed", "reversed", "ambiguous"] },
   },
+  switch_follow_up_faults_total: {
+    kind: "counter",
+    unit: "{look}",
+    help: "Open operations that recovery could not look at for their own sake: a row that a newer release wrote, or a bug. The log names them; the others go on.",
+    labels: {},
+  },
   switch_fraud_decisions_total: {
     kind: "counter",
     unit: "{decision}",

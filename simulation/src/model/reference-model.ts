@@ -233,6 +233,7 @@ function checkEffects({ effects, awaitsFile }: History, operations: ReadonlyMap<
     const effect = known.get(reference);
     if (effect?.isApproved !== true || (effect.state === "failed" && !(awaitsFile && verdict === "accepted")))
       complain(`I2 ${kind} ${reference} succeeded by the log, the acquirer did not do it`);
+    else if (effect.isReversed) complain(`I2 ${kind} ${reference} succeeded by the log, and the acquirer has undone it`);
   }
 }
 

@@ -6,10 +6,10 @@
  */
 import { idToHex } from "@florin/kernel";
 import { giveUpQuerying } from "../domain/payment/authorize.ts";
-import type { OpenOperation, Transition } from "../domain/payment/index.ts";
+import { type OpenOperation, type Outcome, recordAuthorization, type Transition } from "../domain/payment/index.ts";
 import type { FoundOperation } from "../store/open-operations.ts";
 import type { Parts } from "./parts.ts";
-import { recordOutcome } from "./record-outcome.ts";
+import { isWorthRepeating, recordOutcome } from "./record-outcome.ts";
 import { type Resolved, resolveOperation } from "./resolve-operation.ts";
 import { recoveryOrigin } from "./reversal.ts";
 
@@ -59,7 +59,7 @@ export interface FollowUps {
   hurry(operationUuid: string): boolean;
   /**
    * Asks about what is due and is not being asked about, as far as there are places. Resolves when what it asked has been answered, or after a second
-   * without: the rest is heard while others are asked. Rejects with the fault of a question, of an earlier round perhaps.
+   * without: the rest is heard while others are asked. Rejects when the database is away, in an earlier round perhaps.
    */
   askDue(): Promise<void>;
   /** When nothing is being asked any more. */
@@ -70,8 +70,14 @@ export interface FollowUps {
   stakes(): Stake[];
 }
 
-/** `untilUnknown`: lets go of an operation once its outcome is recorded as unknown, because another set follows those. */
-export function createFollowUps(parts: Parts, o: { readonly untilUnknown: boolean }): FollowUps {
+/**
+ * `untilUnknown`: lets go of an operation once its outcome is recorded as unknown, because another set follows those. `onFault`: told of an operation
+ * that could not be looked at for its own sake (a row that cannot be read, a bug); the others go on, and it is tried again.
+ */
+export function createFollowUps(
+  parts: Parts,
+  o: { readonly untilUnknown: boolean; readonly onFault: (operation: FoundOperation, thrown: unknown) => void },
+): FollowUps {
   const followed = new Map<string, Followed>();
   const underWay = new Set<Promise<void>>();
   const places = createPlaces();
@@ -94,7 +100,12 @@ export function createFollowUps(parts: Parts, o: { readonly untilUnknown: boolea
       if (await isSettled(parts, one, o.untilUnknown, mayAsk)) followed.delete(one.operationUuid);
       else one.dueAtMs = parts.timing.monotonicMs() + pauseMsAfter(one);
     } catch (thrown) {
-      fault ??= { thrown };
+      if (isWorthRepeating(thrown)) fault ??= { thrown };
+      else {
+        one.refusals += 1;
+        one.dueAtMs = parts.timing.monotonicMs() + pauseMsAfter(one);
+        o.onFault(one, thrown);
+      }
     } finally {
       one.isUnderWay = false;
       if (hasPlace && one.processor !== undefined) places.giveBack(one.processor);
@@ -205,9 +216,14 @@ async function callAmbiguous(parts: Parts, { which }: Followed, open: OpenOperat
   const intent = await parts.reader.at(which, open.intentSequence);
   const payment = await parts.reader.newest(which);
   if (intent === undefined || payment?.hold !== "requested") return;
+  const context = { nowMs: parts.now(), origin: recoveryOrigin };
+  const { authorizationLifetimeMs } = parts;
+  // Whoever follows unknown operations finds them by this row, the report and a restart as well; ignored where there is one.
+  const outcome: Outcome = { kind: "unknown", cause: "undecided" };
   await recordOutcome(parts, { payment, event: intent.event }, (current) =>
-    giveUpQuerying(current, open.id, { nowMs: parts.now(), origin: recoveryOrigin }),
+    recordAuthorization(current, { attemptId: open.id, outcome }, { ...context, authorizationLifetimeMs }),
   );
+  await recordOutcome(parts, { payment, event: intent.event }, (current) => giveUpQuerying(current, open.id, context));
   parts.metrics.count("switch_recovered_operations_total", { outcome: "ambiguous" });
 }
 

@@ -100,7 +100,7 @@ function retried(thrown: unknown): undefined {
 }
 
 /** The database or its queue, not a bug of ours. */
-function isWorthRepeating(thrown: unknown): boolean {
+export function isWorthRepeating(thrown: unknown): boolean {
   const { code } = toAppError(thrown);
   return code === "unavailable" || code === "overloaded";
 }

@@ -4,6 +4,7 @@
  * Safe to repeat and to run beside the operation itself: an outcome is recorded once, whoever is first.
  */
 import {
+  beingUndone,
   findOpen,
   type OpenOperation,
   type Outcome,
@@ -17,9 +18,10 @@ import {
   type Transition,
 } from "../domain/payment/index.ts";
 import type { Which } from "../store/log-reader.ts";
-import { askProcessor, type Verdict } from "./ask-processor.ts";
+import { type Answer, askProcessor, type Question, undoOpen, type Verdict } from "./ask-processor.ts";
 import type { Parts } from "./parts.ts";
 import { recordAnswer } from "./record-answer.ts";
+import { recordOutcome } from "./record-outcome.ts";
 import { recoveryOrigin, settleReversal } from "./reversal.ts";
 import { noteFound } from "./routing/network-guard.ts";
 
@@ -61,7 +63,8 @@ async function askAndRecord(parts: Parts, payment: Payment, open: OpenOperation)
   const found: Resolved = { open, currency, answer: undefined, awaitsFile: false, wasAsked: true };
   if (intent === undefined) return found;
   if (open.kind === "reversal") return { ...found, answer: await settleReversal(parts, { payment, event: intent.event }) };
-  const verdict = await askProcessor(parts, { payment, open, intent });
+  const question: Question = { payment, open, intent };
+  const verdict = await undoneIfNeedBe(parts, question, await askProcessor(parts, question));
   if (verdict.kind === "undecided") return found;
   const outcome = outcomeOf(verdict);
   // Before it is recorded, as where it is heard at once: no later payment of the card can overlook it.
@@ -73,6 +76,19 @@ async function askAndRecord(parts: Parts, payment: Payment, open: OpenOperation)
   return { ...found, answer, awaitsFile: verdict.kind === "awaits_file", wasAsked };
 }
 
+/** Undoing goes on only while the log says so; who recorded an outcome before was faster. */
+async function undoneIfNeedBe(parts: Parts, question: Question, asked: Answer): Promise<Verdict> {
+  if (asked.kind !== "to_undo") return asked;
+  const { payment, open, intent } = question;
+  const outcome: Outcome = { kind: "unknown", cause: beingUndone };
+  const recorded = await recordOutcome(parts, { payment, event: intent.event }, (current) =>
+    recordVerdict(parts, current, open, { kind: "outcome", outcome }),
+  );
+  const marked = findOpen(recorded.payment, open.id);
+  if (marked === undefined) return { kind: "outcome", outcome };
+  return undoOpen(parts, { ...question, payment: recorded.payment, open: marked }, asked.why);
+}
+
 type Decisive = Exclude<Verdict, { kind: "undecided" }>;
 
 /** What a verdict makes of the payment. */
@@ -80,18 +96,19 @@ function recordVerdict(parts: Parts, payment: Payment, { id, kind }: OpenOperati
   const context = { nowMs: parts.now(), origin: recoveryOrigin };
   if (findOpen(payment, id) === undefined) return { kind: "ignored", reason: "decided meanwhile" };
   const outcome = outcomeOf(verdict);
+  const isKept = verdict.kind === "outcome" && verdict.isKept;
   switch (kind) {
     case "authorize": {
       if (verdict.kind === "without_effect") return recordReversal(payment, { attemptId: id, cause: verdict.cause }, context);
       const { authorizationLifetimeMs } = parts;
-      return recordAuthorization(payment, { attemptId: id, outcome }, { ...context, authorizationLifetimeMs });
+      return recordAuthorization(payment, { attemptId: id, outcome, isKept }, { ...context, authorizationLifetimeMs });
     }
     case "capture":
-      return recordCapture(payment, { captureId: id, outcome }, context);
+      return recordCapture(payment, { captureId: id, outcome, isKept }, context);
     case "void":
-      return recordVoid(payment, { voidId: id, outcome }, context);
+      return recordVoid(payment, { voidId: id, outcome, isKept }, context);
     case "refund":
-      return recordRefund(payment, { refundId: id, outcome }, context);
+      return recordRefund(payment, { refundId: id, outcome, isKept }, context);
     case "reversal":
       return { kind: "ignored", reason: "a reversal is settled by repeating it" };
   }

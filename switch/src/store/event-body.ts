@@ -115,6 +115,7 @@ function openToWire(operation: OpenOperation): WireOperation {
     startedAtMs: BigInt(operation.startedAtMs),
     unknown: operation.isUnknown,
     accepted: operation.isAccepted,
+    beingUndone: operation.isBeingUndone,
   };
 }
 
@@ -128,5 +129,6 @@ function openFromWire(wire: WireOperation): OpenOperation {
     startedAtMs: Number(wire.startedAtMs),
     isUnknown: wire.unknown,
     isAccepted: wire.accepted,
+    isBeingUndone: wire.beingUndone,
   };
 }

@@ -9,7 +9,7 @@ import type { Logger } from "@florin/runtime/telemetry";
 import { createFollowUps, type FollowUps, type News } from "../app/follow-up.ts";
 import type { Parts } from "../app/parts.ts";
 import type { LogTail } from "../store/log-tail.ts";
-import type { Found, OpenOperations } from "../store/open-operations.ts";
+import type { Found, FoundOperation, OpenOperations } from "../store/open-operations.ts";
 import { followUpCheckpoints, type WorkerCheckpoints } from "../store/worker-checkpoints.ts";
 import { createStakeMetrics } from "./stake-metrics.ts";
 
@@ -56,9 +56,13 @@ export interface Rounds {
 /** Apart from the loop, so that a test can turn it by hand and by its own clock. */
 export async function startRounds(o: FollowUpParts): Promise<Rounds> {
   const { parts, tail, operations, checkpoints } = o;
+  const onFault = ({ which, operationUuid }: FoundOperation, err: unknown): void => {
+    parts.metrics.count("switch_follow_up_faults_total");
+    o.logger.error({ err, payment: which.id, operation: operationUuid }, "an open operation cannot be followed up; the others go on");
+  };
   const sets: Readonly<Record<Source, FollowUps>> = {
-    unsettled: createFollowUps(parts, { untilUnknown: false }),
-    abandoned: createFollowUps(parts, { untilUnknown: true }),
+    unsettled: createFollowUps(parts, { untilUnknown: false, onFault }),
+    abandoned: createFollowUps(parts, { untilUnknown: true, onFault }),
   };
   const read: Record<Source, bigint> = {
     unsettled: await checkpoints.read(followUpCheckpoints.unsettled),

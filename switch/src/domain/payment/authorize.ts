@@ -6,7 +6,7 @@
  */
 import { assert, type DeclineReason, declineReasons } from "@florin/kernel";
 import type { Origin, Refusal } from "./event.ts";
-import { becameUnknown, closed, findOpen, opened } from "./operation.ts";
+import { becameUnknown, closed, comesTooLate, findOpen, isNews, opened, tooLate, type Yes } from "./operation.ts";
 import type { Outcome, ProcessorWords } from "./outcome.ts";
 import { type CardSummary, type Decline, type FraudCheck, intentLifetimeMs, type Payment, type ProcessorResponse } from "./payment.ts";
 import {
@@ -82,7 +82,7 @@ export type EarlierDecline = { readonly outcome: Extract<Outcome, { readonly kin
  */
 export function recordAuthorization(
   payment: Payment,
-  answer: {
+  answer: Yes & {
     readonly attemptId: string;
     readonly outcome: Outcome;
     readonly earlier?: EarlierDecline | undefined;
@@ -97,6 +97,7 @@ export function recordAuthorization(
   const done = closed(payment, answer.attemptId);
   switch (outcome.kind) {
     case "approved": {
+      if (comesTooLate(operation, answer)) return ignore(tooLate);
       const isSale = payment.captureMode === "automatic";
       const facts: Facts = {
         ...done,
@@ -105,7 +106,8 @@ export function recordAuthorization(
         captured: isSale ? payment.amount : 0n,
         decline: undefined,
         processorResponse: responseOf(operation.connector, outcome.words),
-        authorizationExpiresAtMs: isSale ? 0 : context.nowMs + context.authorizationLifetimeMs,
+        // The issuer's time runs since it was asked, and not since we found out.
+        authorizationExpiresAtMs: isSale ? 0 : Math.min(operation.startedAtMs, context.nowMs) + context.authorizationLifetimeMs,
       };
       return append(
         advance(payment, facts, {
@@ -130,8 +132,8 @@ export function recordAuthorization(
       );
     }
     case "unknown": {
-      if (operation.isUnknown) return ignore("the attempt is unknown already");
-      const facts = becameUnknown(payment, answer.attemptId, context.nowMs);
+      if (!isNews(operation, outcome.cause)) return ignore("the attempt is unknown already");
+      const facts = becameUnknown(payment, answer.attemptId, { ...context, cause: outcome.cause });
       return append(advance(payment, facts, { ...step, type: "authorization_unknown", details: { cause: outcome.cause } }));
     }
   }
@@ -200,7 +202,7 @@ export function giveUpQuerying(
 ): Recording {
   const operation = findOpen(payment, attemptId);
   if (operation?.kind !== "authorize" || payment.hold !== "requested") return ignore("no attempt is being asked about");
-  const facts: Facts = { ...becameUnknown(payment, attemptId, context.nowMs), hold: "ambiguous" };
+  const facts: Facts = { ...becameUnknown(payment, attemptId, { ...context, cause: "" }), hold: "ambiguous" };
   return append(
     advance(payment, facts, {
       type: "authorization_ambiguous",

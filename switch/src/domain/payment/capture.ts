@@ -3,7 +3,7 @@
  * run side by side never exceed the authorization.
  */
 import type { Origin } from "./event.ts";
-import { becameUnknown, closed, findOpen, isBusyWith, opened } from "./operation.ts";
+import { becameUnknown, closed, comesTooLate, findOpen, isBusyWith, isNews, opened, tooLate, type Yes } from "./operation.ts";
 import type { Outcome } from "./outcome.ts";
 import { type Capture, type CaptureStatus, capturesMax, type Payment, remaining } from "./payment.ts";
 import { advance, append, type Decision, type Facts, ignore, type Recording, refuse } from "./transition.ts";
@@ -42,7 +42,7 @@ export function requestCapture(
 
 export function recordCapture(
   payment: Payment,
-  answer: { readonly captureId: string; readonly outcome: Outcome },
+  answer: Yes & { readonly captureId: string; readonly outcome: Outcome },
   context: { readonly nowMs: number; readonly origin: Origin },
 ): Recording {
   const operation = findOpen(payment, answer.captureId);
@@ -54,6 +54,7 @@ export function recordCapture(
   const capturePending = payment.capturePending - amount;
   switch (outcome.kind) {
     case "approved": {
+      if (comesTooLate(operation, answer)) return ignore(tooLate);
       const facts: Facts = {
         ...done,
         capturePending,
@@ -75,9 +76,9 @@ export function recordCapture(
       return append(advance(payment, facts, { ...step, type: "capture_failed", details, refusal }));
     }
     case "unknown": {
-      if (operation.isUnknown) return ignore("the capture is unknown already");
+      if (!isNews(operation, outcome.cause)) return ignore("the capture is unknown already");
       const facts: Facts = {
-        ...becameUnknown(payment, answer.captureId, context.nowMs),
+        ...becameUnknown(payment, answer.captureId, { ...context, cause: outcome.cause }),
         captures: withStatus(payment, answer.captureId, "unknown", context.nowMs),
       };
       return append(advance(payment, facts, { ...step, type: "capture_unknown", details: { cause: outcome.cause } }));

@@ -15,7 +15,7 @@ export {
 export { type RequestCapture, recordCapture, requestCapture } from "./capture.ts";
 export { type CreatePayment, createPayment, draft } from "./create.ts";
 export { type AmountTotals, type EventType, eventTypes, type Origin, type PaymentEvent, type Refusal } from "./event.ts";
-export { findOpen } from "./operation.ts";
+export { beingUndone, findOpen } from "./operation.ts";
 export { isAboutProcessor, isQueueFull, type Outcome, type ProcessorWords } from "./outcome.ts";
 export {
   type Capture,

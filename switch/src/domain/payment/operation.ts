@@ -29,6 +29,7 @@ export function opened(
       startedAtMs: operation.nowMs,
       isUnknown: false,
       isAccepted: false,
+      isBeingUndone: false,
     },
   ];
 }
@@ -43,15 +44,40 @@ export function closed(payment: Payment, operationId: string): Pick<Payment, "op
 export function marked(
   payment: Payment,
   operationId: string,
-  mark: Partial<Pick<OpenOperation, "isUnknown" | "isAccepted">>,
+  mark: Partial<Pick<OpenOperation, "isUnknown" | "isAccepted" | "isBeingUndone">>,
 ): readonly OpenOperation[] {
   return payment.openOperations.map((operation) => (operation.id === operationId ? { ...operation, ...mark } : operation));
 }
 
+/**
+ * Cause of the unknown outcome that is recorded before an operation is undone. Who sent it may be alive with a yes in its hands, and undoing takes a
+ * while: the log says which of the two came first. After this row only that the processor refuses to undo it makes a yes of it again.
+ */
+export const beingUndone = "being_undone";
+
+/** Whether it adds to what is known of the operation. */
+export function isNews({ isUnknown, isBeingUndone }: OpenOperation, cause: string): boolean {
+  return cause === beingUndone ? !isBeingUndone : !isUnknown;
+}
+
+/** A processor's yes. `isKept`: it was told to undo the operation, and has refused to. */
+export type Yes = { readonly isKept?: boolean | undefined };
+
+/** A yes to what is being undone is worth nothing: the undoing may have come after it. */
+export function comesTooLate({ isBeingUndone }: OpenOperation, { isKept = false }: Yes): boolean {
+  return isBeingUndone && !isKept;
+}
+
+export const tooLate = "it is being undone";
+
 /** Facts of a payment one of whose operations has become unknown. */
-export function becameUnknown(payment: Payment, operationId: string, nowMs: number): Pick<Payment, "openOperations" | "resolvesByMs"> {
+export function becameUnknown(
+  payment: Payment,
+  operationId: string,
+  { nowMs, cause }: { readonly nowMs: number; readonly cause: string },
+): Pick<Payment, "openOperations" | "resolvesByMs"> {
   return {
-    openOperations: marked(payment, operationId, { isUnknown: true }),
+    openOperations: marked(payment, operationId, { isUnknown: true, ...(cause === beingUndone && { isBeingUndone: true }) }),
     resolvesByMs: payment.resolvesByMs === 0 ? nowMs + unknownResolvesWithinMs : payment.resolvesByMs,
   };
 }

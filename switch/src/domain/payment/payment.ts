@@ -69,6 +69,8 @@ export type OpenOperation = {
   readonly isUnknown: boolean;
   /** The processor accepted and has not finished (refunds). */
   readonly isAccepted: boolean;
+  /** The processor is told to undo it, from this row on: whoever sent it may still hear a yes, which is not believed. Unknown as well. */
+  readonly isBeingUndone: boolean;
 };
 
 export type Payment = {

@@ -3,7 +3,7 @@
  * processor accepted), succeeded, failed. It counts as refunded once the processor has accepted it; a later failure gives it back.
  */
 import type { Origin, Refusal } from "./event.ts";
-import { becameUnknown, closed, findOpen, marked, opened } from "./operation.ts";
+import { becameUnknown, closed, comesTooLate, findOpen, isNews, marked, opened, tooLate, type Yes } from "./operation.ts";
 import type { Outcome } from "./outcome.ts";
 import { type OpenOperation, type Payment, type Refund, refundable, refundsMax } from "./payment.ts";
 import { advance, append, type Decision, type Facts, ignore, type Recording, refuse } from "./transition.ts";
@@ -59,7 +59,7 @@ export function requestRefund(payment: Payment, command: RequestRefund, context:
 /** What the processor's answer to a refund, or to a query about it, makes of the payment. */
 export function recordRefund(
   payment: Payment,
-  answer: { readonly refundId: string; readonly outcome: Outcome },
+  answer: Yes & { readonly refundId: string; readonly outcome: Outcome },
   context: Context,
 ): Recording {
   const operation = findOpen(payment, answer.refundId);
@@ -67,6 +67,7 @@ export function recordRefund(
   const { outcome } = answer;
   switch (outcome.kind) {
     case "approved":
+      if (comesTooLate(operation, answer)) return ignore(tooLate);
       return recordApproval(payment, operation, outcome.isFinal, context);
     case "declined": {
       const details = { reason: outcome.reason, processor_code: outcome.words.responseCode };
@@ -83,9 +84,9 @@ export function recordRefund(
       return recordFailure(payment, operation, { details: { cause: outcome.cause }, reason: "processor_unreachable", refusal }, context);
     }
     case "unknown": {
-      if (operation.isUnknown || operation.isAccepted) return ignore("the refund is being asked about already");
+      if (operation.isAccepted || !isNews(operation, outcome.cause)) return ignore("the refund is being asked about already");
       const facts: Facts = {
-        ...becameUnknown(payment, operation.id, context.nowMs),
+        ...becameUnknown(payment, operation.id, { ...context, cause: outcome.cause }),
         refunds: changed(payment, operation.id, { status: "unknown", updatedAtMs: context.nowMs }),
       };
       return append(advance(payment, facts, { ...stepOf(operation, context), type: "refund_unknown", details: { cause: outcome.cause } }));
@@ -106,7 +107,7 @@ function recordApproval(payment: Payment, operation: OpenOperation, isFinal: boo
     };
     return append(advance(payment, facts, { ...stepOf(operation, context), type: "refund_succeeded" }));
   }
-  const openOperations = marked(payment, operation.id, { isAccepted: true, isUnknown: false });
+  const openOperations = marked(payment, operation.id, { isAccepted: true, isUnknown: false, isBeingUndone: false });
   const facts: Facts = {
     ...accepted,
     openOperations,

@@ -88,7 +88,8 @@ export const table: Readonly<Record<Status | "new", Row>> = {
     authorization_unknown: ["processing"],
     authorization_ambiguous: ["ambiguous"],
   },
-  ambiguous: { ...nothing, ...reversalsOf("ambiguous"), ...attemptOutcomes },
+  // Unknown again: recovery is about to undo it.
+  ambiguous: { ...nothing, ...reversalsOf("ambiguous"), ...attemptOutcomes, authorization_unknown: ["ambiguous"] },
   declined: { ...nothing, ...reversalsOf("declined"), ...attemptStart },
   authorized: {
     ...nothing,

@@ -3,7 +3,7 @@
  * way, and captures wait for a void: they contend for the same money.
  */
 import type { Origin } from "./event.ts";
-import { becameUnknown, closed, findOpen, isBusyWith, opened } from "./operation.ts";
+import { becameUnknown, closed, comesTooLate, findOpen, isBusyWith, isNews, opened, tooLate, type Yes } from "./operation.ts";
 import type { Outcome } from "./outcome.ts";
 import { type Payment, remaining } from "./payment.ts";
 import { advance, append, type Decision, type Facts, ignore, type Recording, refuse } from "./transition.ts";
@@ -28,7 +28,7 @@ export function requestVoid(
 
 export function recordVoid(
   payment: Payment,
-  answer: { readonly voidId: string; readonly outcome: Outcome },
+  answer: Yes & { readonly voidId: string; readonly outcome: Outcome },
   context: { readonly nowMs: number; readonly origin: Origin },
 ): Recording {
   const operation = findOpen(payment, answer.voidId);
@@ -38,6 +38,7 @@ export function recordVoid(
   const done = closed(payment, answer.voidId);
   switch (outcome.kind) {
     case "approved": {
+      if (comesTooLate(operation, answer)) return ignore(tooLate);
       const facts: Facts = { ...done, hold: "voided", released: payment.released + operation.amount, authorizationExpiresAtMs: 0 };
       return append(advance(payment, facts, { ...step, type: "payment_voided" }));
     }
@@ -56,9 +57,9 @@ export function recordVoid(
       return append(advance(payment, done, { ...step, type: "void_failed", details: { cause: outcome.cause }, refusal }));
     }
     case "unknown": {
-      if (operation.isUnknown) return ignore("the void is unknown already");
+      if (!isNews(operation, outcome.cause)) return ignore("the void is unknown already");
       return append(
-        advance(payment, becameUnknown(payment, answer.voidId, context.nowMs), {
+        advance(payment, becameUnknown(payment, answer.voidId, { ...context, cause: outcome.cause }), {
           ...step,
           type: "void_unknown",
           details: { cause: outcome.cause },
