@@ -26,8 +26,14 @@ function register(text: string, { plain, pascal, upper }: ConnectorName): string
   );
   const list = /^const makers: readonly MakeConnector\[\] = \[([^\]]*)\];$/m.exec(imported);
   if (list === null) throw new Error("the list of makers has moved: add the connector by hand");
-  // In the order of their names, as the folders are.
-  const nameOf = (maker: string) => (maker.startsWith("make") ? maker.slice(4).toLowerCase() : maker);
+  // In the order of their names, as the folders are: makeSimPix is the one of sim_pix.
+  const nameOf = (maker: string) =>
+    maker.startsWith("make")
+      ? maker
+          .slice(4)
+          .replace(/(?<=.)([A-Z])/g, "_$1")
+          .toLowerCase()
+      : maker;
   const makers = [...(list[1] ?? "").split(",").map((maker) => maker.trim()), `make${pascal}`].filter((maker) => maker !== "");
   const sorted = makers.toSorted((left, right) => (nameOf(left) < nameOf(right) ? -1 : 1));
   const listed = imported.replace(list[0], `const makers: readonly MakeConnector[] = [${sorted.join(", ")}];`);

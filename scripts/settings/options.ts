@@ -1,6 +1,7 @@
 /** The words of `npx florin settings`. */
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { rootFolder } from "../root-folder.ts";
 import { readAddressesFile } from "../up/state-files.ts";
 
 export const usage = `npx florin settings <command> [options]
@@ -17,7 +18,7 @@ export const usage = `npx florin settings <command> [options]
   --note <text>        why
   --base <version>     the version the file was made from, instead of the one that stands in it
   --limit <n>          versions of the history (20; at most 100)
-  --directory <path>   of the stack (.florin)
+  --directory <path>   of the stack (.florin of this repository)
   --address <host:port> --tls <path>  of any switch, with a folder of certificates that has one named operator
 
 A file named - is read from the standard input. Exit code 1: refused, or not applied by every replica within 10 s.`;
@@ -48,7 +49,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
       note: { type: "string", default: "" },
       base: { type: "string" },
       limit: { type: "string", default: "20" },
-      directory: { type: "string", default: ".florin" },
+      directory: { type: "string" },
       address: { type: "string" },
       tls: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
@@ -62,7 +63,7 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
   if ((command === "put" || command === "rollback") && values.by === "") throw new Error("--by names the person who does this");
   const callerDirectory = env["FLORIN_CALLER_DIRECTORY"] ?? process.cwd();
   const isNamed = values.address !== undefined && values.tls !== undefined;
-  const local = isNamed ? undefined : addressesOf(resolve(callerDirectory, values.directory));
+  const local = isNamed ? undefined : addressesOf(directoryOf(values.directory, callerDirectory));
   return {
     command,
     words,
@@ -74,6 +75,11 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
     address: values.address ?? local?.switchAddress ?? "",
     tlsDirectory: values.tls === undefined ? (local?.tlsDirectory ?? "") : resolve(callerDirectory, values.tls),
   };
+}
+
+/** What is not named is the stack of this repository, wherever in it the caller stands. */
+function directoryOf(named: string | undefined, callerDirectory: string): string {
+  return named === undefined ? join(rootFolder, ".florin") : resolve(callerDirectory, named);
 }
 
 /** Throws an Error for what is no version's number. */

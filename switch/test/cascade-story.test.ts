@@ -50,7 +50,12 @@ const endOf = async (...asked: Parameters<typeof eventsOf>) => (await eventsOf(.
 describe("why nobody else was asked", () => {
   test("stands with the last attempt: no more attempts, no more time, or everybody else is down", async () => {
     everybodySays(outcomes.softDeclined);
-    expect(await endOf(await fresh())).toMatchObject({ type: "authorization_declined", details: { stopped: "attempts_used" } });
+    const replica = await fresh();
+    const counted: unknown[] = [];
+    const count = ((name: string, labels: unknown) => void counted.push([name, labels])) as Parts["metrics"]["count"];
+    const stopped = await endOf({ ...replica, metrics: { ...replica.metrics, count } });
+    expect(stopped).toMatchObject({ type: "authorization_declined", details: { stopped: "attempts_used" } });
+    expect(counted).toContainEqual(["switch_cascade_steps_total", { step: "attempts_used" }]);
     limitedTo({ cascadeWithinMs: -1 });
     expect(await endOf(await fresh())).toMatchObject({ type: "authorization_declined", details: { stopped: "no_time" } });
     house(ranked);

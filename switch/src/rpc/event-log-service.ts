@@ -10,7 +10,8 @@ import type { LogTail, TailEvent } from "../store/log-tail.ts";
 export function createEventLogService({ tail, logger }: { readonly tail: LogTail; readonly logger: Logger }): ServiceImplementation {
   return implement(EventLogService, {
     async *subscribe({ afterPosition, consumer }, { signal, peer }) {
-      logger.info({ consumer, peer, after_position: String(afterPosition) }, "log subscription begins");
+      // At night a consumer of the broker looks in here every few seconds.
+      logger.debug({ consumer, peer, after_position: String(afterPosition) }, "log subscription begins");
       for await (const { throughPosition, events } of subscribeToLog({ tail, timing: systemTiming }, { afterPosition, signal }))
         yield { batch: { partition: 0, throughPosition, events: events.map(toWire) } };
     },

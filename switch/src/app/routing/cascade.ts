@@ -53,7 +53,10 @@ export function startCascade(
     // Mostly there is nowhere to go, and then nothing is asked for or told.
     if (!isWorthAnotherTry(outcome, 1) || ranked.every((one) => tried.has(one))) return isAnswer;
     if (!isCounted) return stopped("decline_not_counted");
-    if (!isWorthAnotherTry(outcome, attempt) || attempt >= parts.settings().limits.cascadeAttemptsMax) return stopped("attempts_used");
+    if (!isWorthAnotherTry(outcome, attempt) || attempt >= parts.settings().limits.cascadeAttemptsMax) {
+      parts.metrics.count("switch_cascade_steps_total", { step: "attempts_used" });
+      return stopped("attempts_used");
+    }
     if (!isTimeLeft(parts, o)) return stopped("no_time");
     try {
       const step = nextStep({ outcome, attempt, ranked, tried, isUp: parts.router.isUp, cardHistory: await o.guard.past() });
