@@ -4,7 +4,7 @@
  * An answer counts only when it names our reference and, where we sent one, our amount and currency. On a connection that is out of step an answer
  * may be another request's; taking it would be worse than having none.
  */
-import { type Outcome, type ProcessorWords, type QueryAnswer, unknown } from "../src/contract/outcome.ts";
+import { notSent, type Outcome, type ProcessorWords, type QueryAnswer, unknown } from "../src/contract/outcome.ts";
 import type { OperationKind } from "../src/contract/question.ts";
 import type { Refused } from "../src/http1/link.ts";
 import { type Meaning, meaningOfAnswer, meaningOfRefusal } from "./response-table.ts";
@@ -78,5 +78,6 @@ function wordsOf(parsed: object): Words | undefined {
 function toOutcome(meaning: Meaning, words: ProcessorWords): Outcome {
   if (meaning.kind === "approved") return { kind: "approved", words, isFinal: meaning.isFinal };
   if (meaning.kind === "declined") return { kind: "declined", words, reason: meaning.reason };
+  if (meaning.kind === "not_sent") return notSent(meaning.cause);
   return { kind: "unknown", cause: meaning.cause, words };
 }

@@ -12,12 +12,16 @@ import { isTurnedAway } from "../src/http1/turned-away.ts";
 export type Meaning =
   | { readonly kind: "approved"; readonly isFinal: boolean }
   | { readonly kind: "declined"; readonly reason: DeclineReason }
+  | { readonly kind: "not_sent"; readonly cause: "key_refused" }
   | { readonly kind: "unknown"; readonly cause: UnknownCause };
 
 /** Fill in every answer of the documentation, as in `"paid 00": { kind: "approved", isFinal: true }`. */
 export const answerMeanings: Readonly<Record<string, Meaning>> = {};
 
-/** Fill in every documented refusal, as in `"422 card_declined": { kind: "declined", reason: "generic_decline" }`. */
+/**
+ * Fill in every documented refusal, as in `"422 card_declined": { kind: "declined", reason: "generic_decline" }`. That acme does not take our key is no
+ * decline of the card: `"401 key_invalid": { kind: "not_sent", cause: "key_refused" }`.
+ */
 export const errorMeanings: Readonly<Record<string, Meaning>> = {};
 
 const unmapped: Meaning = { kind: "unknown", cause: "unmapped_response" };
@@ -34,7 +38,7 @@ export function meaningOfAnswer(status: string, code: string): Meaning {
  */
 export function meaningOfRefusal(httpStatus: number, error: string, kind: OperationKind | "reversal"): Meaning {
   const meaning = meaningOfError(httpStatus, error);
-  const isOpen = kind !== "authorization" && meaning.kind === "declined" && isTurnedAway(httpStatus);
+  const isOpen = kind !== "authorization" && meaning.kind !== "unknown" && isTurnedAway(httpStatus);
   return isOpen ? { kind: "unknown", cause: "turned_away" } : meaning;
 }
 

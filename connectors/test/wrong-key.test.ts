@@ -57,10 +57,10 @@ describe.each(["simpay", "simlater"] as const)("%s with a key that is wrong for 
     expect(await world.effects(refund.reference)).toBe(1);
   });
 
-  test("ends an authorization, which is sent once", async () => {
+  test("ends an authorization, which is sent once, and is not the card's fault", async () => {
     const asked = command();
     const refused = await withWrongKey(() => connector().authorize(asked, testCard("approved"), call()));
-    expect(refused).toMatchObject({ kind: "declined", reason: "processing_error" });
+    expect(refused).toEqual({ kind: "not_sent", cause: "key_refused" });
     expect(await world.effects(asked.reference)).toBe(0);
   });
 });

@@ -72,6 +72,14 @@ test("the full queue of one processor says nothing about the next", async () => 
   expect(sentTo).toEqual(["simpay", "other"]);
 });
 
+test("a processor that does not take our key is passed over, and nothing is held against the card", async () => {
+  answers({ simpay: { kind: outcomes.notSent.kind, cause: "key_refused" } });
+  const payment = paymentOf(await createOrAuthorize(await fresh(), createCommand()));
+  expect(payment.status).toBe("authorized");
+  expect(sentTo).toEqual(["simpay", "other"]);
+  expect(await declinesOf(payment.merchantId)).toBe(0);
+});
+
 test("what issuers say by way of each processor is learned", async () => {
   answers({ simpay: outcomes.softDeclined });
   const parts = await fresh();

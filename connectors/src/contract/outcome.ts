@@ -1,7 +1,7 @@
 /**
  * What is known about an operation at a processor after asking for it.
  *
- * Only "surely never left our house" is `not_sent`. Whatever is not in a connector's table is `unknown`: a time-out, a reset, bytes that
+ * Only "surely never left our house" is `not_sent`, and what the processor did not look at because it does not take our key. Whatever is not in a connector's table is `unknown`: a time-out, a reset, bytes that
  * make no sense, a code without a mapping. An unknown outcome is resolved by asking again, never by guessing.
  */
 import type { DeclineReason } from "@florin/kernel";
@@ -26,7 +26,7 @@ export function isUsableReference(processorReference: string): boolean {
   return processorReferencePattern.test(processorReference);
 }
 
-/** Why nothing left our house. Stable words: they are stored with the payment. */
+/** Why nothing was asked of the processor. Stable words: they are stored with the payment. */
 export const notSentCauses = {
   token_not_found: "the vault has no such card for this merchant",
   token_already_used: "the token is for one payment, and another payment has it",
@@ -37,6 +37,7 @@ export const notSentCauses = {
   queue_full: "too much is in flight to this processor",
   deadline_exceeded: "the time was over before anything was sent",
   closing: "this process is stopping",
+  key_refused: "the processor does not take our key, and looked at nothing else",
 } as const;
 export type NotSentCause = keyof typeof notSentCauses;
 

@@ -32,10 +32,10 @@ describe("the answer to an order", () => {
   });
 
   test.each([
-    [401, "NO_KEY"],
-    [400, "NOT_UNDERSTOOD"],
-  ])("%i %s is the end of an order, and over but unknown for a step that may have been sent before", (status, fault) => {
-    expect(taken(status, { fault })).toMatchObject({ sending: { kind: "decided", outcome: { kind: "declined" } } });
+    [401, "NO_KEY", { kind: "not_sent", cause: "key_refused" }],
+    [400, "NOT_UNDERSTOOD", { kind: "declined" }],
+  ])("%i %s is the end of an order, and over but unknown for a step that may have been sent before", (status, fault, outcome) => {
+    expect(taken(status, { fault })).toMatchObject({ sending: { kind: "decided", outcome } });
     for (const step of ["CLEAR", "RELEASE", "RETURN"] as const)
       expect(readTaken(status, bytes({ fault }), { ...expected, step })).toMatchObject({
         sending: { kind: "decided", outcome: { kind: "unknown", cause: "turned_away" } },

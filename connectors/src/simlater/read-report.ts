@@ -4,7 +4,7 @@
  * A report counts only when it names our reference, the step and, where we sent one, our amount and currency.
  */
 import type { Sending } from "../callbacks/awaited-operations.ts";
-import { type Outcome, type ProcessorWords, type QueryAnswer, unknown } from "../contract/outcome.ts";
+import { notSent, type Outcome, type ProcessorWords, type QueryAnswer, unknown } from "../contract/outcome.ts";
 import type { Refused } from "../http1/link.ts";
 import { parseDecimal } from "./decimal-amount.ts";
 import { type Meaning, meaningOfFault, meaningOfRefusal, meaningOfReport, type Step } from "./response-table.ts";
@@ -136,5 +136,6 @@ function judge(report: Report, expected: Expected): Outcome | Refused {
 function toOutcome(meaning: Meaning, words: ProcessorWords): Outcome {
   if (meaning.kind === "approved") return { kind: "approved", words, isFinal: meaning.isFinal };
   if (meaning.kind === "declined") return { kind: "declined", words, reason: meaning.reason };
+  if (meaning.kind === "not_sent") return notSent(meaning.cause);
   return { kind: "unknown", cause: meaning.cause, words };
 }

@@ -14,11 +14,14 @@ export type Step = "ORDER" | "CLEAR" | "RELEASE" | "RETURN" | "CANCEL";
 export type Meaning =
   | { readonly kind: "approved"; readonly isFinal: boolean }
   | { readonly kind: "declined"; readonly reason: DeclineReason }
+  | { readonly kind: "not_sent"; readonly cause: "key_refused" }
   | { readonly kind: "unknown"; readonly cause: UnknownCause };
 
 const approved = (isFinal: boolean): Meaning => ({ kind: "approved", isFinal });
 const declined = (reason: DeclineReason): Meaning => ({ kind: "declined", reason });
 const unclear = (cause: UnknownCause): Meaning => ({ kind: "unknown", cause });
+/** Our fault, not the card's: another processor may be tried, and no decline is held against anybody. */
+const keyRefused: Meaning = { kind: "not_sent", cause: "key_refused" };
 
 export const reportMeanings = {
   "GRANTED FINE": approved(true),
@@ -45,10 +48,10 @@ export const reportMeanings = {
   "REFUSED CODE_WRONG": declined("incorrect_cvc"),
 } as const satisfies Record<string, Meaning>;
 
-/** simlater documents each of the declines here as "nothing was done". */
+/** simlater documents each of those here that are not unclear as "nothing was done". */
 export const faultMeanings = {
   "400 NOT_UNDERSTOOD": declined("processing_error"),
-  "401 NO_KEY": declined("processing_error"),
+  "401 NO_KEY": keyRefused,
   "404 NO_SUCH_ORDER": declined("transaction_not_allowed"),
   "409 STILL_BOOKING": unclear("in_progress"),
   "429 SAME_REFERENCE_TOO_OFTEN": unclear("key_reused"),
@@ -68,7 +71,7 @@ export function meaningOfReport(verdict: string, why: string): Meaning {
  */
 export function meaningOfRefusal(httpStatus: number, fault: string, step: Step): Meaning {
   const meaning = meaningOfFault(httpStatus, fault);
-  if (meaning.kind !== "declined" || step === "ORDER") return meaning;
+  if (meaning.kind === "unknown" || step === "ORDER") return meaning;
   return step === "CANCEL" || isTurnedAway(httpStatus) ? unclear("turned_away") : meaning;
 }
 

@@ -56,14 +56,15 @@ describe("an answer to an operation", () => {
 
   const refusedAs = (operation: Expected["operation"], status: number, code: string) =>
     readOutcome(status, bytes({ error: { code } }), { ...expected, operation });
+  const declined = { kind: "declined", reason: "processing_error" };
   const atTheDoor = [
-    [401, "api_key_invalid"],
-    [400, "request_invalid"],
-    [400, "idempotency_key_missing"],
+    [401, "api_key_invalid", { kind: "not_sent", cause: "key_refused" }],
+    [400, "request_invalid", declined],
+    [400, "idempotency_key_missing", declined],
   ] as const;
 
-  test.each(atTheDoor)("%i %s is the end of an authorization, and of nothing that may have been sent before", (status, code) => {
-    expect(refusedAs("authorization", status, code)).toMatchObject({ kind: "declined", reason: "processing_error" });
+  test.each(atTheDoor)("%i %s is the end of an authorization, and of nothing that may have been sent before", (status, code, end) => {
+    expect(refusedAs("authorization", status, code)).toMatchObject(end);
     for (const operation of ["capture", "void", "refund", "reversal"] as const)
       expect(refusedAs(operation, status, code)).toMatchObject({ kind: "unknown", cause: "turned_away" });
   });

@@ -4,8 +4,7 @@
  * An answer counts only when it names our reference, the kind of operation and, where we sent one, our amount and currency. On a
  * connection that is out of step an answer may be another request's; taking it would be worse than having none.
  */
-import type { Outcome, ProcessorWords, QueryAnswer } from "../contract/outcome.ts";
-import { unknown } from "../contract/outcome.ts";
+import { notSent, type Outcome, type ProcessorWords, type QueryAnswer, unknown } from "../contract/outcome.ts";
 import type { OperationKind } from "../contract/question.ts";
 import type { Refused } from "../http1/link.ts";
 import { type Meaning, meaningOfError, meaningOfOperation, meaningOfRefusal } from "./response-table.ts";
@@ -124,5 +123,6 @@ const noWords: ProcessorWords = { processorReference: "", responseCode: "", auth
 function toOutcome(meaning: Meaning, words: ProcessorWords): Outcome {
   if (meaning.kind === "approved") return { kind: "approved", words, isFinal: meaning.isFinal };
   if (meaning.kind === "declined") return { kind: "declined", words, reason: meaning.reason };
+  if (meaning.kind === "not_sent") return notSent(meaning.cause);
   return { kind: "unknown", cause: meaning.cause, words };
 }

@@ -12,11 +12,14 @@ import { isTurnedAway } from "../http1/turned-away.ts";
 export type Meaning =
   | { readonly kind: "approved"; readonly isFinal: boolean }
   | { readonly kind: "declined"; readonly reason: DeclineReason }
+  | { readonly kind: "not_sent"; readonly cause: "key_refused" }
   | { readonly kind: "unknown"; readonly cause: UnknownCause };
 
 const approved = (isFinal: boolean): Meaning => ({ kind: "approved", isFinal });
 const declined = (reason: DeclineReason): Meaning => ({ kind: "declined", reason });
 const unclear = (cause: UnknownCause): Meaning => ({ kind: "unknown", cause });
+/** Our fault, not the card's: another processor may be tried, and no decline is held against anybody. */
+const keyRefused: Meaning = { kind: "not_sent", cause: "key_refused" };
 
 /** Response codes in the manner of ISO 8583:1987 DE 39; two-letter ones are Visa's. */
 export const operationMeanings = {
@@ -49,11 +52,11 @@ export const operationMeanings = {
   "declined R0": declined("revocation_of_authorization"),
 } as const satisfies Record<string, Meaning>;
 
-/** simpay documents each of the declines here as "nothing was done". */
+/** simpay documents each of those here that are not unclear as "nothing was done". */
 export const errorMeanings = {
   "400 request_invalid": declined("processing_error"),
   "400 idempotency_key_missing": declined("processing_error"),
-  "401 api_key_invalid": declined("processing_error"),
+  "401 api_key_invalid": keyRefused,
   "404 authorization_not_found": declined("transaction_not_allowed"),
   "409 idempotency_key_reuse": unclear("key_reused"),
   "409 operation_in_progress": unclear("in_progress"),
@@ -75,7 +78,7 @@ export function meaningOfOperation(status: string, responseCode: string): Meanin
  */
 export function meaningOfRefusal(httpStatus: number, code: string, operation: OperationKind | "reversal"): Meaning {
   const meaning = meaningOfError(httpStatus, code);
-  if (meaning.kind !== "declined" || operation === "authorization") return meaning;
+  if (meaning.kind === "unknown" || operation === "authorization") return meaning;
   return operation === "reversal" || isTurnedAway(httpStatus) ? unclear("turned_away") : meaning;
 }
 

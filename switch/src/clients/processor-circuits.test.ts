@@ -44,6 +44,7 @@ test.each([
   [{ kind: "not_sent", cause: "overloaded" }, "ignored"],
   [{ kind: "not_sent", cause: "queue_full" }, "not_taken"],
   [{ kind: "not_sent", cause: "token_expired" }, "ignored"],
+  [{ kind: "not_sent", cause: "key_refused" }, "failure"],
   [{ kind: "not_sent", cause: "unavailable" }, "ignored"],
   [{ kind: "unknown", cause: "peer_lost" }, "ignored"],
 ] satisfies [Outcome, string][])("%o is a %s of the processor", (outcome, result) => {
