@@ -144,6 +144,23 @@ test("a replica whose wall clock is ahead does not undo an authorization that is
   expect(paymentOf(await running).status).toBe("authorized");
 });
 
+test("the report says how long it took until what was unknown was undone, and not until that began", async () => {
+  const { parts, rounds } = await recovering("reverse");
+  stage.processor.behave = () => ({ told: outcomes.unknown });
+  const payment = paymentOf(await createOrAuthorize(parts, createCommand()));
+  await pass(rounds, 1_100, 2_100);
+  const events = (await parts.reader.timeline(payment, { afterSequence: 0, limit: 100 })).map(({ event }) => event);
+  expect(events.map(({ type }) => type)).toEqual([
+    "authorization_requested",
+    "authorization_unknown",
+    "authorization_unknown",
+    "authorization_reversed",
+  ]);
+  const took = required(events[3], "the reversal").occurredAtMs - required(events[0], "the intent").occurredAtMs;
+  expect(took).toBeGreaterThan(1_000);
+  expect(await createOpenOperations(stage.sql).latestResolutions(2)).toEqual([took, took]);
+});
+
 test("a capture that arrives between recovery's question and its undoing is undone and not taken", async () => {
   const { parts, rounds } = await recovering("query");
   const { payment, caller } = await authorized(parts);

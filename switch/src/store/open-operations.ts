@@ -91,7 +91,8 @@ export function createOpenOperations(sql: Sql): OpenOperations {
         CROSS JOIN LATERAL (
           SELECT occurred_at FROM payment_events e
           WHERE e.payment_id = unknown.payment_id AND e.merchant_id = unknown.merchant_id AND e.operation_id = unknown.operation_id
-            AND e.seq > unknown.seq AND e.type <> 'authorization_ambiguous'
+            AND e.seq > unknown.seq
+            AND e.type NOT IN ('authorization_unknown', 'capture_unknown', 'void_unknown', 'refund_unknown', 'authorization_ambiguous')
           ORDER BY e.seq LIMIT 1
         ) outcome`);
       return rows.map(({ milliseconds }) => Math.max(0, Math.round(milliseconds)));
