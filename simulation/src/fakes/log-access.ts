@@ -17,7 +17,14 @@ import {
   type Which,
 } from "@florin/switch/src/store/log-reader.ts";
 import type { TailQueries } from "@florin/switch/src/store/log-tail.ts";
-import { intentTypes, type OpenOperations, unsettledTypes } from "@florin/switch/src/store/open-operations.ts";
+import {
+  acceptedTypes,
+  type Found,
+  intentTypes,
+  type OpenOperations,
+  unsettledTypes,
+  type Window,
+} from "@florin/switch/src/store/open-operations.ts";
 import type { WorkerCheckpoints } from "@florin/switch/src/store/worker-checkpoints.ts";
 import type { Life } from "../engine/life.ts";
 import type { Faults } from "../faults.ts";
@@ -204,19 +211,20 @@ function createOpenOperations(store: LogStore, query: Query): OpenOperations {
     operationUuid: idToHex(operationId),
     position,
   });
+  const ofTypes = (types: ReadonlySet<string>, { afterPosition, throughPosition, limit }: Window): Found => {
+    const rows = store
+      .rowsBetween(afterPosition, throughPosition, Number.POSITIVE_INFINITY)
+      .filter(({ type }) => types.has(type))
+      .slice(0, limit);
+    const last = rows.at(-1);
+    return {
+      operations: rows.map(foundIn),
+      throughPosition: rows.length < limit ? throughPosition : (last?.position ?? afterPosition),
+    };
+  };
   return {
-    unsettled: ({ afterPosition, throughPosition, limit }) =>
-      query(() => {
-        const rows = store
-          .rowsBetween(afterPosition, throughPosition, Number.POSITIVE_INFINITY)
-          .filter(({ type }) => unsettledTypes.has(type))
-          .slice(0, limit);
-        const last = rows.at(-1);
-        return {
-          operations: rows.map(foundIn),
-          throughPosition: rows.length < limit ? throughPosition : (last?.position ?? afterPosition),
-        };
-      }),
+    unsettled: (window) => query(() => ofTypes(unsettledTypes, window)),
+    accepted: (window) => query(() => ofTypes(acceptedTypes, window)),
     abandoned: ({ afterPosition, throughPosition, limit }) =>
       query(() => {
         const end = BigInt(limit) + afterPosition < throughPosition ? BigInt(limit) + afterPosition : throughPosition;

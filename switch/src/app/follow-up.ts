@@ -2,49 +2,25 @@
  * Follows up operations that nobody could answer: finds out with the processor (ask-processor.ts), again and again with growing pauses,
  * until it is known what became of them (P2, R47).
  *
- * Holds no truth: everything here is found again in the log. The set is bounded; while it is full, the reader of the log waits.
+ * Holds no truth: everything here is found again in the log. What is followed is bounded (followed.ts); while it is full, the reader of the log waits.
  */
 import { idToHex } from "@florin/kernel";
 import { giveUpQuerying } from "../domain/payment/authorize.ts";
 import { type OpenOperation, type Outcome, recordAuthorization, type Transition } from "../domain/payment/index.ts";
 import type { FoundOperation } from "../store/open-operations.ts";
+import { createFollowedOperations, type Followed, type Stake } from "./followed.ts";
 import type { Parts } from "./parts.ts";
 import { isWorthRepeating, recordOutcome } from "./record-outcome.ts";
 import { type Resolved, resolveOperation } from "./resolve-operation.ts";
 import { recoveryOrigin } from "./reversal.ts";
 
-/** Pauses between questions: 1, 2, 4, 8, 16 s. After these an authorization is called ambiguous, and the questions go on more slowly. */
-const pauseMsMin = 1_000;
-const pauseMsMax = 10 * 60 * 1000;
-/** The longest where nobody could be asked, for want of a place or within the retry budget: thousands of those must not read the log all the time. */
-const refusedPauseMsMax = 30_000;
+/** After these an authorization is called ambiguous, and the questions go on more slowly. */
 const triesUntilAmbiguous = 5;
-/** Longer than any promise of `resolvesByMs`: from then on the settlement file has the word. */
-const followedForMsMax = 72 * 60 * 60 * 1000;
-const operationsMax = 50_000;
 /** Questions under way, and those of one processor: one that hangs leaves the others their places. */
 const atOnceMax = 512;
 const perProcessorMax = 128;
 /** A round waits no longer for its answers; they are heard all the same. */
 const roundMsMax = 1_000;
-
-type Followed = FoundOperation & {
-  /** Questions that were asked. */
-  tries: number;
-  /** Turns since then at which nobody could be asked. */
-  refusals: number;
-  /** This and the next by the clock that never jumps: a wall clock that is set back would put the question off for as long. */
-  dueAtMs: number;
-  readonly sinceMs: number;
-  /** Known once it was asked about. */
-  stake: Stake | undefined;
-  isUnderWay: boolean;
-  /** Known once it was looked at. */
-  processor: string | undefined;
-};
-
-/** What hangs on an open operation. */
-export type Stake = { readonly startedAtMs: number; readonly amount: bigint; readonly currency: string };
 
 /** Operations about which there may be something to hear. */
 export interface News {
@@ -70,15 +46,17 @@ export interface FollowUps {
   stakes(): Stake[];
 }
 
-/**
- * `untilUnknown`: lets go of an operation once its outcome is recorded as unknown, because another set follows those. `onFault`: told of an operation
- * that could not be looked at for its own sake (a row that cannot be read, a bug); the others go on, and it is tried again.
- */
-export function createFollowUps(
-  parts: Parts,
-  o: { readonly untilUnknown: boolean; readonly onFault: (operation: FoundOperation, thrown: unknown) => void },
-): FollowUps {
-  const followed = new Map<string, Followed>();
+export type FollowUpOptions = {
+  /** What another set follows is let go of here. */
+  readonly isOurs: (open: OpenOperation) => boolean;
+  /** Age from which on one that has been asked about often enough may wait longer for its next turn. */
+  readonly oldAfterMs: number;
+  /** Told of an operation that could not be looked at for its own sake (a row that cannot be read, a bug); the others go on, and it is tried again. */
+  readonly onFault: (operation: FoundOperation, thrown: unknown) => void;
+};
+
+export function createFollowUps(parts: Parts, o: FollowUpOptions): FollowUps {
+  const followed = createFollowedOperations(parts.timing.monotonicMs);
   const underWay = new Set<Promise<void>>();
   const places = createPlaces();
   let fault: { readonly thrown: unknown } | undefined;
@@ -88,6 +66,8 @@ export function createFollowUps(
     fault = undefined;
     throw thrown;
   };
+  const isOld = ({ tries, stake }: Followed): boolean =>
+    tries >= triesUntilAmbiguous && stake !== undefined && parts.now() - stake.startedAtMs > o.oldAfterMs;
   const ask = async (one: Followed): Promise<void> => {
     one.isUnderWay = true;
     let hasPlace = one.processor !== undefined && places.take(one.processor);
@@ -97,13 +77,13 @@ export function createFollowUps(
       return hasPlace;
     };
     try {
-      if (await isSettled(parts, one, o.untilUnknown, mayAsk)) followed.delete(one.operationUuid);
-      else one.dueAtMs = parts.timing.monotonicMs() + pauseMsAfter(one);
+      if (await isSettled(parts, one, o.isOurs, mayAsk)) followed.letGo(one);
+      else followed.again(one, isOld(one));
     } catch (thrown) {
       if (isWorthRepeating(thrown)) fault ??= { thrown };
       else {
         one.refusals += 1;
-        one.dueAtMs = parts.timing.monotonicMs() + pauseMsAfter(one);
+        followed.again(one, isOld(one));
         o.onFault(one, thrown);
       }
     } finally {
@@ -112,26 +92,14 @@ export function createFollowUps(
     }
   };
   return {
-    add(operation) {
-      if (followed.has(operation.operationUuid)) return true;
-      if (followed.size >= operationsMax) return false;
-      const nowMs = parts.timing.monotonicMs();
-      const unasked = { tries: 0, refusals: 0, stake: undefined, isUnderWay: false, processor: undefined };
-      followed.set(operation.operationUuid, { ...operation, ...unasked, dueAtMs: nowMs + pauseMsMin, sinceMs: nowMs });
-      return true;
-    },
-    hurry(operationUuid) {
-      const one = followed.get(operationUuid);
-      if (one !== undefined) one.dueAtMs = Math.min(one.dueAtMs, parts.timing.monotonicMs());
-      return one !== undefined;
-    },
+    add: (operation) => followed.add(operation),
+    hurry: (operationUuid) => followed.hurry(operationUuid),
     async askDue() {
       throwFault();
-      const nowMs = parts.timing.monotonicMs();
       const begun: Promise<void>[] = [];
-      for (const one of followed.values()) {
+      for (const one of followed.due()) {
         if (underWay.size >= atOnceMax) break;
-        if (one.dueAtMs > nowMs || one.isUnderWay || places.isFull(one.processor)) continue;
+        if (places.isFull(one.processor)) continue;
         const asking = ask(one).finally(() => underWay.delete(asking));
         underWay.add(asking);
         begun.push(asking);
@@ -147,16 +115,11 @@ export function createFollowUps(
     },
     lowestPosition() {
       let lowest: bigint | undefined;
-      for (const { position } of followed.values()) if (lowest === undefined || position < lowest) lowest = position;
+      for (const { position } of followed.all()) if (lowest === undefined || position < lowest) lowest = position;
       return lowest;
     },
-    stakes: () => [...followed.values()].flatMap(({ stake }) => (stake === undefined ? [] : [stake])),
+    stakes: () => [...followed.all()].flatMap(({ stake }) => (stake === undefined ? [] : [stake])),
   };
-}
-
-function pauseMsAfter({ tries, refusals }: Followed): number {
-  const longest = refusals === 0 ? pauseMsMax : refusedPauseMsMax;
-  return Math.min(pauseMsMin * 2 ** (tries + refusals), longest);
 }
 
 /** Questions under way by processor. */
@@ -179,10 +142,15 @@ function createPlaces() {
 }
 
 /** Asks once. True: the operation is decided, or is no longer ours to ask about. */
-async function isSettled(parts: Parts, one: Followed, untilUnknown: boolean, mayAsk: (open: OpenOperation) => boolean): Promise<boolean> {
+async function isSettled(
+  parts: Parts,
+  one: Followed,
+  isOurs: FollowUpOptions["isOurs"],
+  mayAsk: (open: OpenOperation) => boolean,
+): Promise<boolean> {
   const resolved = await resolveOperation(parts, one.which, ({ id }) => idToHex(id) === one.operationUuid, mayAsk);
   const { open, answer, currency, wasAsked } = resolved;
-  if (open === undefined || (untilUnknown && open.isUnknown)) return true;
+  if (open === undefined || !isOurs(open)) return true;
   one.stake = { startedAtMs: open.startedAtMs, amount: open.amount, currency };
   if (answer !== undefined && !isStillOpen(answer, open)) {
     countResolution(parts, open, outcomeOf(answer));
@@ -191,20 +159,15 @@ async function isSettled(parts: Parts, one: Followed, untilUnknown: boolean, may
   if (wasAsked) one.tries += 1;
   one.refusals = wasAsked ? 0 : one.refusals + 1;
   if (isTimeToSay(one, resolved) && open.kind === "authorize") await callAmbiguous(parts, one, open);
-  return parts.timing.monotonicMs() - one.sinceMs > followedForMsMax && (await isForTheFile(parts, open));
+  return false;
 }
 
-/** A charge that must be undone is never given up: where a reversal is how an authorization is decided, no file tells its end. */
-async function isForTheFile(parts: Parts, { kind, connector }: OpenOperation): Promise<boolean> {
-  if (kind === "reversal") return false;
-  if (kind !== "authorize") return true;
-  const abilities = await parts.connectors.abilities(connector);
-  return abilities !== undefined && abilities.unknownStrategy !== "reverse";
-}
-
-/** When the merchant is told that nobody knows: after the last quick question, or at once where none can be asked. */
+/**
+ * When the merchant is told that nobody knows: after the last quick question, or at once where none can be asked. At every later one too, should it
+ * not have been written down: there it says nothing new.
+ */
 function isTimeToSay(one: Followed, { awaitsFile, wasAsked }: Resolved): boolean {
-  return awaitsFile || (wasAsked && one.tries === triesUntilAmbiguous);
+  return awaitsFile || (wasAsked && one.tries >= triesUntilAmbiguous);
 }
 
 /** An accepted refund has an answer for its caller and goes on at the processor. */

@@ -66,19 +66,20 @@ async function findCandidates({ tail, operations, checkpoints }: ReportParts): P
   const take = ({ operations: found }: Found) => {
     for (const { which } of found) payments.set(which.id, which);
   };
-  const isRead = await Promise.all(
-    (["unsettled", "abandoned"] as const).map(async (source) => {
-      let afterPosition = await checkpoints.read(followUpCheckpoints[source]);
-      for (let windows = 0; afterPosition < decided; windows++) {
-        if (windows === windowsMax || payments.size >= paymentsMax) return false;
-        const found = await operations[source]({ afterPosition, throughPosition: decided, limit: windowLimit });
-        take(found);
-        afterPosition = found.throughPosition;
-      }
-      return true;
-    }),
-  );
-  return { payments: [...payments.values()], isComplete: isRead.every(Boolean) };
+  const isRead = async (source: keyof typeof followUpCheckpoints): Promise<boolean> => {
+    let afterPosition = await checkpoints.read(followUpCheckpoints[source]);
+    for (let windows = 0; afterPosition < decided; windows++) {
+      if (windows === windowsMax || payments.size >= paymentsMax) return false;
+      const found = await operations[source]({ afterPosition, throughPosition: decided, limit: windowLimit });
+      take(found);
+      afterPosition = found.throughPosition;
+    }
+    return true;
+  };
+  const areRead = await Promise.all([isRead("unsettled"), isRead("abandoned")]);
+  // Last, because there may be many of them, and nobody's money is in doubt.
+  areRead.push(await isRead("accepted"));
+  return { payments: [...payments.values()], isComplete: areRead.every(Boolean) };
 }
 
 async function openOf(reader: ReportParts["reader"], payments: readonly Which[]): Promise<Open[]> {

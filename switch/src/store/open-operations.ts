@@ -11,11 +11,13 @@ export type FoundOperation = { readonly which: Which; readonly operationUuid: st
 /** `throughPosition`: everything up to it was looked at. */
 export type Found = { readonly operations: readonly FoundOperation[]; readonly throughPosition: bigint };
 
-type Window = { readonly afterPosition: bigint; readonly throughPosition: bigint; readonly limit: number };
+export type Window = { readonly afterPosition: bigint; readonly throughPosition: bigint; readonly limit: number };
 
 export interface OpenOperations {
-  /** Operations whose outcome nobody knew, and refunds that the processor has not finished. They may be decided by now. */
+  /** Operations whose outcome nobody knew. They may be decided by now. */
   unsettled(window: Window): Promise<Found>;
+  /** Refunds that the processor had accepted and not finished. They may be finished by now. */
+  accepted(window: Window): Promise<Found>;
   /** Intents of which nothing was heard since. Ask only for positions older than the lease of an operation. */
   abandoned(window: Window): Promise<Found>;
   /** Milliseconds from intent to outcome, of the latest operations (at most `limit`) whose outcome was unknown and is decided. */
@@ -31,14 +33,14 @@ export const intentTypes: ReadonlySet<string> = new Set<EventType>([
   "refund_requested",
   "reversal_requested",
 ]);
-/** Rows that leave their operation open; the partial index has the same list. */
+/** Rows that leave their operation open, by who follows it; the partial index has both lists in one. */
 export const unsettledTypes: ReadonlySet<string> = new Set<EventType>([
   "authorization_unknown",
   "capture_unknown",
   "void_unknown",
   "refund_unknown",
-  "refund_accepted",
 ]);
+export const acceptedTypes: ReadonlySet<string> = new Set<EventType>(["refund_accepted"]);
 const intents = arrayLiteral([...intentTypes]);
 const attemptIntents = arrayLiteral([...attemptIntentTypes]);
 
@@ -50,8 +52,16 @@ export function createOpenOperations(sql: Sql): OpenOperations {
       // index: payment_events_unsettled
       const rows = await guarded(sql<Row[]>`
         SELECT position, payment_id, merchant_id, operation_id FROM payment_events
-        WHERE type IN ('authorization_unknown', 'capture_unknown', 'void_unknown', 'refund_unknown', 'refund_accepted')
+        WHERE type IN ('authorization_unknown', 'capture_unknown', 'void_unknown', 'refund_unknown')
           AND position > ${afterPosition.toString()}::bigint AND position <= ${throughPosition.toString()}::bigint
+        ORDER BY position LIMIT ${limit}`);
+      return foundIn(rows, rows.length < limit ? throughPosition : undefined, afterPosition);
+    },
+    async accepted({ afterPosition, throughPosition, limit }) {
+      // index: payment_events_unsettled
+      const rows = await guarded(sql<Row[]>`
+        SELECT position, payment_id, merchant_id, operation_id FROM payment_events
+        WHERE type = 'refund_accepted' AND position > ${afterPosition.toString()}::bigint AND position <= ${throughPosition.toString()}::bigint
         ORDER BY position LIMIT ${limit}`);
       return foundIn(rows, rows.length < limit ? throughPosition : undefined, afterPosition);
     },

@@ -3,7 +3,11 @@ import type { Sql } from "@florin/runtime/postgres";
 import { guarded } from "./guarded.ts";
 
 /** Recovery's checkpoints: its oldest open positions, by where it finds them. */
-export const followUpCheckpoints = { unsettled: "follow_up_unsettled_position", abandoned: "follow_up_abandoned_position" } as const;
+export const followUpCheckpoints = {
+  unsettled: "follow_up_unsettled_position",
+  accepted: "follow_up_accepted_position",
+  abandoned: "follow_up_abandoned_position",
+} as const;
 
 export interface WorkerCheckpoints {
   /** 0 when there is none. */

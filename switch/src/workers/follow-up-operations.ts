@@ -1,6 +1,6 @@
 /**
  * Recovery as a reader of the log: finds operations whose outcome nobody knew, refunds that the processor has not finished, and intents of
- * which nothing was heard since their lease ended, and follows them up.
+ * which nothing was heard since their lease ended, and follows each kind up in a set of its own.
  *
  * The hot path pays nothing for it. The checkpoints are the oldest open positions, so a restart finds the same set again by reading forward.
  * One replica at a time; two would only ask twice.
@@ -32,7 +32,11 @@ const foundMax = 1_000;
 /** Positions looked at for abandoned intents in one statement. */
 const abandonedPositionsMax = 50_000;
 
+/** Age from which on a question an hour is enough. The merchant was told by when it would be decided, which is 48 h (`resolvesByMs`). */
+const oldAfterMs = 72 * 60 * 60 * 1000;
+
 type Source = keyof typeof followUpCheckpoints;
+const sources = ["unsettled", "accepted", "abandoned"] as const satisfies readonly Source[];
 
 /** Follows up until `signal` is aborted. Throws on database faults: the caller starts it again from the checkpoints. */
 export async function followUpOperations(o: FollowUpParts, signal: AbortSignal): Promise<void> {
@@ -61,11 +65,14 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
     o.logger.error({ err, payment: which.id, operation: operationUuid }, "an open operation cannot be followed up; the others go on");
   };
   const sets: Readonly<Record<Source, FollowUps>> = {
-    unsettled: createFollowUps(parts, { untilUnknown: false, onFault }),
-    abandoned: createFollowUps(parts, { untilUnknown: true, onFault }),
+    unsettled: createFollowUps(parts, { isOurs: ({ isAccepted }) => !isAccepted, oldAfterMs, onFault }),
+    // What a processor has accepted takes days, and no money waits for it: a room of its own, so that it takes nobody's place.
+    accepted: createFollowUps(parts, { isOurs: () => true, oldAfterMs: 0, onFault }),
+    abandoned: createFollowUps(parts, { isOurs: ({ isUnknown, isAccepted }) => !isUnknown && !isAccepted, oldAfterMs, onFault }),
   };
   const read: Record<Source, bigint> = {
     unsettled: await checkpoints.read(followUpCheckpoints.unsettled),
+    accepted: await checkpoints.read(followUpCheckpoints.accepted),
     abandoned: await checkpoints.read(followUpCheckpoints.abandoned),
   };
   const kept = { ...read };
@@ -84,7 +91,7 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
     read[source] = found.throughPosition;
   };
   const keep = async (): Promise<void> => {
-    for (const source of ["unsettled", "abandoned"] as const) {
+    for (const source of sources) {
       const lowest = sets[source].lowestPosition();
       const position = lowest === undefined ? read[source] : lowest - 1n;
       if (position === kept[source]) continue;
@@ -92,10 +99,13 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
       kept[source] = position;
     }
     keptAtMs = monotonicMs();
-    look([...sets.unsettled.stakes(), ...sets.abandoned.stakes()], parts.now());
+    look(
+      sources.flatMap((source) => sets[source].stakes()),
+      parts.now(),
+    );
   };
   const end = async (): Promise<void> => {
-    await Promise.all([sets.unsettled.quiet(), sets.abandoned.quiet()]);
+    await Promise.all(sources.map((source) => sets[source].quiet()));
     await keep();
     look([], parts.now());
   };
@@ -103,8 +113,9 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
     const nowMs = monotonicMs();
     const decided = await tail.look();
     leases.note(decided, nowMs);
-    if (decided > read.unsettled)
-      take("unsettled", await operations.unsettled({ afterPosition: read.unsettled, throughPosition: decided, limit: foundMax }));
+    for (const source of ["unsettled", "accepted"] as const)
+      if (decided > read[source])
+        take(source, await operations[source]({ afterPosition: read[source], throughPosition: decided, limit: foundMax }));
     const expired = leases.endedBy(nowMs - leaseMs);
     if (expired > read.abandoned && nowMs - lookedAtMs >= abandonedEveryMs) {
       // Behind, the next round goes on at once.
@@ -114,8 +125,8 @@ export async function startRounds(o: FollowUpParts): Promise<Rounds> {
       for (const { operationUuid } of found.operations) parts.sightings.noteSeenFor(operationUuid, leaseMs);
       take("abandoned", found);
     }
-    o.news?.offer((uuid) => sets.unsettled.hurry(uuid) || sets.abandoned.hurry(uuid));
-    await Promise.all([sets.unsettled.askDue(), sets.abandoned.askDue()]);
+    o.news?.offer((uuid) => sources.some((source) => sets[source].hurry(uuid)));
+    await Promise.all(sources.map((source) => sets[source].askDue()));
     if (nowMs - keptAtMs >= checkpointEveryMs) await keep();
   };
   return { next, keep, end };

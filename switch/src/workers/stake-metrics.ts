@@ -1,6 +1,6 @@
 /** What hangs on open operations, as gauges: how many by age, how much money by currency. */
 import type { Metrics } from "@florin/runtime/telemetry";
-import type { Stake } from "../app/follow-up.ts";
+import type { Stake } from "../app/followed.ts";
 import { operationAgeOf, operationAges } from "../app/operation-age.ts";
 
 /** Takes a look now and then; scrapes read what the last look saw. A currency appears with its first operation. */
