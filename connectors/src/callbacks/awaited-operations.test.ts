@@ -1,6 +1,6 @@
 /** Who decides an order, in every order of events; and that it is sent once. */
 import { makeId } from "@florin/kernel";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { notSent, type Outcome, type QueryAnswer, unknown } from "../contract/outcome.ts";
 import { type AwaitedOperations, createAwaitedOperations, type Sending } from "./awaited-operations.ts";
 
@@ -193,3 +193,22 @@ test("what waits is bounded, and nothing is taken while closing", async () => {
   expect(await perform(world)).toEqual(notSent("closing"));
   expect(await perform(openWorld(), { timeoutMs: -1 })).toEqual(notSent("deadline_exceeded"));
 });
+
+test.each([-3_600_000, 3_600_000])(
+  "a wall clock that jumps by %i ms while an order waits changes neither its deadline nor who decides",
+  async (jumpMs) => {
+    const world = openWorld({ askAfterMs: 20 });
+    const startedAtMs = performance.now();
+    const [heard, silent] = [newReference(), newReference()];
+    const orders = [perform(world, { reference: heard, timeoutMs: 300 }), perform(world, { reference: silent, timeoutMs: 300 })];
+    const clock = vi.spyOn(Date, "now").mockReturnValue(Date.now() + jumpMs);
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(world.orders.hear(heard, () => approved)).toBe(true);
+      expect(await Promise.all(orders)).toEqual([approved, unknown("timeout")]);
+      expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+    } finally {
+      clock.mockRestore();
+    }
+  },
+);

@@ -108,6 +108,7 @@ class Awaited<Expected> implements AwaitedOperations<Expected> {
 
   async #carryOut(operation: AwaitedOperation<Expected>, waiting: Waiting<Expected>): Promise<Outcome> {
     const { reference, deadlineAtMs } = operation;
+    const deadlineMs = performance.now() + deadlineAtMs - Date.now();
     if (idTimeMs(reference) < this.#knownSinceMs) {
       const found = await asked(operation, deadlineAtMs);
       // A callback that came while we asked has been taken for this call, and does not come again.
@@ -119,12 +120,13 @@ class Awaited<Expected> implements AwaitedOperations<Expected> {
       if (sending.kind === "unclear") waiting.note(sending.cause);
     });
     for (let pauseMs = this.#options.askAfterMs; ; pauseMs *= 2) {
-      const leftMs = deadlineAtMs - Date.now();
+      // By the clock that never jumps; who asks converts what is left anew.
+      const leftMs = deadlineMs - performance.now();
       const heard = await waiting.within(Math.min(pauseMs, leftMs));
       if (heard !== undefined) return heard;
       if (pauseMs >= leftMs) return unknown(waiting.cause);
       // A question that is not answered must not hold up the callback.
-      void operation.ask(deadlineAtMs).then((answer) => {
+      void operation.ask(Date.now() + leftMs - pauseMs).then((answer) => {
         if (answer.kind === "found") waiting.learn(answer.outcome);
       });
     }

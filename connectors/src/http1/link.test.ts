@@ -1,6 +1,6 @@
 /** The link against a server that does what each test says, on the loopback address. */
 import { createServer, type Server, type Socket } from "node:net";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { createHttpLink, type HttpLink, type HttpLinkOptions } from "./link.ts";
 
 const request = Buffer.from("GET /x HTTP/1.1\r\nhost: test\r\n\r\n");
@@ -164,6 +164,23 @@ describe("not_sent and unknown", () => {
     expect(performance.now() - startedAtMs).toBeLessThan(140);
     await new Promise((resolve) => setTimeout(resolve, 150));
     expect(await http.exchange(request, soon(), read)).toMatchObject({ value: { text: "fresh" } });
+  });
+
+  test.each([-3_600_000, 3_600_000])("a wall clock that jumps by %i ms while it is waited for changes no deadline", async (jumpMs) => {
+    const { url } = await serve((socket, _connection, turn) => {
+      if (turn === 1) setTimeout(() => socket.write(answer("in time")), 100);
+    });
+    const http = link(url, { connectionsMax: 1 });
+    const startedAtMs = performance.now();
+    const [answered, silent] = [http.exchange(request, soon(300), read), http.exchange(request, soon(300), read)];
+    const clock = vi.spyOn(Date, "now").mockReturnValue(Date.now() + jumpMs);
+    try {
+      expect(await answered).toMatchObject({ value: { text: "in time" } });
+      expect(await silent).toEqual({ kind: "unknown", cause: "timeout" });
+      expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   test("more than the bound is overloaded; those who wait get their turn or are not_sent at their deadline", async () => {

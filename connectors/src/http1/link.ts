@@ -8,7 +8,7 @@
  * - a request is `not_sent` only if no byte of it was handed to a socket; from the first byte on, anything but a readable answer is `unknown`;
  * - no request is ever sent twice;
  * - a connection that was cut, timed out, or gave an answer that cannot be trusted is closed, so no answer meets another's request twice;
- * - connections, waiting requests and answer sizes are bounded; a deadline is kept to within `sweepMs`.
+ * - connections, waiting requests and answer sizes are bounded; a deadline is kept to within `sweepMs`, by the clock that never jumps.
  */
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -54,7 +54,8 @@ export const sweepMs = 20;
 
 type Exchange = {
   readonly request: Buffer;
-  readonly deadlineAtMs: number;
+  /** By the clock that never jumps. */
+  readonly deadlineMs: number;
   readonly read: ReadAnswer<object>;
   readonly onWritten: (() => void) | undefined;
   readonly settle: (answer: LinkAnswer<object>) => void;
@@ -96,13 +97,14 @@ class Link implements HttpLink {
 
   exchange<T extends object>(request: Buffer, deadlineAtMs: number, read: ReadAnswer<T>, onWritten?: () => void): Promise<LinkAnswer<T>> {
     if (this.#isClosing) return Promise.resolve({ kind: "not_sent", cause: "closing" });
-    if (deadlineAtMs <= Date.now()) return Promise.resolve({ kind: "not_sent", cause: "deadline_exceeded" });
+    const leftMs = deadlineAtMs - Date.now();
+    if (leftMs <= 0) return Promise.resolve({ kind: "not_sent", cause: "deadline_exceeded" });
     return new Promise((resolve) => {
       // `read` gives what `resolve` takes; in between both are of any object type.
       const settle = resolve as (answer: LinkAnswer<object>) => void;
       this.#exchangeCount += 1;
       this.#sweeper ??= setInterval(() => this.#sweep(), sweepMs);
-      this.#place({ request, deadlineAtMs, read, onWritten, settle });
+      this.#place({ request, deadlineMs: performance.now() + leftMs, read, onWritten, settle });
     });
   }
 
@@ -175,14 +177,14 @@ class Link implements HttpLink {
   }
 
   #sweep(): void {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     for (const connection of this.#all) connection.sweep(nowMs);
     const waiting = this.#waiting.slice(this.#waitingFrom);
-    if (waiting.some((exchange) => exchange.deadlineAtMs <= nowMs)) {
-      this.#waiting = waiting.filter((exchange) => exchange.deadlineAtMs > nowMs);
+    if (waiting.some((exchange) => exchange.deadlineMs <= nowMs)) {
+      this.#waiting = waiting.filter((exchange) => exchange.deadlineMs > nowMs);
       this.#waitingFrom = 0;
       for (const exchange of waiting)
-        if (exchange.deadlineAtMs <= nowMs) this.finish(exchange, { kind: "not_sent", cause: "deadline_exceeded" });
+        if (exchange.deadlineMs <= nowMs) this.finish(exchange, { kind: "not_sent", cause: "deadline_exceeded" });
     }
     if (this.#exchangeCount > 0) return;
     clearInterval(this.#sweeper);
@@ -199,6 +201,7 @@ class Connection {
   #exchange: Exchange | undefined;
   /** Bytes of an answer that came in several pieces. */
   #partial: Buffer | undefined;
+  #pieces = 0;
   #idleSinceMs = 0;
   #idleMsMax: number;
 
@@ -208,7 +211,7 @@ class Connection {
     this.#link = link;
     this.#exchange = first;
     this.#idleMsMax = idleMsMax;
-    this.#connectByMs = Date.now() + connectTimeoutMs;
+    this.#connectByMs = performance.now() + connectTimeoutMs;
     const isTls = url.protocol === "https:";
     const host = url.hostname.replace(/^\[|\]$/g, "");
     const address = { host, port: url.port === "" ? (isTls ? 443 : 80) : Number(url.port), noDelay: true };
@@ -224,6 +227,7 @@ class Connection {
 
   start(exchange: Exchange): void {
     this.#exchange = exchange;
+    this.#pieces = 0;
     this.#socket.write(exchange.request, exchange.onWritten);
   }
 
@@ -240,11 +244,11 @@ class Connection {
   sweep(nowMs: number): void {
     const exchange = this.#exchange;
     if (this.#isConnected) {
-      if (exchange !== undefined && exchange.deadlineAtMs <= nowMs) this.#fail({ kind: "unknown", cause: "timeout" });
+      if (exchange !== undefined && exchange.deadlineMs <= nowMs) this.#fail({ kind: "unknown", cause: "timeout" });
       return;
     }
     if (this.#connectByMs <= nowMs) this.#fail({ kind: "not_sent", cause: "not_connected" });
-    else if (exchange !== undefined && exchange.deadlineAtMs <= nowMs) {
+    else if (exchange !== undefined && exchange.deadlineMs <= nowMs) {
       // The connection may still come up and serve the next one.
       this.#exchange = undefined;
       this.#link.finish(exchange, { kind: "not_sent", cause: "deadline_exceeded" });
@@ -267,7 +271,8 @@ class Connection {
       return;
     }
     const bytes = this.#partial === undefined ? chunk : Buffer.concat([this.#partial, chunk]);
-    const reading = readResponse(bytes);
+    this.#pieces += 1;
+    const reading = readResponse(bytes, this.#pieces);
     if (reading.kind === "more") this.#partial = bytes;
     else if (reading.kind === "garbage") this.#fail({ kind: "unknown", cause: "garbage" });
     else this.#onResponse(exchange, reading);

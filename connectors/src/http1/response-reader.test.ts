@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { bodySizeBytesMax, headSizeBytesMax, readResponse } from "./response-reader.ts";
+import { bodySizeBytesMax, headSizeBytesMax, piecesMax, rawSizeBytesMax, readResponse } from "./response-reader.ts";
 
 const read = (text: string) => readResponse(Buffer.from(text, "latin1"));
 const body = (text: string) => {
@@ -33,6 +33,25 @@ describe("whole answers", () => {
 test("every cut of a good answer asks for more, never gives a wrong answer", () => {
   for (const text of [plain, chunked, `HTTP/1.1 100 Continue\r\n\r\n${plain}`])
     for (let length = 0; length < text.length; length++) expect([length, read(text.slice(0, length)).kind]).toEqual([length, "more"]);
+});
+
+describe("an answer without an end", () => {
+  const head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+
+  test("of empty words around its chunks is given up at the bound of its bytes", () => {
+    const padded = (count: number) => Buffer.from(head + `1;x=${"y".repeat(190)}\r\na\r\n`.repeat(count));
+    expect(readResponse(padded(900)).kind).toBe("more");
+    expect(padded(1_000).length).toBeGreaterThan(rawSizeBytesMax);
+    expect(readResponse(padded(1_000)).kind).toBe("garbage");
+  });
+
+  test("of crumbs is given up at the bound of chunks, and of pieces", () => {
+    expect(readResponse(Buffer.from(`${head}${"1\r\na\r\n".repeat(1_024)}`)).kind).toBe("more");
+    expect(readResponse(Buffer.from(`${head}${"1\r\na\r\n".repeat(1_025)}`)).kind).toBe("garbage");
+    const cut = Buffer.from(plain.slice(0, -1));
+    expect([readResponse(cut, piecesMax).kind, readResponse(cut, piecesMax + 1).kind]).toEqual(["more", "garbage"]);
+    expect(readResponse(Buffer.from(plain), piecesMax + 1).kind).toBe("response");
+  });
 });
 
 test.each([

@@ -22,6 +22,11 @@ export type Reading =
 
 export const headSizeBytesMax = 16_384;
 export const bodySizeBytesMax = 65_536;
+/** Heads, interim ones among them, body and what stands around its chunks. */
+export const rawSizeBytesMax = 4 * headSizeBytesMax + 2 * bodySizeBytesMax;
+/** Pieces in which an answer may come. Each is read from the start, so this bounds what an answer in crumbs can cost. */
+export const piecesMax = 1_024;
+const chunksMax = 1_024;
 const interimResponsesMax = 8;
 
 const more: Reading = { kind: "more" };
@@ -30,8 +35,14 @@ const noBody = Buffer.alloc(0);
 
 type Framing = ResponseHead & { readonly contentLength: number; readonly isChunked: boolean };
 
-/** `bytes`: all that came since the request was sent. */
-export function readResponse(bytes: Buffer): Reading {
+/** `bytes`: all that came since the request was sent, in so many pieces. */
+export function readResponse(bytes: Buffer, pieces = 1): Reading {
+  const reading = readWhole(bytes);
+  const isEndless = bytes.length > rawSizeBytesMax || pieces > piecesMax;
+  return reading.kind === "more" && isEndless ? garbage : reading;
+}
+
+function readWhole(bytes: Buffer): Reading {
   let start = 0;
   for (let interim = 0; interim <= interimResponsesMax; interim++) {
     const end = bytes.indexOf("\r\n\r\n", start, "latin1");
@@ -130,7 +141,7 @@ function readChunks(bytes: Buffer, start: number, head: Framing): Reading {
     if (bytes.length < at + size + 2) return more;
     if (bytes[at + size] !== 0x0d || bytes[at + size + 1] !== 0x0a) return garbage;
     if (size === 0) return { kind: "response", head, body: Buffer.concat(parts), hasExcess: bytes.length > at + 2 };
-    parts.push(bytes.subarray(at, at + size));
+    if (parts.push(bytes.subarray(at, at + size)) > chunksMax) return garbage;
     at += size + 2;
   }
 }
