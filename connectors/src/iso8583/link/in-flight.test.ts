@@ -75,6 +75,18 @@ describe("a reply", () => {
     expect(requests.recognise(message("0110", "000001", "T1", { 37: "BBBBBBBBBBBB" }), 61)).toEqual({ kind: "answer", request: "second" });
   });
 
+  test("that may be to an earlier request with its number, and repeats nothing that tells them apart, is nobody's", () => {
+    for (const more of [{}, { 37: "BBBBBBBBBBBB" }]) {
+      const requests = table();
+      add(requests, message("0100", "000001", "T1", { ...more }), "first", 50);
+      requests.expire(50);
+      add(requests, message("0100", "000001", "T1", { ...more }), "second", 500);
+      expect(requests.recognise(message("0110", "000001", "T1"), 60)).toEqual({ kind: "stray" });
+      expect(requests.size).toBe(1);
+      expect(requests.recognise(message("0110", "000001", "T1"), 1_051)).toEqual({ kind: "answer", request: "second" });
+    }
+  });
+
   test("is forgotten after a while", () => {
     const requests = table({ rememberedMs: 1_000 });
     add(requests, message("0100", "000001", "T1"), "overdue", 50);
@@ -100,6 +112,14 @@ describe("bounds", () => {
     expect(add(requests, message("0100", "000004", "T1"), "too many")).toBe("full");
     requests.expire(100);
     expect(numbers.map((stan) => requests.recognise(message("0110", stan, "T1"), 101).kind)).toEqual(["stray", "late", "late"]);
+  });
+
+  test("an echo goes out where payments have taken every place", () => {
+    const requests = table({ inFlightMax: 1 });
+    add(requests, message("0100", "000001", "T1"), "payment");
+    expect(add(requests, message("0800", "000002", ""), "echo")).toBe("added");
+    expect(add(requests, message("0100", "000003", "T1"), "payment")).toBe("full");
+    expect(requests.recognise(message("0810", "000002", ""), 1)).toEqual({ kind: "answer", request: "echo" });
   });
 
   test("what was not sent is not under way and has no late reply", () => {

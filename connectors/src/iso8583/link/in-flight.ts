@@ -8,13 +8,15 @@
  * Invariants
  * - two requests with the same class, number and terminal are never under way at the same time: the second has to wait (`clash`);
  * - a request is handed out once: the first reply is the answer, every other is `duplicate`;
- * - a reply after the deadline is `late`, and never the answer to another request that has the same number by then;
+ * - a reply after the deadline is `late`, and never the answer to another request that has the same number by then. One that repeats nothing by which
+ *   the two could be told apart is nobody's;
  * - what is under way and what is remembered are bounded; the oldest memory goes first.
  */
 import type { IsoMessage } from "../codec/message.ts";
 
 const stanField = 11;
 const terminalField = 41;
+const networkManagement = "8";
 
 /** What a request can be recognised by. */
 export type Trace = {
@@ -86,7 +88,8 @@ export class InFlight<Request> {
     const key = keyOf(trace);
     const same = this.#entries.get(key);
     if (same?.some((entry) => entry.trace.terminal === trace.terminal) === true) return "clash";
-    if (this.#size >= this.#options.inFlightMax) return "full";
+    // Messages about links, a few for each, keep alive what the payments go over: they take nobody's place and find their own.
+    if (this.#size >= this.#options.inFlightMax && trace.messageClass !== networkManagement) return "full";
     const entry = { trace, request, deadlineMs };
     if (same === undefined) this.#entries.set(key, [entry]);
     else same.push(entry);
@@ -99,6 +102,7 @@ export class InFlight<Request> {
     const key = `${message.mti.charAt(1)}${textIn(message, stanField)}`;
     const entry = fitting(this.#entries.get(key), message);
     if (entry !== undefined) {
+      if (!isRepeating(entry.trace, message) && this.#isOverdue(key, message, nowMs)) return { kind: "stray" };
       this.#remove(entry);
       this.#remember(this.#answered, { trace: entry.trace, unanswered: undefined }, nowMs);
       return { kind: "answer", request: entry.request };
@@ -127,6 +131,11 @@ export class InFlight<Request> {
   withdraw(trace: Trace): void {
     const entry = this.#entries.get(keyOf(trace))?.find((one) => one.trace === trace);
     if (entry !== undefined) this.#remove(entry);
+  }
+
+  /** Whether `message` may be the reply to a request that nobody waits for any more. */
+  #isOverdue(key: string, message: IsoMessage, nowMs: number): boolean {
+    return (this.#overdue.find(key, message)?.untilMs ?? nowMs) > nowMs;
   }
 
   #end(isOver: (entry: Entry<Request>) => boolean, nowMs: number): readonly Request[] {
@@ -225,6 +234,12 @@ function fits(trace: Trace, terminal: string, message: IsoMessage): boolean {
     if (text !== "" && text !== sent) return false;
   }
   return true;
+}
+
+/** Whether a reply repeats what tells its request from another one with the same number. */
+function isRepeating({ echoes }: Trace, message: IsoMessage): boolean {
+  for (const [field] of echoes) if (textIn(message, field) !== "") return true;
+  return false;
 }
 
 function textIn({ fields }: IsoMessage, field: number): string {

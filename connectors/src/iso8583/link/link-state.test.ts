@@ -20,7 +20,7 @@ const phases = {
   waiting: { kind: "waiting", attempts: 1, retryAtMs: now },
   connecting: { kind: "connecting", attempts: 1, untilMs: now },
   signing_on: { kind: "signing_on", attempts: 1, untilMs: now },
-  up: { kind: "up", echoAtMs: now + 1, echoUntilMs: undefined, missedEchoes: 0 },
+  up: { kind: "up", echoAtMs: now + 1, echoUntilMs: undefined, missedEchoes: 0, attempts: 6, steadyAtMs: now },
   signing_off: { kind: "signing_off", untilMs: now, next: "closed" },
   giving_away: { kind: "signing_off", untilMs: now, next: "idle" },
   closed: { kind: "closed" },
@@ -200,8 +200,22 @@ describe("time", () => {
     expect(refused).toMatchObject({ kind: "waiting", attempts: 6 });
   });
 
+  test("a processor that signs on and hangs up is left alone for longer each time", () => {
+    let phase: LinkPhase = firstPhase;
+    let nowMs = now;
+    const pauses: number[] = [];
+    for (let turn = 0; turn < 8; turn += 1) {
+      for (const event of [events.tick, events.connected, events.signed_on, events.heard, events.lost])
+        phase = stepLink(settings, phase, event, at(nowMs)).phase;
+      const retryAtMs = phase.kind === "waiting" ? phase.retryAtMs : Number.NaN;
+      pauses.push(retryAtMs - nowMs);
+      nowMs = retryAtMs;
+    }
+    expect(pauses).toEqual([150, 300, 600, 1_200, 2_400, 4_800, 7_500, 7_500]);
+  });
+
   test("silence is broken by echoes, and the third without an answer ends the connection", () => {
-    let phase: LinkPhase = { kind: "up", echoAtMs: now, echoUntilMs: undefined, missedEchoes: 0 };
+    let phase: LinkPhase = { ...phases.up, echoAtMs: now };
     const seen: [number, string][] = [];
     for (let nowMs = now; phase.kind === "up"; nowMs += 500) {
       const step = stepLink(settings, phase, { kind: "tick" }, at(nowMs));
@@ -217,12 +231,10 @@ describe("time", () => {
   });
 
   test("anything that is heard postpones the echo and forgets the missed ones", () => {
-    const missing: LinkPhase = { kind: "up", echoAtMs: now - 9, echoUntilMs: now + 5, missedEchoes: 2 };
+    const missing: LinkPhase = { ...phases.up, echoAtMs: now - 9, echoUntilMs: now + 5, missedEchoes: 2 };
     expect(stepLink(settings, missing, { kind: "heard" }, at(now)).phase).toEqual({
-      kind: "up",
+      ...phases.up,
       echoAtMs: now + 30_000,
-      echoUntilMs: undefined,
-      missedEchoes: 0,
     });
   });
 });

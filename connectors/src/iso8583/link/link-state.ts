@@ -16,8 +16,18 @@ export type LinkPhase =
   | { readonly kind: "waiting"; readonly attempts: number; readonly retryAtMs: number }
   | { readonly kind: "connecting"; readonly attempts: number; readonly untilMs: number }
   | { readonly kind: "signing_on"; readonly attempts: number; readonly untilMs: number }
-  /** `echoAtMs`: when silence has lasted long enough. `echoUntilMs`: when the answer to an echo is overdue. */
-  | { readonly kind: "up"; readonly echoAtMs: number; readonly echoUntilMs: number | undefined; readonly missedEchoes: number }
+  /**
+   * `echoAtMs`: when silence has lasted long enough. `echoUntilMs`: when the answer to an echo is overdue. `attempts` that led here are forgotten at
+   * `steadyAtMs`.
+   */
+  | {
+      readonly kind: "up";
+      readonly echoAtMs: number;
+      readonly echoUntilMs: number | undefined;
+      readonly missedEchoes: number;
+      readonly attempts: number;
+      readonly steadyAtMs: number;
+    }
   /** `next`: whether we end, or only give the link away. */
   | { readonly kind: "signing_off"; readonly untilMs: number; readonly next: "idle" | "closed" }
   | { readonly kind: "closed" };
@@ -82,10 +92,11 @@ export function stepLink(settings: LinkSettings, phase: LinkPhase, event: LinkEv
     case "waiting":
       return event.kind === "tick" && moment.nowMs >= phase.retryAtMs ? connect(settings, phase.attempts, moment) : stay(phase);
     case "connecting":
-      if (event.kind === "connected") return settings.signsOn ? signOn(settings, phase.attempts, moment) : up(settings, moment);
+      if (event.kind === "connected")
+        return settings.signsOn ? signOn(settings, phase.attempts, moment) : comeUp(settings, phase.attempts, moment);
       return isOverdue(event, phase.untilMs, moment) ? down(settings, phase, moment) : stay(phase);
     case "signing_on":
-      if (event.kind === "replied" && event.to === "sign_on" && event.isAccepted) return up(settings, moment);
+      if (event.kind === "replied" && event.to === "sign_on" && event.isAccepted) return comeUp(settings, phase.attempts, moment);
       // A processor that refuses a sign-on, or says nothing, is asked again over a new connection.
       if (event.kind === "replied" && event.to === "sign_on") return down(settings, phase, moment);
       return isOverdue(event, phase.untilMs, moment) ? down(settings, phase, moment) : stay(phase);
@@ -105,7 +116,7 @@ function whileUp(settings: LinkSettings, phase: Up, event: LinkEvent, moment: Mo
     // Whatever was heard shows that the link lives, also an answer to an echo that refuses it.
     case "heard":
     case "replied":
-      return up(settings, moment);
+      return up(settings, phase, moment);
     case "dismissed":
       return down(settings, phase, moment);
     case "tick":
@@ -135,14 +146,23 @@ function signOn({ networkTimeoutMs }: LinkSettings, attempts: number, { nowMs }:
   return { phase: { kind: "signing_on", attempts, untilMs: nowMs + networkTimeoutMs }, effects: ["sign_on"] };
 }
 
-function up({ echoAfterMs }: LinkSettings, { nowMs }: Moment): LinkStep {
-  return stay({ kind: "up", echoAtMs: nowMs + echoAfterMs, echoUntilMs: undefined, missedEchoes: 0 });
+/** A link that has lasted as long as the longest pause is steady: one that is lost as often costs no more attempts than one that never comes up. */
+function comeUp(settings: LinkSettings, attempts: number, moment: Moment): LinkStep {
+  return up(settings, { attempts, steadyAtMs: moment.nowMs + settings.retryMsMax }, moment);
 }
 
-/** Attempts are counted until one ends in `up`: a processor that takes connections and refuses sign-ons is not asked without pause. */
+function up({ echoAfterMs }: LinkSettings, { attempts, steadyAtMs }: Pick<Up, "attempts" | "steadyAtMs">, { nowMs }: Moment): LinkStep {
+  return stay({ kind: "up", echoAtMs: nowMs + echoAfterMs, echoUntilMs: undefined, missedEchoes: 0, attempts, steadyAtMs });
+}
+
+/**
+ * Attempts are counted until a link is steady: a processor that takes connections and refuses sign-ons, or signs on and hangs up, is not asked
+ * without pause.
+ */
 function down(settings: LinkSettings, phase: LinkPhase, { nowMs, random }: Moment): LinkStep {
   if (phase.kind === "waiting") return stay(phase);
-  const attempts = phase.kind === "connecting" || phase.kind === "signing_on" ? phase.attempts : 0;
+  const isSteady = phase.kind === "up" && nowMs >= phase.steadyAtMs;
+  const attempts = "attempts" in phase && !isSteady ? phase.attempts : 0;
   const { retryMsMin, retryMsMax } = settings;
   const whole = Math.min(retryMsMax, retryMsMin * 2 ** Math.min(attempts, 20));
   // Half fixed, half by chance: never at once, never in step.

@@ -303,6 +303,26 @@ describe("authentication codes", () => {
     ]);
   });
 
+  test("while codes are checked slowly, no more are begun than there can be replies", async () => {
+    let made = 0;
+    const maker = softwareMac("x9.19", key("10"));
+    const ofTheRequestOnly: MakeMac = (...words) => {
+      made += 1;
+      return made === 1 ? maker(...words) : new Promise(() => {});
+    };
+    const host = await startHost((self, socket, message) => {
+      const body = Buffer.alloc(500);
+      void encodeSealed(dialect, maker, replyTo(message), body).then((encoded) => {
+        for (let copy = 0; copy < 500; copy += 1) if (encoded.kind === "encoded") self.raw(socket, body.subarray(0, encoded.length));
+      });
+    });
+    const started = await startLinks([host.port], { mac: { makeMac: ofTheRequestOnly, classes: "1245" }, inFlightMax: 2 });
+    await isUp(started);
+    expect(await started.links.exchange(request(), soon(500))).toEqual({ kind: "unknown", cause: "timeout" });
+    expect(made).toBe(1 + 66);
+    expect(started.notices.filter((notice) => notice === "stray")).toHaveLength(500 - 66);
+  });
+
   test.each([
     ["a wrong one", sealedBy("32")],
     ["none", ((host, socket, message) => host.send(socket, replyTo(message, { 39: "05" }))) as Behaviour],

@@ -78,6 +78,8 @@ export type ProcessorLinks = {
 };
 
 export const sweepMs = 20;
+/** Codes under check beside one for each request: late replies, copies, and what a processor asks by itself. */
+const checksBesideMax = 64;
 /** What a lease tells each link. While it only takes no more requests, links stay as they are. */
 const leaseEvents: Readonly<Record<LeaseStage, LinkEvent | undefined>> = {
   held: { kind: "granted" },
@@ -114,6 +116,8 @@ class Links implements ProcessorLinks {
   readonly #ownNumbers = new Set<string>();
   /** Payments that have not ended, the waiting ones among them. */
   #payments = 0;
+  /** Messages whose code is being checked. */
+  #checks = 0;
   #isClosing = false;
   /** New requests are taken: there is a lease, or none is needed. */
   #isTaking: boolean;
@@ -309,7 +313,7 @@ class Links implements ProcessorLinks {
       throw bug;
     };
     const request: Request = { trace, settle, fail, network, lane, isSent: false, isSettled: false };
-    // No room for an echo: whatever is under way shows that the link lives, or runs into its own deadline.
+    // Where the processor's own numbers are taken by late ones: whatever is under way shows that the link lives, or runs into its own deadline.
     if (this.#requests.add(trace, request, deadlineMs) !== "added") {
       this.#end(request, { kind: "not_sent", cause: "queue_full" });
       return;
@@ -327,12 +331,21 @@ class Links implements ProcessorLinks {
       return;
     }
     const { message } = decoded;
-    if (this.#frames.isSealed(message)) void this.#hearChecked(lane, message, this.#frames.hasRightCode(bytes, message));
-    else this.#heard(lane, message);
+    if (!this.#frames.isSealed(message)) this.#heard(lane, message);
+    else if (this.#checks < this.#options.inFlightMax + checksBesideMax) void this.#hearChecked(lane, message, bytes);
+    else {
+      // More than can be replies: while a security module is slow, nobody on the wire fills our memory. A reply among them runs into its deadline.
+      this.#notice("stray");
+      wipeMessage(message);
+    }
   }
 
-  async #hearChecked(lane: Lane, message: IsoMessage, check: Promise<boolean>): Promise<void> {
-    if (await check) return this.#heard(lane, message);
+  async #hearChecked(lane: Lane, message: IsoMessage, bytes: Uint8Array): Promise<void> {
+    this.#checks += 1;
+    const isRight = await this.#frames.hasRightCode(bytes, message).finally(() => {
+      this.#checks -= 1;
+    });
+    if (isRight) return this.#heard(lane, message);
     this.#notice("mac_wrong");
     wipeMessage(message);
     if (isReply(message)) this.#answer(message, { kind: "unknown", cause: "mac_mismatch" });
