@@ -38,7 +38,7 @@ export function readOutcome(httpStatus: number, body: Buffer, expected: Expected
   if (words.reference !== expected.reference) return "answer_mismatch";
   if (expected.amount !== undefined && words.amount !== String(expected.amount)) return "answer_mismatch";
   if (expected.currency !== undefined && words.currency !== expected.currency) return "answer_mismatch";
-  return toOutcome(meaningOfAnswer(words.status, words.code), {
+  return toOutcome(meaningOfAnswer(words.status, words.code, expected.kind), {
     ...noWords,
     processorReference: words.id,
     responseCode: words.code,

@@ -20,7 +20,7 @@ test.each([
   ["__proto__", ""],
   ["constructor", ""],
 ])("%s with %s has no mapping and is unknown", (status, code) => {
-  expect(meaningOfAnswer(status, code)).toEqual({ kind: "unknown", cause: "unmapped_response" });
+  expect(meaningOfAnswer(status, code, "authorization")).toEqual({ kind: "unknown", cause: "unmapped_response" });
 });
 
 test("a fault of the processor's own is never a decline", () => {

@@ -26,9 +26,12 @@ export const errorMeanings: Readonly<Record<string, Meaning>> = {};
 
 const unmapped: Meaning = { kind: "unknown", cause: "unmapped_response" };
 
-export function meaningOfAnswer(status: string, code: string): Meaning {
+/** Only a refund is done with when it is accepted: it is paid out later. Anything else that is not final may still be refused. */
+export function meaningOfAnswer(status: string, code: string, kind: OperationKind | "reversal"): Meaning {
   const key = `${status} ${code}`;
-  return (Object.hasOwn(answerMeanings, key) ? answerMeanings[key] : undefined) ?? unmapped;
+  const meaning = (Object.hasOwn(answerMeanings, key) ? answerMeanings[key] : undefined) ?? unmapped;
+  const isOpen = meaning.kind === "approved" && !meaning.isFinal && kind !== "refund";
+  return isOpen ? { kind: "unknown", cause: "in_progress" } : meaning;
 }
 
 /**

@@ -25,3 +25,16 @@ test.each([
   expect(wire).toMatchObject({ ...words, processorReference: passedOn });
   expect(toCaptureCommand(captureOf(wire.processorReference ?? ""))).toMatchObject({ processorReference: passedOn });
 });
+
+test.each(["processorReference", "responseCode", "authCode"] as const)("a card number in the %s goes no further", (name) => {
+  const words = { processorReference: "sp_1", responseCode: "00", authCode: "A1", avs: "match", cvv: "match" };
+  for (const word of ["4242424242424242", "card 4000 0000 0000 9995", "PAN=5555555555554444"]) {
+    const said = { ...words, [name]: word };
+    for (const outcome of [
+      { kind: "approved", words: said, isFinal: true },
+      { kind: "declined", words: said, reason: "do_not_honor" },
+      { kind: "unknown", cause: "processor_fault", words: said },
+    ] as const)
+      expect(outcomeToWire(outcome)).toMatchObject({ ...words, [name]: "" });
+  }
+});

@@ -1,5 +1,6 @@
 /** Outcomes on the wire. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { holdsCardNumber } from "@florin/detector";
 import {
   type ConnectorInfoSchema,
   type GrantLinksResponseSchema,
@@ -33,9 +34,22 @@ export function outcomeToWire(outcome: Outcome): MessageInitShape<typeof Outcome
   }
 }
 
-/** An id that no command could bring back is left out: captures and refunds then name the authorization by our own reference. */
+/**
+ * An id that no command could bring back is left out: captures and refunds then name the authorization by our own reference. So is a word with a card
+ * number in it, as of a host that repeats what it was sent: words are stored, shown and logged.
+ */
 function wordsToWire(words: ProcessorWords): ProcessorWords {
-  return isUsableReference(words.processorReference) ? words : { ...words, processorReference: "" };
+  const { processorReference, responseCode, authCode } = words;
+  return {
+    ...words,
+    processorReference: isUsableReference(processorReference) ? withoutCard(processorReference) : "",
+    responseCode: withoutCard(responseCode),
+    authCode: withoutCard(authCode),
+  };
+}
+
+function withoutCard(word: string): string {
+  return holdsCardNumber(word) ? "" : word;
 }
 
 /** `found` false means: the processor surely has no such operation. One that could not be asked is found, with an unknown outcome. */

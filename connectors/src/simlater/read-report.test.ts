@@ -73,6 +73,10 @@ describe("a report", () => {
     });
   });
 
+  test.each(["constructor", "__proto__", "toString", "y"])("an address answer of %s is dropped, not passed on", (addressCheck) => {
+    expect(outcome({ addressCheck, codeCheck: addressCheck })).toMatchObject({ kind: "approved", words: { avs: "", cvv: "" } });
+  });
+
   test.each([
     ["reference", { orderRef: "att_2" }],
     ["step", { step: "RETURN" }],

@@ -23,8 +23,17 @@ const reportFields = ["orderRef", "ticket", "step", "verdict", "why", "approval"
 
 /** Longest id, code or word that is passed on. */
 const wordLengthMax = 64;
-const addressWords: Readonly<Record<string, string>> = { Y: "match", N: "mismatch", P: "partial", U: "unavailable" };
-const codeWords: Readonly<Record<string, string>> = { Y: "match", N: "mismatch", U: "unavailable" };
+const addressWords: ReadonlyMap<string, string> = new Map([
+  ["Y", "match"],
+  ["N", "mismatch"],
+  ["P", "partial"],
+  ["U", "unavailable"],
+]);
+const codeWords: ReadonlyMap<string, string> = new Map([
+  ["Y", "match"],
+  ["N", "mismatch"],
+  ["U", "unavailable"],
+]);
 const noWords: ProcessorWords = { processorReference: "", responseCode: "", authCode: "", avs: "", cvv: "" };
 
 /** The answer to an order or a step: whether it was taken. */
@@ -124,12 +133,12 @@ function judge(report: Report, expected: Expected): Outcome | Refused {
   if (report.step !== expected.step) return "answer_mismatch";
   if (expected.amount !== undefined && amount !== expected.amount) return "answer_mismatch";
   if (expected.currency !== undefined && report.ccy !== expected.currency) return "answer_mismatch";
-  return toOutcome(meaningOfReport(report.verdict, report.why), {
+  return toOutcome(meaningOfReport(report.verdict, report.why, expected.step), {
     processorReference: report.ticket,
     responseCode: report.why,
     authCode: report.approval,
-    avs: addressWords[report.addressCheck] ?? "",
-    cvv: codeWords[report.codeCheck] ?? "",
+    avs: addressWords.get(report.addressCheck) ?? "",
+    cvv: codeWords.get(report.codeCheck) ?? "",
   });
 }
 

@@ -13,6 +13,12 @@ describe("simlater's table", () => {
     expect(Object.values(faultMeanings).filter(({ kind }) => (kind as string) === "approved")).toEqual([]);
   });
 
+  test("what is only accepted is approved for a refund, and open for anything else", () => {
+    expect(meaningOfReport("QUEUED", "FINE", "RETURN")).toEqual({ kind: "approved", isFinal: false });
+    for (const step of ["ORDER", "CLEAR", "RELEASE", "CANCEL"] as const)
+      expect(meaningOfReport("QUEUED", "FINE", step)).toEqual({ kind: "unknown", cause: "in_progress" });
+  });
+
   test("every decline has a reason of the kernel's list", () => {
     for (const meaning of [...Object.values(reportMeanings), ...Object.values(faultMeanings)])
       if (meaning.kind === "declined") expect(isDeclineReason(meaning.reason)).toBe(true);
@@ -29,7 +35,7 @@ describe("simlater's table", () => {
     ["__proto__", ""],
     ["constructor", ""],
   ])("%s because of %s has no mapping and is unknown", (verdict, why) => {
-    expect(meaningOfReport(verdict, why)).toEqual({ kind: "unknown", cause: "unmapped_response" });
+    expect(meaningOfReport(verdict, why, "ORDER")).toEqual({ kind: "unknown", cause: "unmapped_response" });
   });
 
   test("a fault word under another HTTP status has no mapping", () => {

@@ -60,9 +60,12 @@ export const faultMeanings = {
 
 const unmapped: Meaning = unclear("unmapped_response");
 
-export function meaningOfReport(verdict: string, why: string): Meaning {
+/** Only a refund is done with when it is accepted: it is paid out later. Anything else that is not final may still be refused. */
+export function meaningOfReport(verdict: string, why: string, step: Step): Meaning {
   const key = `${verdict} ${why}`;
-  return Object.hasOwn(reportMeanings, key) ? reportMeanings[key as keyof typeof reportMeanings] : unmapped;
+  const meaning: Meaning = Object.hasOwn(reportMeanings, key) ? reportMeanings[key as keyof typeof reportMeanings] : unmapped;
+  const isOpen = meaning.kind === "approved" && !meaning.isFinal && step !== "RETURN";
+  return isOpen ? unclear("in_progress") : meaning;
 }
 
 /**

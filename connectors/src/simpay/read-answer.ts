@@ -104,7 +104,7 @@ function readOperation(parsed: object, expected: Expected): Outcome | Refused {
     avs: avsWords.has(parsed.avs) ? parsed.avs : "",
     cvv: cvvWords.has(parsed.cvv) ? parsed.cvv : "",
   };
-  return toOutcome(meaningOfOperation(parsed.status, parsed.response_code), words);
+  return toOutcome(meaningOfOperation(parsed.status, parsed.response_code, expected.operation), words);
 }
 
 function isOperation(parsed: object): parsed is Wire {

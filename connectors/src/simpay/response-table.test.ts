@@ -12,6 +12,12 @@ describe("simpay's table", () => {
     ]);
   });
 
+  test("what is only accepted is approved for a refund, and open for anything else", () => {
+    expect(meaningOfOperation("pending", "00", "refund")).toEqual({ kind: "approved", isFinal: false });
+    for (const operation of ["authorization", "capture", "void", "reversal"] as const)
+      expect(meaningOfOperation("pending", "00", operation)).toEqual({ kind: "unknown", cause: "in_progress" });
+  });
+
   test("every decline has a reason of the kernel's list", () => {
     for (const meaning of [...Object.values(operationMeanings), ...Object.values(errorMeanings)])
       if (meaning.kind === "declined") expect(isDeclineReason(meaning.reason)).toBe(true);
@@ -29,7 +35,7 @@ describe("simpay's table", () => {
     ["__proto__", ""],
     ["constructor", ""],
   ])("%s with code %s has no mapping and is unknown", (status, code) => {
-    expect(meaningOfOperation(status, code)).toEqual({ kind: "unknown", cause: "unmapped_response" });
+    expect(meaningOfOperation(status, code, "authorization")).toEqual({ kind: "unknown", cause: "unmapped_response" });
   });
 
   test("an error word under another HTTP status has no mapping", () => {

@@ -67,9 +67,12 @@ export const errorMeanings = {
 
 const unmapped: Meaning = unclear("unmapped_response");
 
-export function meaningOfOperation(status: string, responseCode: string): Meaning {
+/** Only a refund is done with when it is accepted: it is paid out later. Anything else that is not final may still be refused. */
+export function meaningOfOperation(status: string, responseCode: string, operation: OperationKind | "reversal"): Meaning {
   const key = `${status} ${responseCode}`;
-  return Object.hasOwn(operationMeanings, key) ? operationMeanings[key as keyof typeof operationMeanings] : unmapped;
+  const meaning: Meaning = Object.hasOwn(operationMeanings, key) ? operationMeanings[key as keyof typeof operationMeanings] : unmapped;
+  const isOpen = meaning.kind === "approved" && !meaning.isFinal && operation !== "refund";
+  return isOpen ? unclear("in_progress") : meaning;
 }
 
 /**

@@ -9,16 +9,21 @@ import { type Meaning, meaningOf } from "../response-table.ts";
 import { textInPrivateData } from "./private-data.ts";
 
 /** Results of the address check and of the security code in DE 48, as the large networks write them. */
-const avsOf: Readonly<Record<string, string>> = {
-  Y: "match",
-  X: "match",
-  N: "mismatch",
-  A: "partial",
-  Z: "partial",
-  W: "partial",
-  U: "unavailable",
-};
-const cvvOf: Readonly<Record<string, string>> = { M: "match", N: "mismatch", P: "unavailable", U: "unavailable" };
+const avsOf: ReadonlyMap<string, string> = new Map([
+  ["Y", "match"],
+  ["X", "match"],
+  ["N", "mismatch"],
+  ["A", "partial"],
+  ["Z", "partial"],
+  ["W", "partial"],
+  ["U", "unavailable"],
+]);
+const cvvOf: ReadonlyMap<string, string> = new Map([
+  ["M", "match"],
+  ["N", "mismatch"],
+  ["P", "unavailable"],
+  ["U", "unavailable"],
+]);
 const avsTag = "83";
 const cvvTag = "87";
 
@@ -77,8 +82,8 @@ function wordsOf(reply: IsoMessage, responseCode: string): ProcessorWords {
     processorReference: textOf(reply, 37),
     responseCode,
     authCode: textOf(reply, 38),
-    avs: avsOf[result(avsTag)] ?? "",
-    cvv: cvvOf[result(cvvTag)] ?? "",
+    avs: avsOf.get(result(avsTag)) ?? "",
+    cvv: cvvOf.get(result(cvvTag)) ?? "",
   };
 }
 
