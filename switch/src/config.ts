@@ -100,7 +100,7 @@ export const switchConfig = defineConfig("switch", {
     help: "a call that a processor has not answered by then is a failure for its circuit; it is waited for all the same",
     unit: "ms",
     min: 10,
-    max: 60_000,
+    max: 10_000,
     default: 1_500,
   }),
   circuitOpenMs: integer({

@@ -123,7 +123,7 @@ runProcess({
         settings: settings.current,
         health: (processor) => circuits.health(processor, "authorize"),
         passedBy: circuits.passedBy,
-        rates: createAuthorizationRates(),
+        rates: { test: createAuthorizationRates(), live: createAuthorizationRates() },
         now,
       }),
       declines: createCardDeclines(pools.operations),

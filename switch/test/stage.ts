@@ -134,7 +134,7 @@ export async function openStage(o: { readonly withRedis?: boolean } = {}): Promi
         settings,
         health: (name) => circuits.health(name, "authorize"),
         passedBy: circuits.passedBy,
-        rates: createAuthorizationRates(),
+        rates: { test: createAuthorizationRates(), live: createAuthorizationRates() },
         now,
       }),
       declines: createCardDeclines(sql, { timing }),

@@ -129,7 +129,7 @@ function startOnce(house: House, replica: SwitchReplica): Running {
       settings,
       health: (processor) => circuits.health(processor, "authorize"),
       passedBy: circuits.passedBy,
-      rates: createAuthorizationRates(),
+      rates: { test: createAuthorizationRates(), live: createAuthorizationRates() },
       now,
     }),
     declines: access.declines,

@@ -56,7 +56,7 @@ export async function attemptCard(parts: Parts, o: Attempt, described: TokenDesc
       const guarded = await guard.judge();
       const { id, amount, currency } = payment;
       const verdict = await screen(parts, who, payment, { counts, nowMs });
-      judged = judge(parts, { payment: { id, merchantId, amount, currency, card }, guarded, verdict });
+      judged = judge(parts, { payment: { id, merchantId, mode: caller.mode, amount, currency, card }, guarded, verdict });
     }
     return decisionOf(judged, payment, { attemptId, token: attempt.token, card }, { nowMs: parts.now(), origin: caller.origin });
   };

@@ -57,9 +57,9 @@ export function checkCurrency(currency: string): string {
   return currency;
 }
 
-/** At most `lengthMax` characters; may be empty. */
+/** At most `lengthMax` characters (code points, as at the edge); may be empty. */
 export function checkText(text: string, param: string, lengthMax: number): string {
-  if (text.length > lengthMax) throw invalid("parameter_invalid", `at most ${lengthMax} characters`, param);
+  if (text.length > lengthMax && [...text].length > lengthMax) throw invalid("parameter_invalid", `at most ${lengthMax} characters`, param);
   if (text.includes("\0")) throw invalid("parameter_invalid", "no NUL character", param);
   return text;
 }

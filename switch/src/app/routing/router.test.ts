@@ -23,7 +23,7 @@ function routerWith(down: readonly string[]) {
     settings: () => house,
     health: (processor): Health => (down.includes(processor) ? "down" : "up"),
     passedBy: (processor) => passed.push(processor),
-    rates: createAuthorizationRates(),
+    rates: { test: createAuthorizationRates(), live: createAuthorizationRates() },
     now: () => sampleNowMs,
   });
   const pay = (currency: string) => router.decide({ ...draft(sampleCreate(), sampleNowMs), currency });
@@ -44,4 +44,16 @@ test("nobody is passed by while all are well; and a cascade tells who was", () =
   expect(passed).toEqual([]);
   router.passedOver(["a", "dollars"]);
   expect(passed).toEqual(["a", "dollars"]);
+});
+
+test("payments in test mode teach nothing about live ones", () => {
+  const rates = { test: createAuthorizationRates(), live: createAuthorizationRates() };
+  const router = createRouter({ settings: () => house, health: () => "up", passedBy: () => {}, rates, now: () => sampleNowMs });
+  const payment = draft(sampleCreate(), sampleNowMs);
+  const before = rates.live.estimate("a", "", sampleNowMs);
+  const words = { processorReference: "", responseCode: "51", authCode: "", avs: "", cvv: "" };
+  for (let count = 0; count < 50; count += 1)
+    router.learn({ ...payment, mode: "test" }, "a", { kind: "declined", reason: "do_not_honor", words });
+  expect(rates.live.estimate("a", "", sampleNowMs)).toEqual(before);
+  expect(rates.test.estimate("a", "", sampleNowMs).rateBps).toBeLessThan(before.rateBps);
 });

@@ -31,7 +31,7 @@ export interface Router {
 }
 
 /** What routing reads of a payment, before its first row has its card. */
-export type RoutedPayment = Pick<Payment, "id" | "merchantId" | "amount" | "currency" | "card">;
+export type RoutedPayment = Pick<Payment, "id" | "merchantId" | "mode" | "amount" | "currency" | "card">;
 
 export function createRouter(o: {
   readonly settings: () => HouseSettings;
@@ -39,7 +39,8 @@ export function createRouter(o: {
   readonly health: (processor: string) => Health;
   /** A payment that it could take goes elsewhere, because it is down. */
   readonly passedBy: (processor: string) => void;
-  readonly rates: AuthorizationRates;
+  /** What issuers say to payments in test mode says nothing about live ones. Health is shared: both go over the same connections. */
+  readonly rates: Readonly<Record<Payment["mode"], AuthorizationRates>>;
   /** Unix milliseconds. */
   readonly now: () => number;
 }): Router {
@@ -49,7 +50,7 @@ export function createRouter(o: {
       const { processors } = house;
       const { rules, strategy } = house.merchant(payment.merchantId);
       const request = requestOf(payment, house);
-      const decision = route({ request, processors, rules, strategy, health: o.health, rates: o.rates, nowMs: o.now() });
+      const decision = route({ request, processors, rules, strategy, health: o.health, rates: o.rates[payment.mode], nowMs: o.now() });
       for (const { processor, reasons } of decision.candidates) if (isOnlyDown(reasons)) o.passedBy(processor);
       return decision;
     },
@@ -60,7 +61,7 @@ export function createRouter(o: {
       if (!countsTowardsRate(answer)) return;
       const request = requestOf(payment, o.settings());
       const segment = segmentOf(request, regionOf(request.cardCountry, request.merchantCountry));
-      o.rates.record({ processor, segment, isApproved: answer === "approved" }, o.now());
+      o.rates[payment.mode].record({ processor, segment, isApproved: answer === "approved" }, o.now());
     },
   };
 }

@@ -27,7 +27,7 @@ export const circuitFields = {
   },
   windowMs: { unit: "ms", min: 100, max: 600_000, help: "how far back results count" },
   slowAfterMs: {
-    ...{ unit: "ms", min: 10, max: 60_000 },
+    ...{ unit: "ms", min: 10, max: 10_000 },
     help: "a call that a processor has not answered by then is a failure for its circuit; it is waited for all the same",
   },
   openMs: { unit: "ms", min: 10, max: 600_000, help: "how long a processor that failed is left alone before it is tried again" },

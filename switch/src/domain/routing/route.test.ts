@@ -55,6 +55,28 @@ test("value weighs the share of approvals against the fee", () => {
   expect([first(9_270), first(9_271)]).toEqual(["cheap good", "good cheap"]);
 });
 
+test("value prefers more approvals and less fee, also where the fee eats the whole amount", () => {
+  const anyFee = fc.record({ rateBps: fc.integer({ min: 0, max: 5_000 }), fixed: fc.integer({ min: 0, max: 20_000 }) });
+  const anyRate = fc.integer({ min: 1, max: 9_999 });
+  type Fee = { readonly rateBps: number; readonly fixed: number };
+  const profileOf = (name: string, { rateBps, fixed }: Fee) => {
+    const fees = { ...sampleProfile.fees, rateBps, fixedMinor: new Map([["EUR", BigInt(fixed)]]) };
+    return { ...sampleProfile, name, fees };
+  };
+  const first = (fees: readonly [Fee, Fee], rates: readonly [number, number]) =>
+    order({
+      processors: makeProcessors([profileOf("p0", fees[0]), profileOf("p1", fees[1])]),
+      strategy: { kind: "value", exploreBps: 0 },
+      rates: { estimate: (processor) => ({ rateBps: rates[processor === "p0" ? 0 : 1], samples: 100 }) },
+    });
+  fc.assert(
+    fc.property(anyFee, anyRate, (fee, rateBps) => {
+      expect(first([fee, fee], [rateBps, rateBps + 1])).toBe("p1 p0");
+      expect(first([{ ...fee, fixed: fee.fixed + 1 }, fee], [rateBps, rateBps])).toBe("p1 p0");
+    }),
+  );
+});
+
 test("the decision tells every processor with its reasons, its fee and its rate", () => {
   const health = (name: string): Health => (name === "beta" ? "probing" : name === "delta" ? "down" : "up");
   expect(

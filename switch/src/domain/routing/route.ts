@@ -125,8 +125,15 @@ const scores: Readonly<Record<StrategyKind, Score>> = {
   listed: () => 0n,
   cost: (_request, fee) => (fee === undefined ? undefined : -fee),
   rate: (_request, _fee, rateBps) => BigInt(rateBps),
-  value: ({ amountMinor }, fee, rateBps) => (fee === undefined ? undefined : BigInt(rateBps) * (amountMinor * exactPerMinor - fee)),
+  value: ({ amountMinor }, fee, rateBps) => (fee === undefined ? undefined : worthOf(amountMinor * exactPerMinor, fee, BigInt(rateBps))),
 };
+
+const wholeBps = 10_000n;
+
+/** What is left of the amount, times how likely it is. Where the fee eats it all, a smaller chance of a loss is no advantage: what counts is the sale. */
+function worthOf(amount: bigint, fee: bigint, rateBps: bigint): bigint {
+  return fee < amount ? rateBps * (amount - fee) : rateBps * amount - wholeBps * fee;
+}
 
 function compare(left: Contender, right: Contender): number {
   if (left.group !== right.group) return left.group - right.group;

@@ -15,7 +15,8 @@ const marks: readonly RegExp[] = [
   /-----BEGIN/,
   /(?:^|[^a-z])(?:sk|rk|pk|whsec)_(?:live|test)_/i,
   /AKIA[0-9A-Z]{16}/,
-  /eyJ[\w-]{8,}\.[\w-]{8,}/,
+  // From the beginning of a run only: looked for at each "eyJ" of it, a long one would be read over and over.
+  /(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}/,
   /gh[pousr]_\w{16}|xox[abprs]-\w/,
   /:\/\/[^/\s:@]*:[^/\s@]+@/,
   /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i,

@@ -179,6 +179,11 @@ describe("a secret or a card number", () => {
     sampleMerchant,
     "because Bob asked: 3 attempts, ticket 20261121",
   ])("is not what this is: %s", (text) => expect(looksSecret(text)).toBe(false));
+
+  test("a document of beginnings of tokens is read once, not once for each beginning", () => {
+    expect(looksSecret("eyJ".repeat(500_000))).toBe(false);
+    expect(looksSecret(`${"eyJ".repeat(500_000)}.${"a".repeat(8)}`)).toBe(true);
+  });
 });
 
 describe("with the connectors that there are", () => {
