@@ -105,10 +105,7 @@ export function describeServices(stack: Stack): readonly Service[] {
       FLORIN_HTTP_PORT: String(ports.edge),
       FLORIN_DATABASE_URL: databases.florin_edge.appUrl,
       FLORIN_API_KEY_PEPPER: secrets.apiKeyPepper,
-      FLORIN_LEDGER_ADDRESS: at(ports.ledgerGrpc),
       ...switchAddress,
-      ...redis,
-      ...nats,
     }),
   ];
 }

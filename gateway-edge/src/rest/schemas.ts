@@ -27,7 +27,8 @@ const paymentMethodRequest = Type.Object(
     type: Type.Literal("card"),
     token: Type.String({
       pattern: "^tok_[0-9a-z_]{1,64}$",
-      description: "A token of the vault. In test mode also tok_visa_4242 and its sisters.",
+      description:
+        "A token of the vault. In test mode also tok_<brand>_<last four> of a test card, such as tok_visa_4242; simulator/README.md lists the cards and what each answers.",
       ...example("tok_visa_4242"),
     }),
   },
