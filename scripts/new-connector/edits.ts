@@ -53,7 +53,7 @@ function make${pascal}(config: ConnectorsConfig): Connector | undefined {
 `;
 }
 
-function camelOf(pascal: string): string {
+export function camelOf(pascal: string): string {
   return pascal.charAt(0).toLowerCase() + pascal.slice(1);
 }
 

@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type ConnectorName, readConnectorName } from "./connector-name.ts";
-import { edits } from "./edits.ts";
+import { camelOf, edits } from "./edits.ts";
 
 const templateFolder = join("connectors", "template");
 const sourceFolder = join("connectors", "src");
@@ -21,8 +21,12 @@ export function makeConnector(o: { readonly rootFolder: string; readonly name: s
   const name = readConnectorName(o.name, taken);
   if ("problem" in name) return { kind: "refused", problem: name.problem };
   const textOf = (path: string) => readFileSync(join(rootFolder, path), "utf8");
+  const templates = readdirSync(join(rootFolder, templateFolder));
+  const known = [...Object.keys(edits), ...templates.map((file) => join(templateFolder, file))].map(textOf).join("\n");
+  if (isTakenIn(known, name))
+    return { kind: "refused", problem: `"${o.name}" would make names that the code around it has already: choose another` };
   const written = new Map<string, string>();
-  for (const file of readdirSync(join(rootFolder, templateFolder))) {
+  for (const file of templates) {
     const { path, text } = fromTemplate(file, textOf(join(templateFolder, file)), name);
     written.set(path, text);
   }
@@ -32,6 +36,13 @@ export function makeConnector(o: { readonly rootFolder: string; readonly name: s
     writeFileSync(join(rootFolder, path), text);
   }
   return { kind: "made", paths: [...written.keys()] };
+}
+
+/** Whether a function or a setting of the new connector is there already. */
+function isTakenIn(text: string, { pascal }: ConnectorName): boolean {
+  return new RegExp(
+    `\\b(?:create|make)${pascal}\\b|\\b${camelOf(pascal)}(?:Url|ApiKey|ConnectionsMax|WaitingMax|ConnectTimeoutMs)\\b`,
+  ).test(text);
 }
 
 /** The conformance test stands with those of the other connectors, which need servers. */

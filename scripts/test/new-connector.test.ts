@@ -110,3 +110,15 @@ test("where a file has changed so much that its place is not found, nothing at a
   expect(readdirSync(join(copy, "connectors", "src"))).not.toContain("south_bank");
   writeFileSync(config, text);
 });
+
+test.each(["registry", "otlp", "http_link", "request_writer"])(
+  "%s, whose functions or settings there are, is refused before anything is written",
+  (taken) => {
+    const before = readFileSync(join(copy, "connectors", "src", "registry.ts"), "utf8");
+    expect(makeConnector({ rootFolder: copy, name: taken })).toMatchObject({
+      kind: "refused",
+      problem: expect.stringContaining("choose another"),
+    });
+    expect(readFileSync(join(copy, "connectors", "src", "registry.ts"), "utf8")).toBe(before);
+  },
+);
