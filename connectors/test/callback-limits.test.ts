@@ -14,7 +14,7 @@ async function receive(reading: (body: string) => CallbackReading, limits: { ref
   const base = createSimlater({
     url: new URL("http://127.0.0.1:1"),
     apiKey: new Secret(Buffer.from("k")),
-    callbackKeys: new Map(),
+    callbackKeys: new Map([["k1", new Secret(Buffer.from("a key"))]]),
     callbackToleranceMs: 1,
     askAfterMs: 1_000,
     connectionsMax: 1,
@@ -34,7 +34,7 @@ async function receive(reading: (body: string) => CallbackReading, limits: { ref
     ...limits,
   });
   const url = `http://127.0.0.1:${receiver.port}/callbacks/simlater`;
-  return { results, faults, post: async (body: string) => (await fetch(url, { method: "POST", body })).status };
+  return { results, faults, post: async (body: string, headers = {}) => (await fetch(url, { method: "POST", body, headers })).status };
 }
 
 const event = (eventId: string): CallbackReading => ({ kind: "event", eventId, reference: "att_1", take: () => true });
@@ -47,6 +47,20 @@ test("an address that is refused too often has to wait; what is signed does not 
   for (let count = 0; count < 20; count++) refused.push(await post("bad"));
   expect(refused.slice(0, 5)).toEqual([401, 401, 401, 401, 401]);
   expect(refused).toContain(429);
+});
+
+test("strangers behind the processor's own address do not keep its callbacks out, and who names its key in vain waits as well", async () => {
+  const limits = { refusedPerSecondMax: 5, eventsRememberedMax: 100 };
+  const { post } = await receive((body) => (body === "bad" ? { kind: "refused", why: "signature_wrong" } : event(body)), limits);
+  const [ours, strangers] = [{ "x-later-key": "k1" }, { "x-later-key": "k2" }];
+  const flood = async (headers: object) => {
+    const answers = new Set<number>();
+    for (let count = 0; count < 30; count++) answers.add(await post("bad", headers));
+    return answers;
+  };
+  for (const headers of [{}, strangers]) expect(await flood(headers)).toContain(429);
+  expect([await post("good", strangers), await post("good", ours)]).toEqual([429, 200]);
+  expect(await flood(ours)).toContain(429);
 });
 
 test("events are remembered up to a bound, the latest ones", async () => {

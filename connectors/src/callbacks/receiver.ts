@@ -22,7 +22,10 @@ export type ReceiverOptions = {
   readonly bodySizeBytesMax: number;
   /** From the first byte of a request to its last, ms. */
   readonly requestTimeoutMs: number;
-  /** Refused callbacks of one address before it has to wait. Those with a right signature do not count. */
+  /**
+   * Refused callbacks of one address before it has to wait, for each name of a key that is known, and for all without one. Those with a right signature
+   * do not count.
+   */
   readonly refusedPerSecondMax: number;
   /** Ids of events that were handled. */
   readonly eventsRememberedMax: number;
@@ -70,16 +73,18 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
         end(request, response, 404);
         return;
       }
-      const address = networkOf(request.socket.remoteAddress ?? "");
+      const headers = singleHeaders(request);
+      // All may come from the one address of a proxy. Who names a key of ours does not wait for strangers.
+      const sender = `${networkOf(request.socket.remoteAddress ?? "")} ${connector.callbackSender?.(headers) ?? ""}`;
       const isRefusedTooOften = () => {
-        const waitMs = buckets.take(address);
-        if (waitMs === 0) buckets.giveBack(address);
+        const waitMs = buckets.take(sender);
+        if (waitMs === 0) buckets.giveBack(sender);
         return waitMs > 0;
       };
-      receive(options, { connector, request, handled, isRefusedTooOften }).then(
+      receive(options, { connector, request, headers, handled, isRefusedTooOften }).then(
         (result) => {
           // Counted when it is refused, so that many signed ones at once never look like an attack.
-          if (statuses[result] >= 400) buckets.take(address);
+          if (statuses[result] >= 400) buckets.take(sender);
           options.onResult(connector.name, result);
           end(request, response, statuses[result]);
         },
@@ -114,16 +119,17 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
 type Incoming = {
   readonly connector: Connector;
   readonly request: IncomingMessage;
+  readonly headers: ReadonlyMap<string, string>;
   readonly handled: RecentEvents;
   readonly isRefusedTooOften: () => boolean;
 };
 
 async function receive(options: ReceiverOptions, incoming: Incoming): Promise<CallbackResult> {
-  const { connector, request, handled } = incoming;
+  const { connector, request, headers, handled } = incoming;
   if (incoming.isRefusedTooOften()) return "too_many";
   const body = await readBody(request, options.bodySizeBytesMax);
   if (body === undefined) return "too_large";
-  const reading = connector.readCallback?.({ headers: singleHeaders(request), body, nowMs: Date.now() });
+  const reading = connector.readCallback?.({ headers, body, nowMs: Date.now() });
   if (reading === undefined || reading.kind === "refused") return reading?.why ?? "malformed";
   const { eventId, reference, take } = reading;
   const event = `${connector.name} ${eventId}`;

@@ -169,6 +169,11 @@ export interface Connector {
   /** Of processors that call back (src/callbacks). Checks who speaks, and reads. */
   readCallback?(request: CallbackRequest): CallbackReading;
   /**
+   * The name of the key that a callback claims to be signed with, where we have such a key. Nothing is checked yet: it keeps strangers, who know no
+   * name, from using up the tries of those who do.
+   */
+  callbackSender?(headers: CallbackRequest["headers"]): string | undefined;
+  /**
    * Works with another key from the next command on; what is in flight goes on with the old one. Undefined: the one it was made with. The connector
    * copies what it keeps. False: it has no secret of this name, or these bytes cannot be its key; it then keeps what it has. Absent: its keys change
    * with a restart only.

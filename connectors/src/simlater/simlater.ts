@@ -91,6 +91,10 @@ export function createSimlater(options: SimlaterOptions): Connector {
     query: ({ kind, ...asked }, call) => query(means, { ...asked, step: stepsByKind[kind] }, call),
     ping: (call) => ping(means, call),
     readCallback: (request) => readCallback(orders, check, request),
+    callbackSender(headers) {
+      const keyId = headers.get(keyHeader) ?? "";
+      return options.callbackKeys.has(keyId) ? keyId : undefined;
+    },
     rotateSecret(name, secret) {
       const apiKey = keyText(secret ?? options.apiKey);
       if (name !== "api" || !isInHead(apiKey)) return false;
@@ -185,12 +189,14 @@ async function ping({ link, writer }: Means, call: ConnectorCall): Promise<PingA
   return { kind: "up", roundTripUs: Math.max(1, Math.round((performance.now() - startedAtMs) * 1_000)) };
 }
 
+const keyHeader = "x-later-key";
+
 function readCallback(
   orders: AwaitedOperations<Expected>,
   check: SignatureCheck,
   { headers, body, nowMs }: CallbackRequest,
 ): CallbackReading {
-  const keyId = headers.get("x-later-key") ?? "";
+  const keyId = headers.get(keyHeader) ?? "";
   const time = headers.get("x-later-time") ?? "";
   const verdict = check({ keyId, time, signature: headers.get("x-later-signature") ?? "", body }, nowMs);
   if (verdict !== "right") return { kind: "refused", why: verdict };
