@@ -21,6 +21,16 @@ describe("metrics", () => {
     await telemetry.shutdown();
   });
 
+  test("counters of the process itself are there at zero before their first event, where their labels are closed lists", async () => {
+    const telemetry = start();
+    expect(await scraped(telemetry, "switch_follow_up_faults_total")).toBe(0);
+    expect(await scraped(telemetry, 'switch_claims_total{result="new"}')).toBe(0);
+    const text = await telemetry.scrape();
+    expect(text).not.toContain("switch_circuit_changes_total{");
+    expect(text).not.toMatch(/^(?:edge|vault|ledger|connectors|simulator)_/m);
+    await telemetry.shutdown();
+  });
+
   test("a histogram counts a value on its bound into that bucket, and everything into +Inf", async () => {
     const telemetry = start();
     const batch = telemetry.metrics.histogram("switch_append_batch_size");

@@ -23,6 +23,7 @@ import {
   type GaugeName,
   type HistogramName,
   type LabelsOf,
+  type LabelValues,
   type MetricEntry,
   type MetricName,
   metricTable,
@@ -131,9 +132,15 @@ class Family {
   }
 }
 
-/** The metrics of a process and their producer for OpenTelemetry's readers. */
-export function createMetrics(): Metrics & { readonly producer: MetricProducer } {
+/**
+ * The metrics of a process and their producer for OpenTelemetry's readers. Counters whose names begin with `own` are there at zero from the start, as far
+ * as their labels are closed lists: an alert on a series that comes with its first event would not see that event.
+ */
+export function createMetrics(own?: string): Metrics & { readonly producer: MetricProducer } {
   const families = new Map<string, Family>(Object.entries(metricTable).map(([name, entry]) => [name, new Family(name, entry)]));
+  if (own !== undefined)
+    for (const [name, one] of families)
+      if (one.entry.kind === "counter" && name.startsWith(own)) for (const labels of combinationsOf(one)) one.cell(labels);
   const family = (name: string, kind: Kind): Family => {
     const found = families.get(name);
     assert(found !== undefined && found.entry.kind === kind, `${name} is a ${kind} of the metric table`);
@@ -155,6 +162,18 @@ export function createMetrics(): Metrics & { readonly producer: MetricProducer }
   };
   // The one place where the table's types meet plain strings.
   return recorder as typeof recorder & Metrics;
+}
+
+const combinationsMax = 64;
+
+/** Every combination of label values; none where a list is open, or where they are too many. */
+function combinationsOf({ entry }: Family): readonly Labels[] {
+  let combinations: Labels[] = [{}];
+  for (const [label, values] of Object.entries<LabelValues>(entry.labels)) {
+    if ("valuesMax" in values) return [];
+    combinations = combinations.flatMap((labels) => values.map((value) => ({ ...labels, [label]: value })));
+  }
+  return combinations.length > combinationsMax ? [] : combinations;
 }
 
 const startTime: HrTime = hrTimeNow();

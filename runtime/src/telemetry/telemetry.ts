@@ -42,7 +42,7 @@ class ScrapeReader extends MetricReader {
 
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   const resource = resourceFromAttributes({ "service.name": options.service });
-  const metrics = createMetrics();
+  const metrics = createMetrics(`${options.service}_`);
   const stopObserving = observeProcess(metrics);
   const reader = new ScrapeReader({ metricProducers: [metrics.producer] });
   const meterProvider = new MeterProvider({ resource, readers: [reader] });
