@@ -76,15 +76,28 @@ describe("a reply", () => {
   });
 
   test("that may be to an earlier request with its number, and repeats nothing that tells them apart, is nobody's", () => {
-    for (const more of [{}, { 37: "BBBBBBBBBBBB" }]) {
+    for (const marks of [
+      [{}, {}],
+      [{ 37: "AAAAAAAAAAAA" }, { 37: "BBBBBBBBBBBB" }],
+    ] as const) {
       const requests = table();
-      add(requests, message("0100", "000001", "T1", { ...more }), "first", 50);
+      add(requests, message("0100", "000001", "T1", marks[0]), "first", 50);
       requests.expire(50);
-      add(requests, message("0100", "000001", "T1", { ...more }), "second", 500);
+      add(requests, message("0100", "000001", "T1", marks[1]), "second", 500);
       expect(requests.recognise(message("0110", "000001", "T1"), 60)).toEqual({ kind: "stray" });
       expect(requests.size).toBe(1);
       expect(requests.recognise(message("0110", "000001", "T1"), 1_051)).toEqual({ kind: "answer", request: "second" });
     }
+  });
+
+  test("to what was sent again, and in vain before, is its answer: both ask for the same", () => {
+    const requests = table();
+    const marks = { 7: "1121120000", 37: "AAAAAAAAAAAA" };
+    for (const turn of [1, 2, 3]) {
+      add(requests, message("0420", "000001", "T1", marks), `turn ${turn}`, turn * 50);
+      if (turn < 3) requests.expire(turn * 50);
+    }
+    expect(requests.recognise(message("0430", "000001", "T1"), 110)).toEqual({ kind: "answer", request: "turn 3" });
   });
 
   test("is forgotten after a while", () => {

@@ -102,7 +102,7 @@ export class InFlight<Request> {
     const key = `${message.mti.charAt(1)}${textIn(message, stanField)}`;
     const entry = fitting(this.#entries.get(key), message);
     if (entry !== undefined) {
-      if (!isRepeating(entry.trace, message) && this.#isOverdue(key, message, nowMs)) return { kind: "stray" };
+      if (!isRepeating(entry.trace, message) && this.#mayBeAnothers(entry.trace, message, nowMs)) return { kind: "stray" };
       this.#remove(entry);
       this.#remember(this.#answered, { trace: entry.trace, unanswered: undefined }, nowMs);
       return { kind: "answer", request: entry.request };
@@ -133,9 +133,13 @@ export class InFlight<Request> {
     if (entry !== undefined) this.#remove(entry);
   }
 
-  /** Whether `message` may be the reply to a request that nobody waits for any more. */
-  #isOverdue(key: string, message: IsoMessage, nowMs: number): boolean {
-    return (this.#overdue.find(key, message)?.untilMs ?? nowMs) > nowMs;
+  /** Whether `message` may be the reply to a request about something else that nobody waits for any more. */
+  #mayBeAnothers(trace: Trace, message: IsoMessage, nowMs: number): boolean {
+    const terminal = textIn(message, terminalField);
+    return this.#overdue.some(
+      keyOf(trace),
+      (past) => past.untilMs > nowMs && fits(past.trace, terminal, message) && !isRepetition(past.trace, trace),
+    );
   }
 
   #end(isOver: (entry: Entry<Request>) => boolean, nowMs: number): readonly Request[] {
@@ -179,6 +183,10 @@ class Memory<One extends { readonly trace: Trace }> {
 
   find(key: string, message: IsoMessage): One | undefined {
     return fitting(this.#young.get(key), message) ?? fitting(this.#old.get(key), message);
+  }
+
+  some(key: string, is: (one: One) => boolean): boolean {
+    return this.#young.get(key)?.some(is) === true || this.#old.get(key)?.some(is) === true;
   }
 
   /** Whatever is older than both halves are meant to reach back. */
@@ -240,6 +248,12 @@ function fits(trace: Trace, terminal: string, message: IsoMessage): boolean {
 function isRepeating({ echoes }: Trace, message: IsoMessage): boolean {
   for (const [field] of echoes) if (textIn(message, field) !== "") return true;
   return false;
+}
+
+/** A request that is sent again has all its marks again; without any nobody can say. */
+function isRepetition(one: Trace, other: Trace): boolean {
+  if (one.echoes.length === 0 || one.echoes.length !== other.echoes.length) return false;
+  return one.echoes.every(([field, text], index) => other.echoes[index]?.[0] === field && other.echoes[index]?.[1] === text);
 }
 
 function textIn({ fields }: IsoMessage, field: number): string {
