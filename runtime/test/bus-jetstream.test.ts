@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
+import { JetStreamApiError, type JetStreamClient, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createCatchingUpSource, createJetStreamBus, EventGap, type EventSource, type JetStreamBus } from "../src/bus/index.ts";
+import { createJetStreamPublisher } from "../src/bus/jetstream-publisher.ts";
 import { createLogger } from "../src/telemetry/index.ts";
 import { type TestNats, testNats, untilTrue } from "../src/testing/index.ts";
 import { batchOf, Consumer, eventSourceConformance, eventsFromTo, noPositions, type TestEvent, type World } from "./bus-conformance.ts";
@@ -269,6 +270,38 @@ describe.skipIf(server === undefined)("JetStream", () => {
     expect(await bus.newestPosition()).toBe(34n);
     await consumer.stop();
     await bus.close();
+  });
+
+  test("a part that the broker loses before the next one came is a gap, and nothing is skipped", async () => {
+    const bus = await freshBus();
+    const connection = await connect({ servers: running().url });
+    try {
+      const client = jetstream(connection);
+      const manager = await jetstreamManager(connection);
+      let sent = 0;
+      const publish: JetStreamClient["publish"] = async (...message) => {
+        const acknowledged = await client.publish(...message);
+        sent += 1;
+        if (sent === 1) await manager.streams.deleteMessage(stream, acknowledged.seq);
+        return acknowledged;
+      };
+      const publisher = createJetStreamPublisher({ client: { ...client, publish }, logger, ensureStream: async () => {} });
+      const batch = batchOf(2, [2n, 18n]);
+      for (const event of batch.events) event.body = new Uint8Array(500_000);
+      await publisher.publish([batch], { afterPosition: 0n });
+      expect(sent).toBe(2);
+      const consumer = new Consumer().start(bus);
+      let end: unknown;
+      consumer.following.catch((thrown: unknown) => {
+        end = thrown;
+      });
+      await untilTrue(() => end !== undefined || consumer.effects.length > 0, 10_000);
+      expect(consumer.effects).toEqual([]);
+      expect(end).toBeInstanceOf(EventGap);
+    } finally {
+      await connection.close();
+      await bus.close();
+    }
   });
 });
 

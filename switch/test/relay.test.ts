@@ -143,7 +143,7 @@ function startConsumer(source: EventSource) {
 }
 
 /** How consumers follow: the broker, and the log itself where the broker has lost something. `isOnBroker`: the log is not read now. */
-function catchingUp(bus: JetStreamBus): EventSource & { isOnBroker(): boolean } {
+function catchingUp(bus: JetStreamBus): EventSource & { isOnBroker(): boolean; gaps(): number } {
   const client = connectUnary(EventLogService, { address: `127.0.0.1:${log.port}`, tls: { kind: "off" }, logger });
   closers.push(() => client.close());
   let subscriptions = 0;
@@ -155,8 +155,13 @@ function catchingUp(bus: JetStreamBus): EventSource & { isOnBroker(): boolean } 
       subscriptions -= 1;
     }
   };
-  const source = createCatchingUpSource({ jetstream: bus, direct: { client: { subscribe } }, logger });
-  return { follow: source.follow, isOnBroker: () => subscriptions === 0 };
+  let gaps = 0;
+  const count = (name: string): void => {
+    if (name === "bus_gaps_total") gaps += 1;
+  };
+  const metrics = { ...telemetry.metrics, count } as typeof telemetry.metrics;
+  const source = createCatchingUpSource({ jetstream: bus, direct: { client: { subscribe } }, logger, metrics });
+  return { follow: source.follow, isOnBroker: () => subscriptions === 0, gaps: () => gaps };
 }
 
 const inOrder = (left: { position: bigint }, right: { position: bigint }) => (left.position < right.position ? -1 : 1);
@@ -247,6 +252,26 @@ describe.skipIf(nats === undefined)("the relay", () => {
     for (const { headers } of await mine()) expect(headers.get("traceparent")).toBe(traceparent);
     for (const { headers, batch } of await storedMessages(running().port))
       expect(headers.get("traceparent") ?? "").toBe(eventOf(batch.events[0]?.body).traceparent);
+  });
+
+  test("a partition that has been quiet since the relay began is no gap to a consumer that has read everything", async () => {
+    const bus = await openBus();
+    const begin = await newestRow();
+    // As if the broker held everything so far: what comes now are this relay's first messages.
+    startRelay({ ...bus, isConnected: bus.isConnected, newestPosition: async () => begin + 4_096n });
+    const source = catchingUp(bus);
+    const effects = startConsumer(source);
+    // The consumer looks at the broker when the log tells something.
+    await untilTrue(async () => {
+      await stage.parts.log.append(rowIn(3), undefined);
+      await expectAllOnce(effects);
+      return source.isOnBroker();
+    }, 20_000);
+    for (const partition of [4, 5, 6, 3, 7]) {
+      await stage.parts.log.append(rowIn(partition), undefined);
+      await expectAllOnce(effects);
+    }
+    expect([source.gaps(), source.isOnBroker()]).toEqual([0, true]);
   });
 
   test("does not publish past a position that is drawn and not decided", async () => {

@@ -23,7 +23,10 @@ export function partitionOf(paymentId: string): number {
 }
 
 export type PublishOptions = {
-  /** Everything up to here, of all partitions, was published before (the relay's checkpoint). Spares consumers one look into the log after a restart of the relay. */
+  /**
+   * The batches hold every event of their partitions after this position. Says nothing of what the broker has: a consumer that is this far needs
+   * no look into the log. Left out: nothing is claimed about what lies before the first event.
+   */
   readonly afterPosition?: bigint;
   /** Goes into the message header. */
   readonly traceparent?: string;

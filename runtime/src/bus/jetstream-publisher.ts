@@ -63,17 +63,19 @@ async function publishInOrder(
   batches: readonly EventBatch[],
   publishOptions: PublishOptions,
 ): Promise<void> {
+  // The broker may refuse each part by itself: what a part claims when it goes out again ends where the part before it ended.
+  let heldAfter = publishOptions.afterPosition;
   for (const batch of batches.flatMap(splitBySize)) {
     const tail = tails[partition];
     // Until the acknowledgement is here nobody knows what the newest message is.
     tails[partition] = undefined;
-    const after = tail === undefined ? publishOptions.afterPosition : least(tail.throughPosition, batch.events[0]?.position);
+    const after = tail === undefined ? heldAfter : least(tail.throughPosition, batch.events[0]?.position);
     if (after === undefined && batch.events.length === 0) continue;
     const chained = encodeMessage(batch, after, publishOptions.traceparent);
     const sequence =
-      (await send(options, chained, tail)) ??
-      (await send(options, encodeMessage(batch, publishOptions.afterPosition, publishOptions.traceparent), undefined));
+      (await send(options, chained, tail)) ?? (await send(options, encodeMessage(batch, heldAfter, publishOptions.traceparent), undefined));
     tails[partition] = sequence === undefined ? undefined : { sequence, throughPosition: batch.throughPosition };
+    heldAfter = batch.throughPosition;
   }
 }
 

@@ -8,7 +8,8 @@
  */
 import { create } from "@bufbuild/protobuf";
 import { type EventBatch, EventBatchSchema } from "@florin/gen/events/v1/events";
-import { type JetStreamBus, partitionOf } from "@florin/runtime/bus";
+import { required } from "@florin/kernel";
+import { type JetStreamBus, partitionCount, partitionOf } from "@florin/runtime/bus";
 import type { Logger, Metrics } from "@florin/runtime/telemetry";
 import { systemTiming, type Timing } from "@florin/runtime/timing";
 import { traceparentIn } from "../store/event-body.ts";
@@ -40,8 +41,8 @@ export async function relay(parts: RelayParts, signal: AbortSignal): Promise<voi
   const { tail, bus, logger, metrics, timing = systemTiming } = parts;
   let position = await startPosition(parts, signal);
   let isLeading = true;
-  // Only what this relay has published itself is known to be whole.
-  let isChained = false;
+  // By partition: this relay publishes every event after it. A partition's first message may come long after the relay's own.
+  const publishesAfter = new Array<bigint>(partitionCount).fill(position);
   metrics.gauge("switch_relay_lag_events", () => (isLeading ? Math.max(0, Number(tail.decided - position)) : 0));
   while (!signal.aborted) {
     if (!bus.isConnected()) {
@@ -53,13 +54,12 @@ export async function relay(parts: RelayParts, signal: AbortSignal): Promise<voi
     const page = within(await tail.read(position, flushEventsMax));
     if (page.events.length > 0) {
       try {
-        await publish(bus, page, isChained ? position : undefined);
+        await publish(bus, page, publishesAfter);
       } catch (err) {
         logger.warn({ err }, "the broker takes no events; the log keeps them");
         await timing.sleep(faultPauseMs, signal);
         continue;
       }
-      isChained = true;
       metrics.count("switch_relay_published_total", undefined, page.events.length);
     }
     position = page.throughPosition;
@@ -83,14 +83,17 @@ function within(page: TailPage): TailPage {
   return { throughPosition, events: page.events.filter(({ position }) => position <= throughPosition) };
 }
 
-/** A message for each partition, with the trace of its first event; every event carries its own besides. */
-async function publish(bus: RelayParts["bus"], page: TailPage, afterPosition: bigint | undefined): Promise<void> {
-  const published = batchesOf(page).map((batch) => {
+/** A message for each partition, with the trace of its first event; every event carries its own besides. Moves `publishesAfter` on. */
+async function publish(bus: RelayParts["bus"], page: TailPage, publishesAfter: bigint[]): Promise<void> {
+  const batches = batchesOf(page);
+  const published = batches.map((batch) => {
     const traceparent = traceparentIn(batch.events[0]?.body);
-    return bus.publish([batch], { ...(afterPosition !== undefined && { afterPosition }), ...(traceparent !== "" && { traceparent }) });
+    const afterPosition = required(publishesAfter[batch.partition], "partition below 16");
+    return bus.publish([batch], { afterPosition, ...(traceparent !== "" && { traceparent }) });
   });
   // Nothing of a flush may still be under way when it is repeated.
   for (const result of await Promise.allSettled(published)) if (result.status === "rejected") throw result.reason;
+  for (const { partition } of batches) publishesAfter[partition] = page.throughPosition;
 }
 
 function batchesOf(page: TailPage): readonly EventBatch[] {
