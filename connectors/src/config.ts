@@ -61,7 +61,13 @@ export const connectorsConfig = defineConfig("connectors", {
     production: "tls",
     default: "",
   }),
-  simpayApiKey: secretText({ env: "FLORIN_SIMPAY_API_KEY", help: "bearer key for simpay; required with its URL", optional: true }),
+  simpayApiKey: secretText({
+    env: "FLORIN_SIMPAY_API_KEY",
+    help: "bearer key for simpay; required with its URL",
+    inHeader: true,
+    optional: true,
+    requiredWith: "FLORIN_SIMPAY_URL",
+  }),
   simpayConnectionsMax: integer({
     env: "FLORIN_SIMPAY_CONNECTIONS_MAX",
     help: "connections to simpay, each with one request at a time",
@@ -97,6 +103,7 @@ export const connectorsConfig = defineConfig("connectors", {
     help: "both keys of the retail MAC (ANSI X9.19) towards simiso; required with its address",
     bytes: 16,
     optional: true,
+    requiredWith: "FLORIN_SIMISO_ADDRESS",
   }),
   simisoLinks: integer({
     env: "FLORIN_SIMISO_LINKS",
@@ -129,7 +136,13 @@ export const connectorsConfig = defineConfig("connectors", {
     production: "tls",
     default: "",
   }),
-  simlaterApiKey: secretText({ env: "FLORIN_SIMLATER_API_KEY", help: "key for simlater; required with its URL", optional: true }),
+  simlaterApiKey: secretText({
+    env: "FLORIN_SIMLATER_API_KEY",
+    help: "key for simlater; required with its URL",
+    inHeader: true,
+    optional: true,
+    requiredWith: "FLORIN_SIMLATER_URL",
+  }),
   simlaterCallbackKeyId: text({
     env: "FLORIN_SIMLATER_CALLBACK_KEY_ID",
     help: "name of the key that simlater signs its callbacks with",
@@ -140,6 +153,7 @@ export const connectorsConfig = defineConfig("connectors", {
     help: "key of the HMAC-SHA256 of simlater's callbacks; required with its URL",
     bytes: 32,
     optional: true,
+    requiredWith: "FLORIN_SIMLATER_URL",
   }),
   simlaterCallbackKeyIdPrevious: text({
     env: "FLORIN_SIMLATER_CALLBACK_KEY_ID_PREVIOUS",

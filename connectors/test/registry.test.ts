@@ -32,6 +32,21 @@ test("every connector that can be registered has its name's conformance test", a
   for (const connector of registry.values()) await connector.close();
 });
 
+test("a processor that has an address and no key is told with all that is missing, before anything starts", () => {
+  const keys = Object.keys(everything).filter((name) => name.endsWith("_KEY"));
+  const without = Object.fromEntries(Object.entries(everything).filter(([name]) => !keys.includes(name)));
+  const told = (): string => {
+    try {
+      loadConfig(connectorsConfig, without);
+    } catch (thrown) {
+      return String(thrown);
+    }
+    return "nothing";
+  };
+  expect(told()).toContain(`${keys.length} problem(s)`);
+  for (const name of keys) expect(told()).toContain(`${name} is required with FLORIN_`);
+});
+
 test("what is not configured is not there", () => {
   const isPlace = (name: string) => /_(URL|ADDRESS)$/.test(name) && name !== "FLORIN_VAULT_ADDRESS";
   const without = Object.fromEntries(Object.entries(everything).filter(([name]) => !isPlace(name)));

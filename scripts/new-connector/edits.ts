@@ -66,7 +66,13 @@ function settingsOf({ plain, pascal, upper }: ConnectorName): string {
     production: "tls",
     default: "",
   }),
-  ${name}ApiKey: secretText({ env: "FLORIN_${upper}_API_KEY", help: "key for ${plain}; required with its URL", optional: true }),
+  ${name}ApiKey: secretText({
+    env: "FLORIN_${upper}_API_KEY",
+    help: "key for ${plain}; required with its URL",
+    inHeader: true,
+    optional: true,
+    requiredWith: "FLORIN_${upper}_URL",
+  }),
   ${name}ConnectionsMax: integer({
     env: "FLORIN_${upper}_CONNECTIONS_MAX",
     help: "connections to ${plain}, each with one request at a time",

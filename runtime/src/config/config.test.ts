@@ -71,6 +71,23 @@ describe("loadConfig", () => {
     expect(message).toContain("FLORIN_KEK is required (Key-encryption key.)");
   });
 
+  test("what another variable makes required is missed with the rest", () => {
+    const pair = defineConfig("connectors", {
+      url: url({ env: "FLORIN_ACME_URL", help: "Where acme is.", default: "" }),
+      key: secretText({ env: "FLORIN_ACME_KEY", help: "Its key.", inHeader: true, optional: true, requiredWith: "FLORIN_ACME_URL" }),
+      mac: secretHex({ env: "FLORIN_ACME_MAC", help: "Its MAC key.", bytes: 16, optional: true, requiredWith: "FLORIN_ACME_URL" }),
+    });
+    expect(loadConfig(pair, {})).toEqual({ url: "", key: undefined, mac: undefined });
+    const withUrl = { FLORIN_ACME_URL: "http://acme.example" };
+    const message = messageOf(() => loadConfig(pair, withUrl));
+    expect(message).toContain("2 problem(s)");
+    for (const name of ["KEY", "MAC"]) expect(message).toContain(`FLORIN_ACME_${name} is required with FLORIN_ACME_URL (Its`);
+    expect(messageOf(() => loadConfig(pair, { ...withUrl, FLORIN_ACME_KEY: "two words", FLORIN_ACME_MAC: "0f".repeat(16) }))).toMatch(
+      /1 problem\(s\):\n {2}FLORIN_ACME_KEY must be printable ASCII without blanks/,
+    );
+    expect(loadConfig(pair, { ...withUrl, FLORIN_ACME_KEY: "k", FLORIN_ACME_MAC: "0f".repeat(16) }).key).toBeInstanceOf(Secret);
+  });
+
   test("neither a bad secret nor a URL's password is ever printed", () => {
     const message = messageOf(() => loadConfig(definition, { FLORIN_KEK: "deadbeef", FLORIN_DATABASE_URL: "mysql://user:hunter2@h/d" }));
     expect(message).not.toContain("deadbeef");

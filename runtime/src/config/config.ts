@@ -67,9 +67,7 @@ export function loadConfig<T extends Settings>(definition: ConfigDefinition<T>, 
     const parsed = given.ok ? setting.parse(given.text) : given;
     const problem = !parsed.ok
       ? parsed.problem
-      : isProduction && given.ok
-        ? inProduction(setting.productionProblem(given.text))
-        : undefined;
+      : (missingWith(setting, given, env) ?? (isProduction && given.ok ? inProduction(setting.productionProblem(given.text)) : undefined));
     if (parsed.ok) values[name] = parsed.value;
     if (problem !== undefined) problems.push(`  ${setting.env} ${problem} (${setting.help})`);
   }
@@ -88,6 +86,12 @@ export function readSecretVariable(env: NodeJS.ProcessEnv, name: string): string
 /** Takes what is secret out of the environment, so that no child process and no diagnostic report shows it. */
 export function forgetSecrets<T extends Settings>(definition: ConfigDefinition<T>, env: NodeJS.ProcessEnv): void {
   for (const { env: name, holdsSecret } of Object.values(definition.settings)) if (holdsSecret) delete env[name];
+}
+
+/** A variable may stand in a file here as well. */
+function missingWith({ requiredWith }: Setting<unknown>, given: Given, env: NodeJS.ProcessEnv): string | undefined {
+  if (requiredWith === undefined || !given.ok || given.text !== undefined) return undefined;
+  return env[requiredWith] || env[`${requiredWith}_FILE`] ? `is required with ${requiredWith}` : undefined;
 }
 
 function inProduction(problem: string | undefined): string | undefined {

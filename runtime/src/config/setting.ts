@@ -24,6 +24,8 @@ export type Setting<T> = {
   /** True when the process refuses to start without it. */
   readonly isRequired: boolean;
   readonly isSecret: boolean;
+  /** The variable that makes this one required; undefined where it is required always or never. */
+  readonly requiredWith: string | undefined;
   /** Its value is a secret or may hold one, as a URL does: it may come from a file, and leaves the environment after the start. */
   readonly holdsSecret: boolean;
   /** What is wrong with this text, or with none, in production; says it without the text. */
@@ -33,6 +35,8 @@ export type Setting<T> = {
 };
 
 type Common = { readonly env: string; readonly help: string };
+/** `requiredWith`: the variable that makes this one required, for example a processor's URL its key. */
+type Optional = { readonly optional: true; readonly requiredWith?: string };
 
 const accept = <T>(value: T): Parsed<T> => ({ ok: true, value });
 const refuse = (problem: string): Parsed<never> => ({ ok: false, problem });
@@ -41,6 +45,7 @@ type Shape<T> = {
   readonly shape: string;
   readonly unit?: string | undefined;
   readonly isSecret?: boolean;
+  readonly requiredWith?: string | undefined;
   readonly holdsSecret?: boolean;
   readonly productionProblem?: ((text: string | undefined) => string | undefined) | undefined;
   readonly fallback: { readonly value: T; readonly text: string } | undefined;
@@ -57,6 +62,7 @@ function setting<T>({ env, help }: Common, shape: Shape<T>): Setting<T> {
     defaultText: fallback?.text,
     isRequired: fallback === undefined,
     isSecret: shape.isSecret ?? false,
+    requiredWith: shape.requiredWith,
     holdsSecret: shape.holdsSecret ?? shape.isSecret ?? false,
     productionProblem: shape.productionProblem ?? (() => undefined),
     parse: (text) => {
@@ -187,27 +193,36 @@ function decode(part: string): string {
 type SecretText = Common & {
   /** In production, in characters; default 12. */
   readonly lengthMin?: number;
+  /** It goes into a header: printable ASCII without blanks. */
+  readonly inHeader?: boolean;
 };
+const safeInHeader = /^[\x21-\x7e]+$/;
 
 /** A secret as text. `optional: true` gives undefined when it is not set. */
-export function secretText(options: SecretText & { optional: true }): Setting<Secret | undefined>;
+export function secretText(options: SecretText & Optional): Setting<Secret | undefined>;
 export function secretText(options: SecretText & { optional?: false }): Setting<Secret>;
-export function secretText(options: SecretText & { optional?: boolean }): Setting<Secret | undefined> {
+export function secretText(options: SecretText & { optional?: boolean; requiredWith?: string }): Setting<Secret | undefined> {
   return setting<Secret | undefined>(options, {
     shape: "secret text",
     isSecret: true,
+    requiredWith: options.requiredWith,
     productionProblem: (value) => (value === undefined ? undefined : weaknessOfPassword(value, options.lengthMin)),
     fallback: options.optional === true ? { value: undefined, text: "" } : undefined,
-    read: (value) => accept(new Secret(Buffer.from(value, "utf8"))),
+    read: (value) =>
+      options.inHeader === true && !safeInHeader.test(value)
+        ? refuse("must be printable ASCII without blanks: it goes into a header")
+        : accept(new Secret(Buffer.from(value, "utf8"))),
   });
 }
 
 type SecretHex = Common & { readonly bytes: number };
 
 /** A secret of exactly `bytes` bytes, written in hex. A `default` is for the sandbox only and its value is not shown. */
-export function secretHex(options: SecretHex & { optional: true }): Setting<Secret | undefined>;
+export function secretHex(options: SecretHex & Optional): Setting<Secret | undefined>;
 export function secretHex(options: SecretHex & { optional?: false; default?: string }): Setting<Secret>;
-export function secretHex(options: SecretHex & { optional?: boolean; default?: string }): Setting<Secret | undefined> {
+export function secretHex(
+  options: SecretHex & { optional?: boolean; requiredWith?: string; default?: string },
+): Setting<Secret | undefined> {
   const { bytes } = options;
   const read = (value: string): Parsed<Secret> =>
     value.length === bytes * 2 && /^[0-9a-fA-F]*$/.test(value)
@@ -218,7 +233,7 @@ export function secretHex(options: SecretHex & { optional?: boolean; default?: s
     if (value === undefined) return fallbackText === undefined ? undefined : "has a value that is built in: set your own";
     return read(value).ok ? weaknessOfKey(Buffer.from(value, "hex")) : undefined;
   };
-  const base = { shape: `${bytes} bytes in hex`, isSecret: true, productionProblem };
+  const base = { shape: `${bytes} bytes in hex`, isSecret: true, requiredWith: options.requiredWith, productionProblem };
   if (options.optional === true) return setting<Secret | undefined>(options, { ...base, fallback: { value: undefined, text: "" }, read });
   if (options.default === undefined) return setting<Secret | undefined>(options, { ...base, fallback: undefined, read });
   const built = read(options.default);
