@@ -1,19 +1,19 @@
 /** `npm run report`: the switch's open operations, oldest first, the money that hangs on them, and how long others took. Reads only. */
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { PaymentStatus } from "@florin/gen/payments/v1/payments";
 import { type OpenOperationReport, RecoveryService, type ReportOpenOperationsResponse } from "@florin/gen/payments/v1/recovery";
 import { connectUnary } from "@florin/runtime/rpc";
 import { createLogger } from "@florin/runtime/telemetry";
 import { loadTls } from "@florin/runtime/tls";
-import { type AddressesFile, readAddressesFile } from "./up/state-files.ts";
+import { addressesOfStack, callerDirectoryOf } from "./local-stack.ts";
 
 const timeoutMs = 30_000;
 const usage = `npm run report [-- options]
 
 Asks the switch which operations have no outcome yet. Exit code 0 also when some are open.
 
-  --directory <path>  of the stack (.florin)
+  --directory <path>  of the stack (.florin of this repository)
   --address <host:port> --tls <path>  of any switch, with a folder of certificates that has one named operator
   --limit <n>         operations to list, oldest first (20; at most 1,000)
   --json              the report as the switch gives it`;
@@ -22,7 +22,7 @@ async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
-      directory: { type: "string", default: ".florin" },
+      directory: { type: "string" },
       address: { type: "string" },
       tls: { type: "string" },
       limit: { type: "string", default: "20" },
@@ -36,10 +36,12 @@ async function main(args: string[]): Promise<void> {
   }
   const limit = Number(values.limit);
   if (!Number.isInteger(limit) || limit < 1 || limit > 1_000) throw new Error("--limit is 1 to 1000");
-  const local = values.address === undefined || values.tls === undefined ? addressesOf(values.directory) : undefined;
+  const callerDirectory = callerDirectoryOf(process.env);
+  const isNamed = values.address !== undefined && values.tls !== undefined;
+  const local = isNamed ? undefined : addressesOfStack(values.directory, { callerDirectory, help: "npm run report -- --help" });
   const recovery = connectUnary(RecoveryService, {
     address: values.address ?? local?.switchAddress ?? "",
-    tls: loadTls(values.tls ?? local?.tlsDirectory ?? "", "operator"),
+    tls: loadTls(values.tls === undefined ? (local?.tlsDirectory ?? "") : resolve(callerDirectory, values.tls), "operator"),
     logger: createLogger({ service: "report", level: "warn" }),
   });
   try {
@@ -48,13 +50,6 @@ async function main(args: string[]): Promise<void> {
   } finally {
     await recovery.close();
   }
-}
-
-function addressesOf(directory: string): AddressesFile {
-  const addresses = readAddressesFile(directory);
-  if (addresses === undefined)
-    throw new Error(`${join(directory, "addresses.json")} is not there: is the stack up? See npm run report -- --help`);
-  return addresses;
 }
 
 const plain = (key: string, value: unknown) => (key === "$typeName" ? undefined : typeof value === "bigint" ? `${value}` : value);

@@ -1,6 +1,4 @@
 /** What each command asks the switch, and what it prints. */
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type {
   PutSettingsResponse,
@@ -10,6 +8,7 @@ import type {
   SettingsVersion,
 } from "@florin/gen/settings/v1/settings";
 import type { Client } from "@florin/runtime/rpc";
+import { readDocument } from "./document-file.ts";
 import { type CommandName, type Options, versionOf } from "./options.ts";
 
 type Settings = Client<typeof SettingsService>;
@@ -30,12 +29,13 @@ export const commands: Readonly<Record<CommandName, Command>> = {
   async check(settings, options) {
     const request = await requestOf(settings, options);
     const { result } = await settings.putSettings({ ...request, madeBy: "check", note: "", dryRun: true }, within);
-    if (result.case !== "made") return refused(result);
+    if (result.case !== "made") return refused(result, request.baseVersion);
     return good("the document is good", ...changeLines(result.value.changes, "it would change nothing"));
   },
   async put(settings, options) {
-    const { result } = await settings.putSettings(await requestOf(settings, options), within);
-    return result.case === "made" ? untilApplied(settings, result.value) : refused(result);
+    const request = await requestOf(settings, options);
+    const { result } = await settings.putSettings(request, within);
+    return result.case === "made" ? untilApplied(settings, result.value) : refused(result, request.baseVersion);
   },
   async history(settings, { limit }) {
     const { versions } = await settings.listSettingsVersions({ limit }, within);
@@ -64,7 +64,7 @@ export const commands: Readonly<Record<CommandName, Command>> = {
 
 /** The file's text, and the version it was made from: as said, as it says itself, or the newest for a file that is only checked. */
 async function requestOf(settings: Settings, { command, words: [file = ""], callerDirectory, base, by, note }: Options) {
-  const document = readFileSync(file === "-" ? 0 : resolve(callerDirectory, file), "utf8");
+  const document = readDocument(file, callerDirectory);
   const written = base ?? baseIn(document);
   if (written === undefined && command === "put")
     throw new Error(`${file} does not say which version it was made from: begin with npx florin settings get, or add --base`);
@@ -82,12 +82,15 @@ function baseIn(document: string): number | undefined {
   }
 }
 
-function refused(result: PutSettingsResponse["result"] | RollBackSettingsResponse["result"]): Printed {
+/** `baseVersion`: what a document was made from. */
+function refused(result: PutSettingsResponse["result"] | RollBackSettingsResponse["result"], baseVersion = 0): Printed {
   if (result.case === "problems") {
     const { problems } = result.value;
     return { lines: problems.map(({ path, problem }) => `${path === "" ? "the document" : path}: ${problem}`), isGood: false };
   }
   const newest = result.case === "conflict" ? result.value.newestVersion : 0;
+  if (baseVersion > newest)
+    return { lines: [`there is no version ${baseVersion} that a document can be made from: the newest is ${newest}`], isGood: false };
   return { lines: [`somebody else made version ${newest} meanwhile: get it, and make your change there`], isGood: false };
 }
 

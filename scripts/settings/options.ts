@@ -1,8 +1,7 @@
 /** The words of `npx florin settings`. */
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { rootFolder } from "../root-folder.ts";
-import { readAddressesFile } from "../up/state-files.ts";
+import { addressesOfStack, callerDirectoryOf } from "../local-stack.ts";
 
 export const usage = `npx florin settings <command> [options]
 
@@ -61,9 +60,9 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
   const [min, max] = arguments_[command];
   if (words.length < min || words.length > max) throw new Error(`${command} takes other arguments. See npx florin settings --help`);
   if ((command === "put" || command === "rollback") && values.by === "") throw new Error("--by names the person who does this");
-  const callerDirectory = env["FLORIN_CALLER_DIRECTORY"] ?? process.cwd();
+  const callerDirectory = callerDirectoryOf(env);
   const isNamed = values.address !== undefined && values.tls !== undefined;
-  const local = isNamed ? undefined : addressesOf(directoryOf(values.directory, callerDirectory));
+  const local = isNamed ? undefined : addressesOfStack(values.directory, { callerDirectory, help: "npx florin settings --help" });
   return {
     command,
     words,
@@ -71,15 +70,10 @@ export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Op
     by: values.by,
     note: values.note,
     base: values.base === undefined ? undefined : versionOf(values.base),
-    limit: versionOf(values.limit),
+    limit: limitOf(values.limit),
     address: values.address ?? local?.switchAddress ?? "",
     tlsDirectory: values.tls === undefined ? (local?.tlsDirectory ?? "") : resolve(callerDirectory, values.tls),
   };
-}
-
-/** What is not named is the stack of this repository, wherever in it the caller stands. */
-function directoryOf(named: string | undefined, callerDirectory: string): string {
-  return named === undefined ? join(rootFolder, ".florin") : resolve(callerDirectory, named);
 }
 
 /** Throws an Error for what is no version's number. */
@@ -88,13 +82,14 @@ export function versionOf(text: string): number {
   return Number(text);
 }
 
-function isCommand(word: string): word is CommandName {
-  return Object.hasOwn(arguments_, word);
+const limitMax = 100;
+
+function limitOf(text: string): number {
+  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (limit < 1 || limit > limitMax) throw new Error(`--limit is 1 to ${limitMax}`);
+  return limit;
 }
 
-function addressesOf(directory: string) {
-  const addresses = readAddressesFile(directory);
-  if (addresses === undefined)
-    throw new Error(`${join(directory, "addresses.json")} is not there: is the stack up? See npx florin settings --help`);
-  return addresses;
+function isCommand(word: string): word is CommandName {
+  return Object.hasOwn(arguments_, word);
 }

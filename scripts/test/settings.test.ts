@@ -72,8 +72,24 @@ test("the edge keeps the limits of the house as they are now", async () => {
   await untilTrue(async () => (await several()).every(({ status }) => status === 201), 10_000);
 });
 
+test("a document of a version that is not there, one with a byte order mark, and a file that is none", async () => {
+  const now = (await settings("get")).output;
+  const { version } = JSON.parse(now) as Document;
+  writeFileSync(file, `\ufeff${now}`);
+  expect(await settings("check", file)).toMatchObject({ code: 0, output: expect.stringContaining("the document is good") });
+  const ahead = await settings("put", file, "--by", "alice", "--base", "999");
+  expect(ahead).toMatchObject({
+    code: 1,
+    output: expect.stringContaining(`there is no version 999 that a document can be made from: the newest is ${version}`),
+  });
+  writeFileSync(file, Buffer.alloc(5_000_000, " "));
+  expect(await settings("check", file)).toMatchObject({ code: 1, output: expect.stringMatching(/has 5000000 bytes, at most 4000000/) });
+});
+
 test("what is mistyped is said, and nothing is asked", async () => {
   expect((await settings("--help")).output).toContain("rollback <version>");
+  for (const limit of ["abc", "0", "101"])
+    expect(await settings("history", "--limit", limit)).toMatchObject({ code: 1, output: "florin: --limit is 1 to 100\n" });
   for (const words of [["gett"], ["diff", "1"], ["get", "one"], ["check", join(directory, "nothing.json")]])
     expect(await settings(...words)).toMatchObject({ code: 1, output: expect.stringMatching(/^florin: /) });
 });

@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { untilTrue } from "@florin/runtime/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -68,6 +68,9 @@ describe("a running stack", () => {
     const { code, output } = await runCommandLine(["report", "--directory", first]);
     expect([code, output]).toEqual([0, expect.stringContaining("open operations   0\nby age up to      30s 0, 5m 0, 1h 0, 1d 0, more 0")]);
     expect((await runCommandLine(["report", "--directory", second])).output).toContain("addresses.json is not there");
+    // As npm hands it on: a relative path begins where the caller stands.
+    const elsewhere = { npm_lifecycle_event: "report", INIT_CWD: dirname(first) };
+    expect((await runCommandLine(["report", "--directory", basename(first)], elsewhere)).code).toBe(0);
   });
 
   test("stands beside another one", async () => {

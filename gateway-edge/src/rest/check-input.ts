@@ -72,5 +72,7 @@ function metadataOf(value: unknown): unknown {
 /** A pattern tells a person nothing; the OpenAPI document tells what is allowed. */
 function sentenceOf(problem: Problem | undefined): string {
   if (problem === undefined || problem.keyword === "pattern") return "is not in the allowed form, or has control characters";
+  if (problem.keyword === "enum") return `must be one of ${listOf(problem.params["allowedValues"]).join(", ")}`;
+  if (problem.keyword === "const") return `must be ${String(problem.params["allowedValue"])}`;
   return problem.keyword === "format" ? timeSentence : problem.message;
 }

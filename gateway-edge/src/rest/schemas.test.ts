@@ -152,4 +152,11 @@ describe("what only JSON can get wrong", () => {
     expect([fault?.code, fault?.param, fault?.work]).toEqual([code, param, "not_done"]);
     expect(fault?.message).not.toContain("4242");
   });
+
+  test("a word of a closed list is refused with the list", () => {
+    expect(() => checkNew({ ...good, capture_mode: "later" })).toThrow("capture_mode must be one of manual, automatic");
+    expect(() => checkNew({ ...good, payment_method: { ...good.payment_method, type: "crad" } })).toThrow(
+      "payment_method.type must be card",
+    );
+  });
 });
