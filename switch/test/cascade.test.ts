@@ -313,6 +313,16 @@ describe("a payment that no processor takes", () => {
     stage.house.settings = settings;
     expect(paymentOf(await createOrAuthorize(parts, command)).status).toBe("authorized");
   });
+
+  test("while no processor of the house has its connector, is not told to change anything", async () => {
+    const { settings } = stage.house;
+    const command = createCommand();
+    const parts = await fresh();
+    stage.house.settings = { ...settings, processors: [] };
+    expect(codeOf(await createOrAuthorize(parts, command))).toBe("processor_unavailable");
+    stage.house.settings = settings;
+    expect(paymentOf(await createOrAuthorize(parts, command)).status).toBe("authorized");
+  });
 });
 
 describe("the networks' rules", () => {

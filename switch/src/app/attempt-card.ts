@@ -150,9 +150,10 @@ const guardDeclines: Readonly<Record<GuardReason, DeclineReason>> = {
   network_declines_per_30_days: "card_velocity_exceeded",
 };
 
-/** Nothing is written: with processors that are down the merchant may try again at once, without any he has to change something. */
+/** Nothing is written: with processors that are down the merchant may try again at once, where none could take it he has to change something. */
 function noWay({ candidates }: RoutingDecision): Extract<Decision, { kind: "refused" }>["refusal"] {
-  const isDown = candidates.some(({ reasons }) => reasons.length === 1 && reasons[0] === "breaker_open");
+  // No candidate at all: none of the house's processors has its connector now, which no other card or currency changes.
+  const isDown = candidates.length === 0 || candidates.some(({ reasons }) => reasons.length === 1 && reasons[0] === "breaker_open");
   if (isDown) return { code: "processor_unavailable", message: "no processor that takes this payment can be reached" };
   return { code: "payment_not_routable", message: `no processor takes this payment: ${whyNot(candidates)}` };
 }
