@@ -7,6 +7,7 @@
  *
  * Deliberately not here: a query wrapper. Stores catch what `sql` throws and pass it through `toDatabaseFault`.
  */
+import "./whole-results.ts";
 import postgres from "postgres";
 
 export type Sql = postgres.Sql<{ bigint: bigint }>;
