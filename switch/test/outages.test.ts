@@ -176,10 +176,17 @@ describe("PostgreSQL dies in the middle of appends", () => {
     if (crashDatabase === undefined) return context.skip();
     const replicas = [await stage.replica(), await stage.replica()] as const;
     const commands = newCommands();
-    thinking();
+    // No answer of the processor is there before the server goes down, however long this process takes to see that it was asked.
+    const goesDown = Promise.withResolvers<void>();
+    stage.processor.behave = async () => {
+      await goesDown.promise;
+      return { told: outcomes.approved };
+    };
     const storming = storm(replicas, commands);
     await expect.poll(() => stage.processor.calls.authorize, { interval: 1 }).toBeGreaterThan(0);
-    await crashDatabase();
+    const crash = crashDatabase();
+    goesDown.resolve();
+    await crash;
     const told = await storming;
     const faults = told.flatMap(({ answer }) => (answer instanceof AppError ? [answer] : []));
     expect(faults.length).toBeGreaterThan(0);
