@@ -141,6 +141,20 @@ describe("steps", () => {
     expect(await endOf(await step(order.orderRef, "CLEAR", "0.01"))).toMatchObject({ verdict: "REFUSED", why: "STEP_IMPOSSIBLE" });
   });
 
+  test("a return that is still under way when its callback falls due is called back when it is paid out", async () => {
+    const order = orderBody();
+    await later("POST", "/later/orders", order);
+    expect(await endOf(await step(order.orderRef, "CLEAR", "4.00"))).toMatchObject({ verdict: "GRANTED" });
+    await simulator.call("POST", "/admin/rules", { fault: "callback_late", match: { operation: "refund" }, times: 1, delay_ms: 200 });
+    await simulator.call("PUT", "/admin/settings", { refund_delay_ms: 600 });
+    const returned = await step(order.orderRef, "RETURN", "1.50");
+    // By its own clock the callback falls due 400 ms before the books have it.
+    await simulator.call("PUT", "/admin/settings", { refund_delay_ms: 0 });
+    const verdicts = () => eventsOf(String(returned.body["orderRef"])).map(({ report }) => report["verdict"]);
+    await expect.poll(verdicts, { timeout: 5_000 }).toHaveLength(2);
+    expect(verdicts()).toEqual(["QUEUED", "PAID_OUT"]);
+  });
+
   test("of an order that is not there: 404", async () => {
     expect(await step("att_nobody", "RELEASE")).toMatchObject({ status: 404, body: { fault: "NO_SUCH_ORDER" } });
   });

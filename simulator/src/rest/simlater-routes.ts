@@ -61,6 +61,7 @@ type Refusal = keyof typeof refusals;
 type Done = { readonly kind: "booked"; readonly report: Report } | { readonly kind: "refused"; readonly refusal: Refusal };
 
 const lateMsDefault = 5_000;
+const askAgainMs = 50;
 /** After these the caller hears nothing more by itself. */
 const silencing: ReadonlySet<Fault> = new Set<Fault>(["timeout_after_charge", "reset_after_approval", "garbage", "slow_drip"]);
 const noFacts = { merchantId: "", paymentId: "", merchantReference: "", amount: 0, currency: "", cardLast4: "" } as const;
@@ -302,9 +303,15 @@ async function callBack(options: SimlaterRoutesOptions, report: Report, rule: Ru
 }
 
 async function callBackWhenEnded({ acquirer, callbacks, refundDelayMs, ending }: SimlaterRoutesOptions, report: Report): Promise<void> {
-  await sleep(refundDelayMs() + 1, undefined, { signal: ending, ref: false }).catch(() => {});
-  if (ending.aborted) return;
-  const ended = await acquirer.query(report.orderRef).catch(() => undefined);
-  if (ended?.kind !== "found") return;
-  await callbacks.send({ eventId: newEventId(), report: reportOf(ended.view, report.orderRef) }, { delayMs: 0, isForged: false });
+  // The books go by the database's clock, which may be behind this one.
+  for (let pauseMs = refundDelayMs() + 1; ; pauseMs = askAgainMs) {
+    await sleep(pauseMs, undefined, { signal: ending, ref: false }).catch(() => {});
+    if (ending.aborted) return;
+    const found = await acquirer.query(report.orderRef).catch(() => undefined);
+    if (found?.kind !== "found") return;
+    const now = reportOf(found.view, report.orderRef);
+    if (now.verdict === "QUEUED") continue;
+    await callbacks.send({ eventId: newEventId(), report: now }, { delayMs: 0, isForged: false });
+    return;
+  }
 }
