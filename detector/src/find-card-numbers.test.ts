@@ -72,6 +72,9 @@ describe("not a number", () => {
     ["a wrong check digit", visa.slice(0, -1) + ((Number(visa.at(-1)) + 1) % 10)],
     ["more digits around it", `1${visa}`],
     ["a part of a hash", `${visa}${"ab1c".repeat(12)}`],
+    ["what looks like track 2 in a SHA-256", `3b1b740daeb9781f8c1f${visa}d0611857ac0747ea4f1233b9b980`],
+    ["what looks like track 2 where a SHA-256 begins", `${visa}d0611857ac0747ea4f1233b9b9803b1b740daeb9781f8c1f`],
+    ["what looks like track 2 in a trace id", `8c1f${visa}d0611857ac07`],
     ["a fraction", `0.${visa}`],
     ["the span of a traceparent", `00-${"a1".repeat(16)}-${visa}-01`],
     ["a uuid of digits", "42424242-4242-4242-4242-424242424242"],
@@ -86,5 +89,20 @@ describe("not a number", () => {
 describe("track data", () => {
   test.each(["=", "D"])("track 2 with %s is found", (separator) => {
     expect(found(`;${number}${separator}31121010000000000?`)).toMatchObject([{ start: 1 }]);
+  });
+
+  test.each([32, 40, 64])("track 2 of %i characters is found, though a hash is as long", (size) => {
+    const track = `${number}D3112101`;
+    expect(found(track.padEnd(size, "0"))).toMatchObject([{ start: 0 }]);
+    expect(found(`${track.padEnd(size - 1, "0")}F`)).toMatchObject([{ start: 0 }]);
+  });
+
+  test("with = is found behind any word of hex", () => {
+    expect(found(`0a1b2c3d4e5f6a7b${number}=3112101`)).toMatchObject([{ start: 16 }]);
+  });
+
+  test("is found in a chip's data, which has letters too, of any length but a hash's", () => {
+    for (const size of [31, 33, 39, 41, 63, 65, 200])
+      expect(found(`570F${number}D3112101`.padEnd(size, "9F"))).toMatchObject([{ start: 4 }]);
   });
 });

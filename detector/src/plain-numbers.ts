@@ -21,6 +21,9 @@ const equals = 0x3d;
 const lettersMax = 40;
 /** Hex characters of span ids, trace ids, SHA-1 and SHA-256. */
 const hexIdLengths: ReadonlySet<number> = new Set([16, 32, 40, 64]);
+const hexIdMax = 64;
+/** What `hexValue` has for a byte that is no hex character. */
+const none = 255;
 const traceIdLength = 32;
 
 export function findPlainNumbers(bytes: Uint8Array, onNumber: OnNumber): void {
@@ -53,7 +56,7 @@ function findInRun(bytes: Uint8Array, start: number, end: number, onNumber: OnNu
   const digits = roomFor(end - start);
   for (let index = start; index < end; index++) digits[index - start] = bytes[index] as number;
   if (!isCardNumber(digits) || isFraction(bytes, start) || isSpanOfTraceparent(bytes, start)) return;
-  if (standsAlone(bytes, start, end) || isTrackTwo(bytes, end)) onNumber(start, end, digits);
+  if (standsAlone(bytes, start, end) || (isTrackTwo(bytes, end) && !isInHexId(bytes, start, end))) onNumber(start, end, digits);
 }
 
 /** "0.4242…": what floats look like in metrics and reports. */
@@ -65,7 +68,7 @@ function isFraction(bytes: Uint8Array, start: number): boolean {
 function isSpanOfTraceparent(bytes: Uint8Array, start: number): boolean {
   if (bytes[start - 1] !== dash) return false;
   const traceStart = start - 1 - traceIdLength;
-  for (let index = start - 2; index >= traceStart; index--) if (hexValue[bytes[index] ?? 0] === 255) return false;
+  for (let index = start - 2; index >= traceStart; index--) if (hexValue[bytes[index] ?? 0] === none) return false;
   return bytes[traceStart - 1] === dash;
 }
 
@@ -74,8 +77,8 @@ function standsAlone(bytes: Uint8Array, start: number, end: number): boolean {
   let first = start;
   let last = end;
   let isHex = true;
-  while (kindAt(bytes, first - 1) === letter && start - first < lettersMax) isHex = hexValue[bytes[--first] as number] !== 255 && isHex;
-  while (kindAt(bytes, last) === letter && last - end < lettersMax) isHex = hexValue[bytes[last++] as number] !== 255 && isHex;
+  while (kindAt(bytes, first - 1) === letter && start - first < lettersMax) isHex = hexValue[bytes[--first] as number] !== none && isHex;
+  while (kindAt(bytes, last) === letter && last - end < lettersMax) isHex = hexValue[bytes[last++] as number] !== none && isHex;
   if (kindAt(bytes, first - 1) === digit || kindAt(bytes, last) === digit) return false;
   const size = last - first;
   return size === end - start || !isHex || !hexIdLengths.has(size);
@@ -88,4 +91,17 @@ function isTrackTwo(bytes: Uint8Array, end: number): boolean {
   for (let index = end + 1; index <= end + 7; index++) if (kindAt(bytes, index) !== digit) return false;
   const month = ((bytes[end + 3] as number) - 0x30) * 10 + (bytes[end + 4] as number) - 0x30;
   return month >= 1 && month <= 12;
+}
+
+/** A hash holds by chance what track 2 looks like ("…f" number "d0611857ac…"). Track 2 itself has no letters but its separator and an "F" that pads it. */
+function isInHexId(bytes: Uint8Array, start: number, end: number): boolean {
+  if (bytes[end] === equals) return false;
+  let first = start;
+  let last = end;
+  while (hexValue[bytes[first - 1] ?? 0] !== none && last - first <= hexIdMax) first -= 1;
+  while (hexValue[bytes[last] ?? 0] !== none && last - first <= hexIdMax) last += 1;
+  if (!hexIdLengths.has(last - first)) return false;
+  if (first < start) return true;
+  for (let index = end + 1; index < last - 1; index++) if (kindAt(bytes, index) === letter) return true;
+  return false;
 }
