@@ -19,6 +19,8 @@ const computing = ["simulation/test/**/*.test.ts", "detector/test/**/*.test.ts"]
  */
 export default defineConfig({
   test: {
+    // What is waited for may be late on a busy machine; vitest's own second is the only bound in these tests that no requirement has.
+    expect: { poll: { timeout: 10_000 } },
     projects: [
       {
         test: {

@@ -162,7 +162,7 @@ describe("authorize", () => {
     const request = authorizeRequest();
     const match = { reference_prefix: request.reference };
     await simulator.call("POST", "/admin/rules", { fault: "timeout_after_charge", match, times: 1 });
-    const { outcome } = await connectors.authorize(request, { timeoutMs: 600 });
+    const { outcome } = await connectors.authorize(request, { timeoutMs: 1_500 });
     expect(outcome).toMatchObject({ kind: OutcomeKind.UNKNOWN, cause: "timeout" });
     const queried = await connectors.query({ connector: "simpay", reference: request.reference }, options);
     expect(queried).toMatchObject({ found: true, outcome: { kind: OutcomeKind.APPROVED } });

@@ -110,7 +110,7 @@ test("what the host booked and nobody heard of is explained, not different", asy
   const atMs = nextWindow();
   const reference = referenceAt("attempt", atMs);
   await simulator.call("POST", "/admin/rules", { fault: "timeout_after_charge", match: { reference_prefix: reference }, times: 1 });
-  expect((await purchase(connector, atMs, { amount: 700n, reference, waitMs: 300 }).outcome)?.kind).toBe("unknown");
+  expect((await purchase(connector, atMs, { amount: 700n, reference, waitMs: 1_000 }).outcome)?.kind).toBe("unknown");
   expect(await resultAt(atMs)).toMatchObject({
     kind: "explained",
     totals: { approved: { debit: { count: 0 } }, open: { debit: { count: 1, amount: 700n } } },

@@ -49,7 +49,7 @@ describe("one charge and the right outcome when the callback", () => {
       expect(await world.effects(reference)).toBe(1);
     },
     callback_late: async () => {
-      const { outcome, reference } = await authorizeWith("callback_late", { timeoutMs: 300, delayMs: 900 });
+      const { outcome, reference } = await authorizeWith("callback_late", { timeoutMs: 1_000, delayMs: 2_500 });
       expect(outcome).toEqual({ kind: "unknown", cause: "timeout" });
       await untilTrue(() => world.unawaited.some((item) => item.reference === reference), 5_000);
       expect(await statusesOf(reference)).toEqual([[200]]);
@@ -71,14 +71,14 @@ describe("one charge and the right outcome when the callback", () => {
       const { outcome, reference } = await authorizeWith("callback_never", { connector: asking });
       expect(outcome).toMatchObject(approved);
       expect(await world.effects(reference)).toBe(1);
-      const silent = await authorizeWith("callback_never", { timeoutMs: 300 });
+      const silent = await authorizeWith("callback_never", { timeoutMs: 1_000 });
       expect(silent.outcome).toEqual({ kind: "unknown", cause: "timeout" });
       expect(await queried(silent.reference)).toMatchObject(approved);
       await asking.close();
     },
     callback_forged: async () => {
       const before = world.results.length;
-      const { outcome, reference } = await authorizeWith("callback_forged", { timeoutMs: 400 });
+      const { outcome, reference } = await authorizeWith("callback_forged", { timeoutMs: 1_500 });
       expect(outcome).toEqual({ kind: "unknown", cause: "timeout" });
       expect(world.results.slice(before)).toEqual(["signature_wrong"]);
       expect(await statusesOf(reference)).toEqual([[401]]);
@@ -124,7 +124,7 @@ describe("an order", () => {
   });
 
   test("is sent once, however often it is asked for after silence", async () => {
-    const { asked, outcome } = await authorizeWith("timeout_before_charge", { timeoutMs: 300 });
+    const { asked, outcome } = await authorizeWith("timeout_before_charge", { timeoutMs: 1_000 });
     expect(outcome).toEqual({ kind: "unknown", cause: "timeout" });
     for (let times = 0; times < 3; times++)
       expect(await world.connector.authorize(asked, testCard("approved"), call())).toEqual({ kind: "unknown", cause: "not_repeated" });
@@ -132,7 +132,7 @@ describe("an order", () => {
   });
 
   test("of a process that was killed is asked about by the next one, and not sent again", async () => {
-    const { asked } = await authorizeWith("callback_never", { timeoutMs: 200 });
+    const { asked } = await authorizeWith("callback_never", { timeoutMs: 1_000 });
     await new Promise((resolve) => setTimeout(resolve, 5));
     const next = await world.restart();
     expect(await next.authorize(asked, testCard("approved"), call())).toMatchObject(approved);

@@ -86,7 +86,7 @@ test("the client's bound is an answer: overloaded, not_done, and nothing is sent
   const framed = await client(address, { commandsInFlightMax: 3 });
   const held = range(3).map(() => framed.describeToken({ token: "hold" }, within));
   await expect(framed.describeToken({ token: "fourth" }, within)).rejects.toMatchObject({ code: "overloaded", work: "not_done" });
-  await untilTrue(() => script.started.length === 3, 2_000);
+  await untilTrue(() => script.started.length === 3, 10_000);
   script.release();
   await Promise.all(held);
   expect(await framed.describeToken({ token: "fourth" }, within)).toMatchObject({ brand: "fourth" });
@@ -96,7 +96,7 @@ test("the server's bound is an answer: overloaded, not_done, and the work is not
   const { address, script } = await stage.start({ commandsInFlightMax: 2 });
   const framed = await client(address);
   const held = range(2).map(() => framed.describeToken({ token: "hold" }, within));
-  await untilTrue(() => script.started.length === 2, 2_000);
+  await untilTrue(() => script.started.length === 2, 10_000);
   const more = await Promise.all(range(5).map(() => framed.describeToken({ token: "more" }, within).catch(codeOf)));
   expect(new Set(more)).toEqual(new Set(["overloaded/not_done"]));
   script.release();
@@ -182,7 +182,7 @@ test("a peer that sends and never reads is not read any more, and loses nothing 
   const { address, script } = await stage.start();
   const raw = rawPeer(address);
   raw.send([{ id: 1 }]);
-  await untilTrue(() => raw.answers.length === 1, 2_000);
+  await untilTrue(() => raw.answers.length === 1, 10_000);
   raw.stream.pause();
   // Each answer carries its token back; 60 MB of them cannot fit into windows and socket buffers.
   const filler = "y".repeat(100_000);
@@ -217,7 +217,7 @@ test("work whose deadline has passed is not started and is answered not_done", a
     { id: 2, token: "too-late", timeoutMs: 50 },
     { id: 3, token: "in-time" },
   ]);
-  await untilTrue(() => raw.answers.length === 3, 2_000);
+  await untilTrue(() => raw.answers.length === 3, 10_000);
   expect(raw.answerOf(2).fault).toMatchObject({ code: "deadline_exceeded", work: Work.NOT_DONE });
   expect(raw.answerOf(3).fault).toBeUndefined();
   expect(script.started).toEqual(["busy:120", "in-time"]);
@@ -230,7 +230,7 @@ test("a handler that asked for the signal sees it aborted when the deadline pass
   await framed.describeToken({ token: "signal:d" }, { timeoutMs: 120 }).catch((error: unknown) => {
     expect(error).toMatchObject({ code: "deadline_exceeded", work: "unknown" });
   });
-  await untilTrue(() => script.aborted.has("signal:d"), 1_000);
+  await untilTrue(() => script.aborted.has("signal:d"), 10_000);
   expect(script.aborted.get("signal:d")).toMatchObject({ code: "deadline_exceeded" });
 });
 
@@ -286,14 +286,14 @@ test("a cancelled command is not answered, and a cancel for an unknown command i
   const { address, script } = await stage.start();
   const raw = rawPeer(address);
   raw.send([{ id: 1, token: "hold" }], { cancels: [77] });
-  await untilTrue(() => script.started.length === 1, 2_000);
+  await untilTrue(() => script.started.length === 1, 10_000);
   raw.send([], { cancels: [1] });
   raw.send([{ id: 2, token: "after" }]);
-  await untilTrue(() => raw.answers.length === 1, 2_000);
+  await untilTrue(() => raw.answers.length === 1, 10_000);
   script.release();
-  await untilTrue(() => script.finished.includes("hold"), 2_000);
+  await untilTrue(() => script.finished.includes("hold"), 10_000);
   raw.send([{ id: 1, token: "id-1-is-free-again" }]);
-  await untilTrue(() => raw.answers.length === 2, 2_000);
+  await untilTrue(() => raw.answers.length === 2, 10_000);
   expect(raw.answers.map(({ id }) => id)).toEqual([2, 1]);
 });
 
@@ -324,7 +324,7 @@ test("a command that cannot be run is refused by itself, not_done", async () => 
     [{ id: 1, timeoutMs: 0 }, { id: 2, timeoutMs: 120_001 }, { id: 3, method: 3 }, { id: 4, method: 1 }, { id: 5, method: 2 }, { id: 6 }],
     { methods },
   );
-  await untilTrue(() => raw.answers.length === 6, 2_000);
+  await untilTrue(() => raw.answers.length === 6, 10_000);
   for (const [id, code] of [
     [1, "parameter_invalid"],
     [2, "parameter_invalid"],
@@ -398,7 +398,7 @@ test("a lost stream makes what was sent unknown and what was not sent not_done; 
     opened += 1;
   });
   const sent = range(50).map(() => framed.describeToken({ token: "hold" }, within).catch(codeOf));
-  await untilTrue(() => script.started.length === 50, 2_000);
+  await untilTrue(() => script.started.length === 50, 10_000);
   between.cut();
   expect(new Set(await Promise.all(sent))).toEqual(new Set(["peer_lost/unknown"]));
   expect(framed.isConnected()).toBe(false);
@@ -416,9 +416,9 @@ test("the server aborts the work of a lost caller and holds nothing for it", asy
   const between = await relay(address);
   const framed = await client(between.address);
   const call = framed.describeToken({ token: "signal:lost" }, within).catch(codeOf);
-  await untilTrue(() => script.started.length === 1, 2_000);
+  await untilTrue(() => script.started.length === 1, 10_000);
   between.cut();
-  await untilTrue(() => script.aborted.has("signal:lost"), 2_000);
+  await untilTrue(() => script.aborted.has("signal:lost"), 10_000);
   expect(await call).toBe("peer_lost/unknown");
   await untilTrue(() => framed.isConnected() && server.streamCount === 1, 5_000);
 });
@@ -462,7 +462,7 @@ test("a drain waits for its time-out at most; what is left is cut and unknown to
   const { address, server, script } = await stage.start();
   const framed = await client(address);
   const call = framed.describeToken({ token: "hold" }, within).catch(codeOf);
-  await untilTrue(() => script.started.length === 1, 2_000);
+  await untilTrue(() => script.started.length === 1, 10_000);
   const startedAtMs = performance.now();
   await server.drain(300);
   expect(performance.now() - startedAtMs).toBeLessThan(1_500);
@@ -479,7 +479,7 @@ test("closing a client waits for its answers and refuses what comes later", asyn
   await closed;
   expect(await call).toMatchObject({ found: true });
   await framed.close();
-  await untilTrue(() => server.streamCount === 0, 2_000);
+  await untilTrue(() => server.streamCount === 0, 10_000);
 });
 
 test("a client may be made before its server is there", async () => {

@@ -15,7 +15,7 @@ describe.skipIf(server === undefined)("connectRedis", () => {
   });
 
   test("a command fails at once while Redis is away, and the connection comes back by itself", async () => {
-    const redis = connectRedis({ url: running().url, name: "kit", commandTimeoutMs: 500 });
+    const redis = connectRedis({ url: running().url, name: "kit", commandTimeoutMs: 5_000 });
     await untilTrue(() => redis.status === "ready", 5_000);
     expect(await redis.set("a", "1")).toBe("OK");
     const { port } = running();
@@ -23,7 +23,7 @@ describe.skipIf(server === undefined)("connectRedis", () => {
     await untilTrue(() => redis.status !== "ready", 5_000);
     const startedAtMs = performance.now();
     await expect(redis.get("a")).rejects.toThrow();
-    expect(performance.now() - startedAtMs).toBeLessThan(100);
+    expect(performance.now() - startedAtMs).toBeLessThan(1_000);
     server = await testRedis({ port });
     await untilTrue(() => redis.status === "ready", 5_000);
     expect(await redis.get("a")).toBeNull();
@@ -34,10 +34,10 @@ describe.skipIf(server === undefined)("connectRedis", () => {
     const redis = connectRedis({ url: running().url, name: "kit", commandTimeoutMs: 100 });
     const other = connectRedis({ url: running().url, name: "other", commandTimeoutMs: 5_000 });
     await untilTrue(() => redis.status === "ready" && other.status === "ready", 5_000);
-    await other.client("PAUSE", 800, "ALL");
+    await other.client("PAUSE", 2_500, "ALL");
     const startedAtMs = performance.now();
     await expect(redis.get("a")).rejects.toThrow(/timed out/i);
-    expect(performance.now() - startedAtMs).toBeLessThan(500);
+    expect(performance.now() - startedAtMs).toBeLessThan(2_000);
     redis.disconnect();
     other.disconnect();
   });

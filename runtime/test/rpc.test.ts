@@ -66,16 +66,16 @@ test("a time-out is deadline_exceeded, unknown, both ways; the handler saw the d
   const { ways, script } = await both();
   for (const way of ways) {
     const atMs = Date.now();
-    await expect(way.describeToken({ token: "sleep:600" }, { timeoutMs: 150 })).rejects.toMatchObject({
+    await expect(way.describeToken({ token: "sleep:3000" }, { timeoutMs: 500 })).rejects.toMatchObject({
       code: "deadline_exceeded",
       work: "unknown",
     });
-    expect(Date.now() - atMs).toBeLessThan(500);
+    expect(Date.now() - atMs).toBeLessThan(2_500);
     const deadlineAtMs = script.lastContext?.deadlineAtMs ?? 0;
-    expect(deadlineAtMs - atMs).toBeGreaterThanOrEqual(100);
-    expect(deadlineAtMs - atMs).toBeLessThan(400);
+    expect(deadlineAtMs - atMs).toBeGreaterThanOrEqual(450);
+    expect(deadlineAtMs - atMs).toBeLessThan(2_000);
   }
-  await untilTrue(() => script.finished.length === 2, 2_000);
+  await untilTrue(() => script.finished.length === 2, 10_000);
 });
 
 test("no time left, or a caller that gave up before, is refused without sending", async () => {
@@ -100,10 +100,10 @@ test("a caller that gives up gets cancelled, unknown, and the handler's signal i
     const token = `signal:${index}`;
     const controller = new AbortController();
     const call = way.describeToken({ token }, { ...within, signal: controller.signal });
-    await untilTrue(() => script.started.includes(token), 2_000);
+    await untilTrue(() => script.started.includes(token), 10_000);
     controller.abort();
     await expect(call).rejects.toMatchObject({ code: "cancelled", work: "unknown" });
-    await untilTrue(() => script.aborted.has(token), 2_000);
+    await untilTrue(() => script.aborted.has(token), 10_000);
   }
 });
 
@@ -139,7 +139,7 @@ test("frames are counted on both sides, and commands in flight over all links, a
   const [first, second] = links;
   if (first === undefined || second === undefined) throw new Error("links");
   const slow = links.map((link) => link.describeToken({ token: "sleep:300" }, within));
-  await untilTrue(async () => (await server.scrape()).includes('rpc_commands_in_flight{side="server"} 2'), 2_000);
+  await untilTrue(async () => (await server.scrape()).includes('rpc_commands_in_flight{side="server"} 2'), 10_000);
   expect(await client.scrape()).toContain('rpc_commands_in_flight{side="client"} 2');
   expect(await client.scrape()).toContain('rpc_frames_commands_count{side="client"} 2');
   await Promise.all(slow);
@@ -147,7 +147,7 @@ test("frames are counted on both sides, and commands in flight over all links, a
   const last = second.describeToken({ token: "sleep:100" }, within);
   expect(await client.scrape()).toContain('rpc_commands_in_flight{side="client"} 1');
   await last;
-  await untilTrue(async () => (await server.scrape()).includes('rpc_frames_commands_sum{side="server"} 3'), 2_000);
+  await untilTrue(async () => (await server.scrape()).includes('rpc_frames_commands_sum{side="server"} 3'), 10_000);
 });
 
 test("several services share one link", async () => {
@@ -185,7 +185,7 @@ describe("streaming calls", () => {
       if (positions.length === 100) break;
     }
     expect(positions).toEqual(Array.from({ length: 100 }, (_, index) => BigInt(6 + index)));
-    await untilTrue(() => script.aborted.has("ledger"), 2_000);
+    await untilTrue(() => script.aborted.has("ledger"), 10_000);
   });
 
   test("a reader that stops holds the handler back", async () => {
@@ -211,10 +211,10 @@ describe("streaming calls", () => {
     const reading = (async () => {
       for await (const _ of client.subscribe({ consumer: "idle" }, { signal: controller.signal }));
     })();
-    await untilTrue(() => script.started.includes("idle"), 2_000);
+    await untilTrue(() => script.started.includes("idle"), 10_000);
     controller.abort();
     await reading;
-    await untilTrue(() => script.aborted.has("idle"), 2_000);
+    await untilTrue(() => script.aborted.has("idle"), 10_000);
   });
 
   test("a fault arrives as the AppError it was; a refused caller gets nothing", async () => {
@@ -234,7 +234,7 @@ describe("streaming calls", () => {
     const reading = (async () => {
       for await (const _ of client.subscribe({ consumer: "idle" }, { signal }));
     })();
-    await untilTrue(() => script.started.includes("idle"), 2_000);
+    await untilTrue(() => script.started.includes("idle"), 10_000);
     const startedAtMs = performance.now();
     await Promise.all([expect(reading).rejects.toMatchObject({ code: "unavailable" }), server.drain(5_000)]);
     expect(performance.now() - startedAtMs).toBeLessThan(2_000);
@@ -245,7 +245,7 @@ test("a drain finishes unary calls in flight and refuses new ones as not done", 
   const { server, script, ways } = await both();
   const [, unary] = ways;
   const call = unary.describeToken({ token: "hold" }, within);
-  await untilTrue(() => script.started.length === 1, 2_000);
+  await untilTrue(() => script.started.length === 1, 10_000);
   const drained = server.drain(5_000);
   await expect(unary.describeToken({ token: "late" }, within)).rejects.toMatchObject({ code: "unavailable", work: "not_done" });
   script.release();
@@ -258,7 +258,7 @@ test("a unary call that outlasts the drain is peer_lost, unknown, at once", asyn
   const { server, script, ways } = await both();
   const [, unary] = ways;
   const call = unary.describeToken({ token: "hold" }, within);
-  await untilTrue(() => script.started.length === 1, 2_000);
+  await untilTrue(() => script.started.length === 1, 10_000);
   const startedAtMs = performance.now();
   await Promise.all([expect(call).rejects.toMatchObject({ code: "peer_lost", work: "unknown" }), server.drain(200)]);
   expect(performance.now() - startedAtMs).toBeLessThan(1_500);
@@ -281,7 +281,7 @@ test("the bound on unary calls is an answer", async () => {
   const { address, script } = await stage.start({ commandsInFlightMax: 2 });
   const unary = closing(connectUnary(VaultService, stage.options(address)));
   const held = [1, 2].map(() => unary.describeToken({ token: "hold" }, within));
-  await untilTrue(() => script.started.length === 2, 2_000);
+  await untilTrue(() => script.started.length === 2, 10_000);
   await expect(unary.describeToken({ token: "third" }, within)).rejects.toMatchObject({ code: "overloaded", work: "not_done" });
   script.release();
   await Promise.all(held);

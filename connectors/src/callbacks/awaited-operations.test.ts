@@ -200,13 +200,13 @@ test.each([-3_600_000, 3_600_000])(
     const world = openWorld({ askAfterMs: 20 });
     const startedAtMs = performance.now();
     const [heard, silent] = [newReference(), newReference()];
-    const orders = [perform(world, { reference: heard, timeoutMs: 300 }), perform(world, { reference: silent, timeoutMs: 300 })];
+    const orders = [perform(world, { reference: heard, timeoutMs: 1_000 }), perform(world, { reference: silent, timeoutMs: 1_000 })];
     const clock = vi.spyOn(Date, "now").mockReturnValue(Date.now() + jumpMs);
     try {
       await new Promise((resolve) => setTimeout(resolve, 50));
       expect(world.orders.hear(heard, () => approved)).toBe(true);
       expect(await Promise.all(orders)).toEqual([approved, unknown("timeout")]);
-      expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+      expect(performance.now() - startedAtMs).toBeLessThan(4_000);
     } finally {
       clock.mockRestore();
     }

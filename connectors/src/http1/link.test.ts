@@ -155,14 +155,14 @@ describe("not_sent and unknown", () => {
 
   test("silence is unknown at the deadline, and the late answer meets nobody", async () => {
     const { url } = await serve((socket, connection) => {
-      if (connection === 1) setTimeout(() => socket.write(answer("late")), 150);
+      if (connection === 1) setTimeout(() => socket.write(answer("late")), 1_500);
       else socket.write(answer("fresh"));
     });
     const http = link(url, { connectionsMax: 1 });
     const startedAtMs = performance.now();
-    expect(await http.exchange(request, soon(60), read)).toEqual({ kind: "unknown", cause: "timeout" });
-    expect(performance.now() - startedAtMs).toBeLessThan(140);
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(await http.exchange(request, soon(300), read)).toEqual({ kind: "unknown", cause: "timeout" });
+    expect(performance.now() - startedAtMs).toBeLessThan(1_400);
+    await new Promise((resolve) => setTimeout(resolve, 1_300));
     expect(await http.exchange(request, soon(), read)).toMatchObject({ value: { text: "fresh" } });
   });
 
@@ -172,12 +172,12 @@ describe("not_sent and unknown", () => {
     });
     const http = link(url, { connectionsMax: 1 });
     const startedAtMs = performance.now();
-    const [answered, silent] = [http.exchange(request, soon(300), read), http.exchange(request, soon(300), read)];
+    const [answered, silent] = [http.exchange(request, soon(1_000), read), http.exchange(request, soon(1_000), read)];
     const clock = vi.spyOn(Date, "now").mockReturnValue(Date.now() + jumpMs);
     try {
       expect(await answered).toMatchObject({ value: { text: "in time" } });
       expect(await silent).toEqual({ kind: "unknown", cause: "timeout" });
-      expect(performance.now() - startedAtMs).toBeLessThan(2_000);
+      expect(performance.now() - startedAtMs).toBeLessThan(4_000);
     } finally {
       clock.mockRestore();
     }

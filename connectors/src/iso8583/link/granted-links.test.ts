@@ -54,12 +54,12 @@ describe("links that are granted", () => {
   test("stay as they are over any number of renewals", async () => {
     const host = await startHost(approve);
     const { started, grant } = await startGranted(host);
-    grant(400);
+    grant(1_500);
     await isUp(started);
     for (let times = 0; times < 8; times++) {
-      grant(400);
+      grant(1_500);
       expect(codeIn(await started.links.exchange(request(), soon()))).toBe("00");
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      await new Promise((resolve) => setTimeout(resolve, 225));
     }
     expect(codesOf(host).filter((code) => code.startsWith("0800"))).toEqual(["0800 001"]);
   });
